@@ -1,0 +1,21 @@
+/* clock.h: the two clocks Joulery uses. */
+#ifndef JOULERY_BASE_CLOCK_H
+#define JOULERY_BASE_CLOCK_H
+
+#include <stdint.h>
+
+#define NS_PER_S 1000000000LL
+
+/* CLOCK_BOOTTIME in ns: monotonic, goes on during suspend, the same for all processes. All durations use it. */
+int64_t clock_boot_ns(void);
+
+/* The wall clock in ns since 1970 (UTC), only to say when something happened. */
+int64_t clock_wall_ns(void);
+
+/* "2026-11-23T18:43:43Z" for a wall-clock time; the caller frees it; NULL if memory ran out. */
+char *clock_iso8601(int64_t wall_ns);
+
+/* Sleeps until a CLOCK_BOOTTIME instant; returns early (-1) when a signal arrives. */
+int clock_sleep_until(int64_t boot_ns);
+
+#endif

@@ -1,0 +1,26 @@
+/* file.h: small files read whole, paths joined, files written so that a reader never sees half of one. */
+#ifndef JOULERY_BASE_FILE_H
+#define JOULERY_BASE_FILE_H
+
+#include "base/error.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+
+/* Reads at most `limit` bytes; more is an error. The data is followed by a zero byte that `*size` does not
+ * count. The caller frees it. */
+char *file_read(const char *path, size_t limit, size_t *size, struct error *error);
+
+/* "directory/name"; the caller frees it; NULL if memory ran out. */
+char *file_join(const char *directory, const char *name);
+
+/* Writes to a temporary file beside `path`, syncs and renames it over `path`; on failure the old file stays.
+ * `path` "-" writes to standard output. */
+int file_write(const char *path, const void *data, size_t size, struct error *error);
+
+bool file_exists(const char *path);
+
+/* The folder of the running program (for finding joulery-train beside joulery); the caller frees it. */
+char *file_program_directory(struct error *error);
+
+#endif

@@ -1,0 +1,95 @@
+/* meter.h: the contract between instruments and whoever reads them.
+ *
+ * An instrument is one file in this folder that fills in a `struct meter_driver`, and one line in drivers.c. A
+ * driver knows nothing of sampling, wraps or windows: it says what its channels are and reads them. */
+#ifndef JOULERY_METER_METER_H
+#define JOULERY_METER_METER_H
+
+#include "base/error.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum channel_scope { SCOPE_CPU, SCOPE_DRAM, SCOPE_GPU, SCOPE_PLATFORM, SCOPE_WALL };
+
+enum channel_kind {
+    KIND_COUNTER, /* joules since some start; wraps at range_j */
+    KIND_POWER,   /* watts now */
+    KIND_MODEL,   /* computed, not measured: joules since open; never wraps */
+};
+
+/* Names as they stand in JSON and in the store: "cpu", "dram", "gpu", "platform", "wall"; "counter", "power",
+ * "model". The parse functions return -1 for an unknown name. */
+const char *channel_scope_name(enum channel_scope scope);
+const char *channel_kind_name(enum channel_kind kind);
+int channel_scope_parse(const char *name, enum channel_scope *scope);
+int channel_kind_parse(const char *name, enum channel_kind *kind);
+
+struct channel {
+    char *meter;   /* the driver's name: "rapl" */
+    char *name;    /* unique within the meter: "package-0", "package-0/core", "package-0/dram", "psys" */
+    char *part_of; /* name of the channel of the same meter whose energy includes this one; NULL: none */
+    enum channel_scope scope;
+    enum channel_kind kind;
+    double resolution;     /* smallest step: J for counters and models, W for powers */
+    double range_j;        /* KIND_COUNTER: the counter starts again at 0 after this many joules */
+    double max_power_w;    /* more than this is absurd: a reading implying it makes a gap; 0: not known */
+    double accuracy;       /* relative standard uncertainty of an energy, e.g. 0.02 */
+    char *accuracy_source; /* where that figure comes from */
+};
+
+/* Deep copy; returns 0 or -1. `channel_free` frees the members, not the struct. */
+int channel_copy(struct channel *to, const struct channel *from, struct error *error);
+void channel_free(struct channel *channel);
+
+/* What a probe found. Either usable, or `reason` says exactly why not and `remedy` what to do. Both owned. */
+struct meter_probe {
+    bool usable;
+    char *reason;
+    char *remedy;
+};
+
+void meter_probe_free(struct meter_probe *probe);
+
+/* Where an instrument finds its machine; all NULL for the real one. Tests and containers point elsewhere. */
+struct meter_setup {
+    const char *sysfs;  /* instead of "/sys" (environment: JOULERY_SYSFS) */
+    const char *procfs; /* instead of "/proc" (environment: JOULERY_PROCFS) */
+    double tdp_w;       /* for the model: thermal design power given by the user; 0: from the table */
+};
+
+struct meter; /* an open instrument */
+
+struct meter_reading {
+    int64_t boot_ns; /* CLOCK_BOOTTIME half-way between just before and just after the read */
+    int64_t span_ns; /* how long the read took */
+    double *values;  /* one a channel, in the order of meter_channels: J or W; NAN: no reading (never 0) */
+};
+
+struct meter_driver {
+    const char *name;     /* "rapl" */
+    const char *purpose;  /* one line for `joulery meters` */
+    bool model;           /* true: estimates; opened only where nothing measures that scope, or when asked for */
+    /* Never writes, takes at most 250 ms. Fills `probe`. */
+    void (*probe)(const struct meter_setup *setup, struct meter_probe *probe);
+    /* Returns the driver's own state (passed to the rest) or NULL. `*channels` and `*count` are the driver's,
+     * valid until close. */
+    void *(*open)(const struct meter_setup *setup, const struct channel **channels, size_t *count,
+                  struct error *error);
+    /* Fills values[0..count): J or W, NAN where a channel gave nothing. -1 only if nothing could be read. */
+    int (*read)(void *state, double *values, struct error *error);
+    void (*close)(void *state);
+};
+
+/* All drivers, in order of preference; `*count` entries (drivers.c). */
+const struct meter_driver *const *meter_drivers(size_t *count);
+
+struct meter *meter_open(const struct meter_driver *driver, const struct meter_setup *setup, struct error *error);
+const struct meter_driver *meter_driver_of(const struct meter *meter);
+const struct channel *meter_channels(const struct meter *meter, size_t *count);
+/* One call for all channels with one timestamp. `reading->values` has room for every channel. */
+int meter_read(struct meter *meter, struct meter_reading *reading, struct error *error);
+void meter_close(struct meter *meter);
+
+#endif

@@ -1,0 +1,83 @@
+/* nn.h: networks: described as a graph, compiled for a batch, trained step by step.
+ *
+ * Layers and initialisation are torchvision's where an architecture exists there; parameter tensors carry
+ * torchvision's names ("layer1.0.conv1.weight"). */
+#ifndef JOULERY_NN_NN_H
+#define JOULERY_NN_NN_H
+
+#include "base/error.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct graph;   /* nn/graph.h: layers and shapes, no memory */
+struct network; /* a graph compiled for one batch size, with its memory */
+
+/* ---- the zoo ---- */
+
+struct zoo_options {
+    size_t classes;  /* 0: 1000 */
+    size_t channels; /* 0: 3 */
+    size_t size;     /* input height and width; 0: the architecture's usual size */
+    double width;    /* scales the channels of every layer; 0: 1 */
+};
+
+/* Names in the zoo's order; `*count` of them. Static. */
+const char *const *zoo_names(size_t *count);
+/* NULL and an error: unknown architecture (with the nearest name), size too small (says which it needs). */
+struct graph *zoo_build(const char *name, const struct zoo_options *options, struct error *error);
+void graph_free(struct graph *graph);
+
+uint64_t graph_parameters(const struct graph *graph);           /* with moving statistics not counted, as torchvision */
+uint64_t graph_trainable_parameters(const struct graph *graph);
+uint64_t graph_flops(const struct graph *graph);                /* forward, one image; a multiply-add counts two */
+
+/* ---- training ---- */
+
+enum optimizer_kind { OPTIMIZER_SGD, OPTIMIZER_ADAM };
+
+struct optimizer_options {
+    enum optimizer_kind kind;
+    double learning_rate;
+    double momentum;     /* SGD */
+    double weight_decay; /* added to the gradient, as PyTorch's SGD and Adam do */
+    double beta1, beta2, epsilon; /* Adam; 0: 0.9, 0.999, 1e-8 */
+};
+
+struct network_options {
+    size_t batch;
+    uint64_t seed; /* of the initial weights and of dropout */
+    struct optimizer_options optimizer;
+};
+
+struct step_result {
+    double loss;    /* mean cross-entropy over the batch */
+    size_t correct; /* images whose highest score is their label */
+};
+
+/* Compiles the graph; keeps no reference to it. Threads are OpenMP's (omp_set_num_threads before). */
+struct network *network_new(const struct graph *graph, const struct network_options *options,
+                            struct error *error);
+void network_free(struct network *network);
+
+/* One optimiser step on `count` images (1 <= count <= batch), float (count, channels, size, size), and their labels. */
+int network_train(struct network *network, const float *images, const int32_t *labels, size_t count,
+                  struct step_result *result, struct error *error);
+
+/* Scores the images without learning: batch normalisation uses its moving statistics, dropout is off. */
+int network_evaluate(struct network *network, const float *images, const int32_t *labels, size_t count,
+                     struct step_result *result, struct error *error);
+
+void network_set_learning_rate(struct network *network, double learning_rate);
+/* Bytes of weights, gradients, optimiser state and activations. */
+size_t network_memory_bytes(const struct network *network);
+
+/* Parameter tensors by torchvision's names, in PyTorch's layout (for golden values, weights and tests). `data` holds
+ * `count` floats, which must be the tensor's size. -1: no such tensor or another size (both are named). */
+int network_get_tensor(const struct network *network, const char *name, float *data, size_t count,
+                       struct error *error);
+int network_set_tensor(struct network *network, const char *name, const float *data, size_t count,
+                       struct error *error);
+
+#endif

@@ -1,0 +1,114 @@
+/* record.h: what is known of one measured run: windows x channels, metrics, gaps, uncertainties, host.
+ *
+ * A record is plain data. recorder.h makes one by measuring a command; the store keeps it; the report reads it. */
+#ifndef JOULERY_RECORD_RECORD_H
+#define JOULERY_RECORD_RECORD_H
+
+#include "base/error.h"
+#include "meter/meter.h"
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct metric {
+    char *name; /* "loss", "accuracy", "val_loss", … as the workload named it */
+    double value;
+};
+
+/* The energy of one channel in one window. */
+struct channel_energy {
+    bool known;           /* false: no two readings; the rest is then 0 and means nothing */
+    double energy_j;      /* measured, or computed for KIND_MODEL; over the window without its gaps */
+    double uncertainty_j; /* standard uncertainty, docs/method.md */
+    double gap_s;         /* time in the window that no trusted reading covers */
+};
+
+/* Totals never count a joule twice, see docs/method.md: software = top-level CPU + DRAM outside packages + GPUs,
+ * models only for scopes that nothing measures. hardware = wall channels; NAN where there is none. */
+struct energy_totals {
+    double software_j; /* NAN if no channel is known */
+    double software_uncertainty_j;
+    bool estimated; /* some of software_j comes from a model */
+    double hardware_j;
+    double hardware_uncertainty_j;
+};
+
+struct window {
+    char *name;      /* "run" for the first, then what the workload says: "epoch", … */
+    int64_t index;   /* the workload's; 0 for the run */
+    int64_t parent;  /* position in record.windows of the enclosing window; -1 for the run */
+    double start_s;  /* since the start of the run */
+    double wall_s;
+    bool complete;   /* false: its end never came (the workload died); it was closed with the run */
+    struct channel_energy *energies; /* one a channel of the record */
+    struct metric *metrics;
+    size_t metric_count;
+};
+
+struct gap {
+    size_t channel; /* position in record.channels */
+    double start_s;
+    double wall_s;
+    char *reason; /* "counter reset", "no reading", "late reading", "implies 4100 W" */
+};
+
+struct host {
+    char *name;
+    char *cpu_model;
+    char *kernel;
+    char *os;
+    char *virtualisation; /* "none", or what the machine says: "kvm", "docker" */
+    char *version;        /* Joulery's */
+    uint32_t sockets;
+    uint32_t logical_cpus;
+    uint64_t memory_bytes;
+};
+
+/* How the command ended. */
+enum run_end {
+    END_EXITED,     /* exit_status is its own */
+    END_SIGNALLED,  /* term_signal killed it; exit_status is 128 + signal */
+    END_NOT_STARTED /* not found (127) or not executable (126) */
+};
+
+struct record {
+    char **command; /* argv; command_count entries */
+    size_t command_count;
+    enum run_end end;
+    int exit_status;
+    int term_signal;
+    int64_t started_wall_ns; /* UTC */
+    double wall_s;
+    struct channel *channels;
+    size_t channel_count;
+    struct window *windows; /* windows[0] is the run; in order of their begin */
+    size_t window_count;
+    struct gap *gaps;
+    size_t gap_count;
+    char **notes; /* things a reader of the figures must know, and notes of the workload */
+    size_t note_count;
+    struct host host;
+    double rate_hz;           /* samples a second asked for */
+    double recorder_cpu_s;    /* what measuring itself cost */
+    uint64_t recorder_peak_rss_bytes;
+    uint64_t marks_received, marks_rejected;
+    char *output_tail; /* last bytes of the command's standard output and error, when asked for; else NULL */
+};
+
+/* The totals of one window (0: the run). */
+struct energy_totals record_totals(const struct record *record, size_t window);
+
+/* The rule behind record_totals, for callers that hold channels and energies otherwise (the report, from the
+ * store). `known[i]`, `energy_j[i]`, `uncertainty_j[i]` belong to channels[i]. */
+struct energy_totals energy_totals(const struct channel *channels, const struct channel_energy *energies,
+                                   size_t count);
+
+/* joulery.run/1 without its `emissions` member, which the caller adds. NULL if memory ran out. */
+json_t *record_to_json(const struct record *record);
+
+/* Frees everything the record owns; the struct can be used again. */
+void record_free(struct record *record);
+
+#endif
