@@ -180,6 +180,52 @@ const char *text_nearest(const char *name, const char *const *names, size_t coun
     return nearest;
 }
 
+/* Length of the valid sequence at `bytes` (Unicode 15, table 3-7), 0 if it is none. */
+static size_t utf8_length(const unsigned char *bytes, size_t size)
+{
+    unsigned char lead = bytes[0];
+    size_t length = lead < 0x80   ? 1
+                    : lead < 0xC2 ? 0
+                    : lead < 0xE0 ? 2
+                    : lead < 0xF0 ? 3
+                    : lead < 0xF5 ? 4
+                                  : 0;
+    if (length == 0 || length > size || lead == 0)
+        return 0;
+    for (size_t i = 1; i < length; i++)
+        if ((bytes[i] & 0xC0) != 0x80)
+            return 0;
+    bool overlong = (lead == 0xE0 && bytes[1] < 0xA0) || (lead == 0xF0 && bytes[1] < 0x90);
+    bool outside = (lead == 0xED && bytes[1] > 0x9F) || (lead == 0xF4 && bytes[1] > 0x8F);
+    return overlong || outside ? 0 : length;
+}
+
+char *text_utf8(const char *bytes, size_t size)
+{
+    struct text text = TEXT_INIT;
+    for (size_t at = 0; at < size;) {
+        size_t length = utf8_length((const unsigned char *)bytes + at, size - at);
+        if (length)
+            text_append_bytes(&text, bytes + at, length);
+        else
+            text_append(&text, "\xEF\xBF\xBD");
+        at += length ? length : 1;
+    }
+    return text_take(&text);
+}
+
+char *text_printable(const char *string)
+{
+    char *clean = text_utf8(string, strlen(string));
+    for (unsigned char *at = (unsigned char *)clean; at && *at; at++) {
+        if (*at < 0x20 || *at == 0x7F)
+            *at = '?';
+        else if (*at == 0xC2 && at[1] < 0xA0) /* U+0080 to U+009F: one sequence of two bytes, one mark of two */
+            at[0] = at[1] = '?';
+    }
+    return clean;
+}
+
 void text_free_string(char **string)
 {
     free(*string);

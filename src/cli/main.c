@@ -12,6 +12,8 @@ struct subcommand {
 };
 
 static const struct subcommand subcommands[] = {
+    {"run", cli_run, "measure any command with all its children"},
+    {"meters", cli_meters, "list the instruments: which can be used, and how to mend the others"},
     {"train", cli_engine, "train a network (joulery-train)"},
     {"zoo", cli_engine, "list the architectures with their parameters and FLOPs (joulery-train)"},
 };
