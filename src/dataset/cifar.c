@@ -19,15 +19,17 @@ static const char *const class_names[CIFAR_CLASSES] = {"airplane", "automobile",
 int cifar_parse(const uint8_t *bytes, size_t size, size_t *count, struct error *error)
 {
     if (size == 0 || size % CIFAR_RECORD != 0)
-        return error_set(error,
-                         "expected records of %d bytes, found %zu bytes (%zu records and %zu bytes): truncated or not "
-                         "CIFAR-10's binary version; fetch it again",
-                         CIFAR_RECORD, size, size / CIFAR_RECORD, size % CIFAR_RECORD);
+        return error_set(
+            error,
+            "expected records of %d bytes, found %zu bytes (%zu records and %zu bytes): truncated or not "
+            "CIFAR-10's binary version; fetch it again",
+            CIFAR_RECORD, size, size / CIFAR_RECORD, size % CIFAR_RECORD);
     *count = size / CIFAR_RECORD;
     for (size_t i = 0; i < *count; i++)
         if (bytes[i * CIFAR_RECORD] >= CIFAR_CLASSES)
-            return error_set(error, "expected labels from 0 to 9, found %d in record %zu: not CIFAR-10's binary version",
-                             bytes[i * CIFAR_RECORD], i);
+            return error_set(
+                error, "expected labels from 0 to 9, found %d in record %zu: not CIFAR-10's binary version",
+                bytes[i * CIFAR_RECORD], i);
     return 0;
 }
 
@@ -42,8 +44,9 @@ static int read_batch(const char *directory, const char *name, struct batch_file
     if (!path)
         return error_memory(error, directory);
     if (!file_exists(path))
-        return error_set(error, "%s: no such file: expected CIFAR-10's binary version (data_batch_1.bin … "
-                                "data_batch_5.bin, test_batch.bin) in %s; JPEG or PNG files are folder:DIR",
+        return error_set(error,
+                         "%s: no such file: expected CIFAR-10's binary version (data_batch_1.bin … "
+                         "data_batch_5.bin, test_batch.bin) in %s; JPEG or PNG files are folder:DIR",
                          path, directory);
     size_t size;
     file->bytes = (uint8_t *)file_read(path, FILE_BYTES_MOST, &size, error);

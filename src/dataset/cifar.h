@@ -1,5 +1,5 @@
-/* cifar.h: the binary version of CIFAR-10: records of one label byte and 3 x 32 x 32 bytes (red, green, blue planes).
- * Source: https://www.cs.toronto.edu/~kriz/cifar.html, "Binary version". */
+/* cifar.h: the binary version of CIFAR-10: records of one label byte and 3 x 32 x 32 bytes (red, green, blue
+ * planes). Source: https://www.cs.toronto.edu/~kriz/cifar.html, "Binary version". */
 #ifndef JOULERY_DATASET_CIFAR_H
 #define JOULERY_DATASET_CIFAR_H
 

@@ -143,7 +143,8 @@ static int error_too_large(const struct dataset *dataset, size_t count, double n
     return error_set(error,
                      "%s: %zu images of %zu x %zu need %s of memory, and this machine has %s: take fewer or "
                      "smaller images (--size)",
-                     dataset->name, count, dataset->size, dataset->size, need ? need : "more", have ? have : "less");
+                     dataset->name, count, dataset->size, dataset->size, need ? need : "more",
+                     have ? have : "less");
 }
 
 int dataset_allocate(struct dataset *dataset, struct dataset_split *split, size_t count, struct error *error)
@@ -161,7 +162,8 @@ int dataset_allocate(struct dataset *dataset, struct dataset_split *split, size_
     return 0;
 }
 
-int dataset_name_classes(struct dataset *dataset, const char *const *names, size_t classes, struct error *error)
+int dataset_name_classes(struct dataset *dataset, const char *const *names, size_t classes,
+                         struct error *error)
 {
     dataset->class_names = calloc(classes, sizeof *dataset->class_names);
     if (!dataset->class_names)
@@ -208,7 +210,8 @@ static void fill_image(void *context, size_t index)
 int dataset_fill(const struct dataset *dataset, struct dataset_split *split, const uint8_t *raw,
                  size_t channels, size_t own_size, size_t threads, struct error *error)
 {
-    struct fill fill = {.dataset = dataset, .split = split, .raw = raw, .channels = channels, .own_size = own_size};
+    struct fill fill = {
+        .dataset = dataset, .split = split, .raw = raw, .channels = channels, .own_size = own_size};
     struct resizer *resizer = NULL;
     if (own_size != dataset->size) {
         resizer = resizer_new(own_size, own_size, dataset->size, error);

@@ -42,11 +42,12 @@ struct dataset_options {
  *   shapes[:N[:SEED]]  N drawn training images (10,000) and N/5 test images, the same on every machine
  *   cifar10:DIR        the binary version: data_batch_1.bin … data_batch_5.bin, test_batch.bin
  *   mnist:DIR          IDX, plain or gzip: train-images-idx3-ubyte[.gz], …; also Fashion-MNIST and the like
- *   folder:DIR         DIR/train and DIR/test (or val) with a folder of JPEG and PNG files for each class; or the
- *                      classes' folders directly, then every class is split 80 to 20, always in the same way
- * Images are resized to size x size as PIL does (bilinear, antialiased), whatever their proportions. NULL and an
- * error: an unknown spec (with the nearest), a missing, truncated or wrong file, a single class, nothing that can be
- * decoded, more memory needed than the machine has. Files of a folder that can't be decoded are skipped and counted. */
+ *   folder:DIR         DIR/train and DIR/test (or val) with a folder of JPEG and PNG files for each class; or
+ * the classes' folders directly, then every class is split 80 to 20, always in the same way Images are
+ * resized to size x size as PIL does (bilinear, antialiased), whatever their proportions. NULL and an error:
+ * an unknown spec (with the nearest), a missing, truncated or wrong file, a single class, nothing that can be
+ * decoded, more memory needed than the machine has. Files of a folder that can't be decoded are skipped and
+ * counted. */
 struct dataset *dataset_open(const char *spec, const struct dataset_options *options, struct error *error);
 void dataset_free(struct dataset *dataset);
 
@@ -63,8 +64,8 @@ struct loader_options {
     uint64_t seed;
 };
 
-/* A thread prepares the next batches while the caller works on the last. Same seed, same batches. One caller at a
- * time; the data set must outlive the loader. */
+/* A thread prepares the next batches while the caller works on the last. Same seed, same batches. One caller
+ * at a time; the data set must outlive the loader. */
 struct loader;
 struct loader *loader_open(const struct dataset *dataset, const struct loader_options *options,
                            struct error *error);

@@ -1,4 +1,5 @@
-/* Class folders of JPEG and PNG files, as torchvision's ImageFolder reads them: classes in the order of their names. */
+/* Class folders of JPEG and PNG files, as torchvision's ImageFolder reads them: classes in the order of their
+ * names. */
 #include "base/file.h"
 #include "base/text.h"
 #include "dataset/format.h"
@@ -136,8 +137,9 @@ static int list_class(const char *root, const char *class_name, int32_t label, s
         if (add_sample(samples, directory, files.items[i], label) < 0)
             result = error_memory(error, directory);
     if (result == 0 && files.count == 0)
-        result = error_set(error, "%s: expected JPEG or PNG files (.jpg, .jpeg, .png) of class '%s', found none",
-                           directory, class_name);
+        result =
+            error_set(error, "%s: expected JPEG or PNG files (.jpg, .jpeg, .png) of class '%s', found none",
+                      directory, class_name);
     free_names(&files);
     return result;
 }
@@ -151,26 +153,30 @@ static int32_t find_class(const struct names *classes, const char *name)
 }
 
 /* The images of all class folders of `root`; `classes` are those of the training split. */
-static int list_split(const char *root, const struct names *classes, struct samples *samples, struct error *error)
+static int list_split(const char *root, const struct names *classes, struct samples *samples,
+                      struct error *error)
 {
     struct names found = {0};
     int result = list(root, true, &found, error);
     for (size_t i = 0; result == 0 && i < found.count; i++) {
         int32_t label = find_class(classes, found.items[i]);
         if (label < 0)
-            result = error_set(error, "%s/%s: a class that the training images don't have: add it there or take it away",
-                               root, found.items[i]);
+            result = error_set(
+                error, "%s/%s: a class that the training images don't have: add it there or take it away",
+                root, found.items[i]);
         else
             result = list_class(root, found.items[i], label, samples, error);
     }
     if (result == 0 && samples->count == 0)
-        result = error_set(error, "%s: expected a folder of JPEG or PNG files for each class, found no folder", root);
+        result = error_set(
+            error, "%s: expected a folder of JPEG or PNG files for each class, found no folder", root);
     free_names(&found);
     return result;
 }
 
 /* Every class split 80 to 20 by a fixed permutation: samples of a class follow one another. */
-static int split_samples(struct samples *all, struct samples *train, struct samples *test, struct error *error)
+static int split_samples(struct samples *all, struct samples *train, struct samples *test,
+                         struct error *error)
 {
     for (size_t begin = 0, end; begin < all->count; begin = end) {
         for (end = begin; end < all->count && all->items[end].label == all->items[begin].label; end++)
@@ -248,8 +254,9 @@ static void decode_sample(void *context, size_t index)
     size_t own = decoding->own_size;
     if (result == 0 && own && (image.width != own || image.height != own)) {
         sample->odd_size = true;
-        result = error_set(&error, "%s: %zu x %zu pixels, and others have %zu x %zu: say with --size what to resize to",
-                           sample->path, image.width, image.height, own, own);
+        result = error_set(
+            &error, "%s: %zu x %zu pixels, and others have %zu x %zu: say with --size what to resize to",
+            sample->path, image.width, image.height, own, own);
     }
     if (result == 0)
         result = fit(&image, decoding->size, out, &error);
@@ -263,7 +270,8 @@ static int keep_reason(struct dataset *dataset, struct sample *sample, struct er
     dataset->skipped++;
     if (dataset->skipped_reason_count == REASONS_MOST)
         return 0;
-    char **reasons = reallocarray(dataset->skipped_reasons, dataset->skipped_reason_count + 1, sizeof *reasons);
+    char **reasons =
+        reallocarray(dataset->skipped_reasons, dataset->skipped_reason_count + 1, sizeof *reasons);
     if (!reasons)
         return error_memory(error, dataset->name);
     dataset->skipped_reasons = reasons;
@@ -311,7 +319,8 @@ static int decode_split(struct dataset *dataset, struct dataset_split *split, st
 }
 
 /* The size of the first training image that can be decoded, which without --size must be everybody's. */
-static int own_size(const struct dataset *dataset, const struct samples *samples, size_t *size, struct error *error)
+static int own_size(const struct dataset *dataset, const struct samples *samples, size_t *size,
+                    struct error *error)
 {
     for (size_t i = 0; i < samples->count; i++) {
         struct image image;
@@ -323,12 +332,14 @@ static int own_size(const struct dataset *dataset, const struct samples *samples
         size_t width = image.width, height = image.height;
         image_free(&image);
         if (width != height)
-            return error_set(error, "%s: %zu x %zu pixels, which is not square: say with --size what to resize to",
+            return error_set(error,
+                             "%s: %zu x %zu pixels, which is not square: say with --size what to resize to",
                              samples->items[i].path, width, height);
         *size = width;
         return 0;
     }
-    return error_set(error, "%s: none of the %zu training images can be decoded", dataset->name, samples->count);
+    return error_set(error, "%s: none of the %zu training images can be decoded", dataset->name,
+                     samples->count);
 }
 
 static int decode(struct dataset *dataset, const struct dataset_options *options, struct samples *train,
@@ -368,8 +379,9 @@ static int find_layout(const char *directory, struct layout *layout, struct erro
 {
     static const char *const test_names[] = {"test", "val"};
     if (!is_folder(directory))
-        return error_set(error, "%s: no such folder: expected one with train/ and test/, or with a folder for each class",
-                         directory);
+        return error_set(
+            error, "%s: no such folder: expected one with train/ and test/, or with a folder for each class",
+            directory);
     layout->train = file_join(directory, "train");
     for (size_t i = 0; i < 2 && !layout->test; i++) {
         layout->test = file_join(directory, test_names[i]);
@@ -393,10 +405,12 @@ static int find_classes(struct dataset *dataset, const char *root, struct names 
     if (list(root, true, classes, error) < 0)
         return -1;
     if (classes->count == 0)
-        return error_set(error, "%s: expected a folder of JPEG or PNG files for each class, found no folder", root);
+        return error_set(error, "%s: expected a folder of JPEG or PNG files for each class, found no folder",
+                         root);
     if (classes->count == 1)
-        return error_set(error, "%s: expected at least two classes, found one ('%s'): there is nothing to tell apart",
-                         root, classes->items[0]);
+        return error_set(
+            error, "%s: expected at least two classes, found one ('%s'): there is nothing to tell apart",
+            root, classes->items[0]);
     return dataset_name_classes(dataset, (const char *const *)classes->items, classes->count, error);
 }
 
@@ -415,9 +429,10 @@ static int list_all(struct dataset *dataset, const struct layout *layout, const 
     free_samples(&all);
     if (result < 0)
         return -1;
-    dataset->note = text_format("%s has no test images: every class split, always in the same way, into %zu training "
-                                "and %zu test images in all",
-                                layout->train, train->count, test->count);
+    dataset->note =
+        text_format("%s has no test images: every class split, always in the same way, into %zu training "
+                    "and %zu test images in all",
+                    layout->train, train->count, test->count);
     return dataset->note ? 0 : error_memory(error, layout->train);
 }
 

@@ -16,7 +16,8 @@ int idx_parse(const uint8_t *bytes, size_t size, size_t dimensions, struct idx *
     size_t header = 4 + 4 * dimensions;
     const char *kind = dimensions == 1 ? "labels" : "images";
     if (size < header)
-        return error_set(error, "expected IDX %s with a header of %zu bytes, found %zu bytes: fetch the file again",
+        return error_set(error,
+                         "expected IDX %s with a header of %zu bytes, found %zu bytes: fetch the file again",
                          kind, header, size);
     uint32_t magic = big_endian(bytes), expected = 0x800 + (uint32_t)dimensions;
     if (magic != expected)
@@ -26,14 +27,16 @@ int idx_parse(const uint8_t *bytes, size_t size, size_t dimensions, struct idx *
     for (size_t i = 0; i < dimensions; i++) {
         idx->sizes[i] = big_endian(bytes + 4 + 4 * i);
         if (__builtin_mul_overflow(needed, idx->sizes[i], &needed))
-            return error_set(error, "the header's sizes are absurd (%zu in dimension %zu): fetch the file again",
+            return error_set(error,
+                             "the header's sizes are absurd (%zu in dimension %zu): fetch the file again",
                              idx->sizes[i], i + 1);
     }
     if (needed == 0)
         return error_set(error, "holds no %s", kind);
     if (size - header != needed)
         return error_set(error, "expected %zu bytes of %s after the header, found %zu: %s", needed, kind,
-                         size - header, size - header < needed ? "truncated, fetch the file again" : "not such a file");
+                         size - header,
+                         size - header < needed ? "truncated, fetch the file again" : "not such a file");
     idx->dimensions = dimensions;
     idx->data = bytes + header;
     return 0;

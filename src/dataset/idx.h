@@ -14,11 +14,12 @@ struct idx {
     const uint8_t *data; /* sizes[0] x … bytes, inside the bytes that were parsed */
 };
 
-/* Parses an uncompressed file of unsigned bytes with `dimensions` (1 or 3) dimensions; its length must fit. */
+/* Parses an uncompressed file of unsigned bytes with `dimensions` (1 or 3) dimensions; its length must fit.
+ */
 int idx_parse(const uint8_t *bytes, size_t size, size_t dimensions, struct idx *idx, struct error *error);
 
-/* What a gzip file holds, at most `limit` bytes; `*out` is the caller's to free. If `bytes` aren't gzip, `*out` is
- * NULL and the result 0: use them as they are. */
+/* What a gzip file holds, at most `limit` bytes; `*out` is the caller's to free. If `bytes` aren't gzip,
+ * `*out` is NULL and the result 0: use them as they are. */
 int idx_inflate(const uint8_t *bytes, size_t size, size_t limit, uint8_t **out, size_t *out_size,
                 struct error *error);
 

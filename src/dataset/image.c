@@ -17,7 +17,8 @@ static int check_size(size_t width, size_t height, size_t pixels_most, struct er
     if (width == 0 || height == 0)
         return error_set(error, "an image of %zu x %zu pixels", width, height);
     if (width > pixels_most / height)
-        return error_set(error, "an image of %zu x %zu pixels: expected at most %zu pixels", width, height, pixels_most);
+        return error_set(error, "an image of %zu x %zu pixels: expected at most %zu pixels", width, height,
+                         pixels_most);
     return 0;
 }
 
@@ -66,8 +67,8 @@ static void from_cmyk(const uint8_t *cmyk, uint8_t *rgb, size_t width)
 }
 
 /* Jumps to jpeg->failed on errors; what it allocates is in *image and *jpeg. */
-static int jpeg_run(struct jpeg *jpeg, const uint8_t *bytes, size_t size, size_t pixels_most, struct image *image,
-                    struct error *error)
+static int jpeg_run(struct jpeg *jpeg, const uint8_t *bytes, size_t size, size_t pixels_most,
+                    struct image *image, struct error *error)
 {
     struct jpeg_decompress_struct *decompress = &jpeg->decompress;
     jpeg_mem_src(decompress, bytes, size);
@@ -138,7 +139,8 @@ static int png_run(spng_ctx *png, const uint8_t *bytes, size_t size, size_t pixe
         return -1;
     code = spng_decoded_image_size(png, SPNG_FMT_RGB8, &decoded);
     if (!code && decoded != image->width * image->height * 3)
-        return error_set(error, "damaged PNG: %zu bytes for %zu x %zu pixels", decoded, image->width, image->height);
+        return error_set(error, "damaged PNG: %zu bytes for %zu x %zu pixels", decoded, image->width,
+                         image->height);
     if (!code && !(image->pixels = malloc(decoded)))
         return error_memory(error, "image");
     if (!code)
@@ -160,7 +162,8 @@ static int decode_png(const uint8_t *bytes, size_t size, size_t pixels_most, str
 int image_decode(const uint8_t *bytes, size_t size, size_t pixels_most, struct image *image,
                  struct error *error)
 {
-    static const uint8_t jpeg_magic[] = {0xff, 0xd8, 0xff}, png_magic[] = {0x89, 'P', 'N', 'G', '\r', '\n', 0x1a, '\n'};
+    static const uint8_t jpeg_magic[] = {0xff, 0xd8, 0xff},
+                         png_magic[] = {0x89, 'P', 'N', 'G', '\r', '\n', 0x1a, '\n'};
     *image = (struct image){0};
     int result;
     if (size >= sizeof jpeg_magic && memcmp(bytes, jpeg_magic, sizeof jpeg_magic) == 0)

@@ -15,8 +15,8 @@ struct image {
     uint8_t *pixels; /* (height, width, 3), red green blue; owned */
 };
 
-/* Decodes a JPEG or PNG (told by its first bytes) of at most `pixels_most` pixels. Grey is repeated, CMYK converted,
- * transparency dropped, 16 bits cut to 8. Truncated and damaged files are errors. */
+/* Decodes a JPEG or PNG (told by its first bytes) of at most `pixels_most` pixels. Grey is repeated, CMYK
+ * converted, transparency dropped, 16 bits cut to 8. Truncated and damaged files are errors. */
 int image_decode(const uint8_t *bytes, size_t size, size_t pixels_most, struct image *image,
                  struct error *error);
 void image_free(struct image *image);

@@ -25,8 +25,8 @@ struct loader {
     const struct dataset *dataset;
     struct loader_options options;
     const struct dataset_split *split;
-    size_t batches; /* in an epoch */
-    size_t *order;  /* the thread's, while it works on an epoch */
+    size_t batches;                      /* in an epoch */
+    size_t *order;                       /* the thread's, while it works on an epoch */
     float values[DATASET_CHANNELS][256]; /* what each byte becomes */
     struct slot slots[SLOTS];
     int64_t waited_ns; /* the caller's */
@@ -58,8 +58,8 @@ static void copy_plain(const struct loader *loader, const uint8_t *image, float 
 }
 
 /* A window of the padded image that starts at (left, top) of it; its pixels outside the image are black. */
-static void copy_cropped(const struct loader *loader, const uint8_t *image, size_t left, size_t top, bool flip,
-                         float *out)
+static void copy_cropped(const struct loader *loader, const uint8_t *image, size_t left, size_t top,
+                         bool flip, float *out)
 {
     size_t size = loader->dataset->size;
     for (size_t c = 0; c < DATASET_CHANNELS; c++) {
@@ -98,7 +98,8 @@ static void prepare(const struct loader *loader, const size_t *order, size_t bat
     slot->batch = (struct batch){slot->images, slot->labels, count};
 }
 
-/* One epoch, until it is done, replaced by another or the loader closes. The mutex is held on entry and on return. */
+/* One epoch, until it is done, replaced by another or the loader closes. The mutex is held on entry and on
+ * return. */
 static void prepare_epoch(struct loader *loader)
 {
     uint64_t generation = loader->generation;
@@ -155,7 +156,8 @@ static int allocate(struct loader *loader, struct error *error)
         loader->slots[s].labels = calloc(batch, sizeof(int32_t));
         enough = enough && loader->slots[s].images && loader->slots[s].labels;
     }
-    return enough ? 0 : error_set(error, "out of memory: batches of %zu images: take a smaller --batch", batch);
+    return enough ? 0
+                  : error_set(error, "out of memory: batches of %zu images: take a smaller --batch", batch);
 }
 
 static void free_memory(struct loader *loader)

@@ -70,15 +70,16 @@ static int check_pair(const struct idx_pair *pair, struct error *error)
 {
     const struct idx *images = &pair->images.idx, *labels = &pair->labels.idx;
     if (images->sizes[0] != labels->sizes[0])
-        return error_set(error, "%s: expected %zu labels as %s has images, found %zu: the files don't belong together",
-                         pair->labels.path, images->sizes[0], pair->images.path, labels->sizes[0]);
+        return error_set(
+            error, "%s: expected %zu labels as %s has images, found %zu: the files don't belong together",
+            pair->labels.path, images->sizes[0], pair->images.path, labels->sizes[0]);
     if (images->sizes[1] != images->sizes[2] || images->sizes[1] > 4096)
         return error_set(error, "%s: expected square images of at most 4096 pixels a side, found %zu x %zu",
                          pair->images.path, images->sizes[1], images->sizes[2]);
     for (size_t i = 0; i < labels->sizes[0]; i++)
         if (labels->data[i] >= CLASSES)
-            return error_set(error, "%s: expected labels from 0 to 9, found %d at index %zu", pair->labels.path,
-                             labels->data[i], i);
+            return error_set(error, "%s: expected labels from 0 to 9, found %d at index %zu",
+                             pair->labels.path, labels->data[i], i);
     return 0;
 }
 
@@ -141,9 +142,10 @@ static int split_only_pair(struct dataset *dataset, const struct idx_pair *pair,
     free(all.labels);
     if (result < 0)
         return -1;
-    dataset->note = text_format("%s has only the %s files (no %s files): split, always in the same way, into %zu "
-                                "training and %zu test images",
-                                directory, found, missing, dataset->train.count, dataset->test.count);
+    dataset->note =
+        text_format("%s has only the %s files (no %s files): split, always in the same way, into %zu "
+                    "training and %zu test images",
+                    directory, found, missing, dataset->train.count, dataset->test.count);
     return dataset->note ? 0 : error_memory(error, directory);
 }
 
@@ -173,8 +175,9 @@ int mnist_open(const char *directory, const struct dataset_options *options, str
     if (have_train < 0 || have_test < 0)
         goto out;
     if (!have_train && !have_test) {
-        error_set(error, "%s: expected train-images-idx3-ubyte[.gz], train-labels-idx1-ubyte[.gz] and the same with "
-                         "t10k, found none of them",
+        error_set(error,
+                  "%s: expected train-images-idx3-ubyte[.gz], train-labels-idx1-ubyte[.gz] and the same with "
+                  "t10k, found none of them",
                   directory);
         goto out;
     }

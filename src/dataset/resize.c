@@ -113,7 +113,8 @@ static uint8_t weighted(const uint8_t *in, size_t step, const int32_t *weights, 
     return (uint8_t)(sum > 255 ? 255 : sum);
 }
 
-void resizer_run(const struct resizer *resizer, const uint8_t *in, size_t step, uint8_t *out, uint8_t *scratch)
+void resizer_run(const struct resizer *resizer, const uint8_t *in, size_t step, uint8_t *out,
+                 uint8_t *scratch)
 {
     const struct axis *across = &resizer->across, *down = &resizer->down;
     size_t size = resizer->size;

@@ -1,8 +1,8 @@
 /* Drawn images: one of ten shapes, large, in the middle of smaller ones of any kind, under bars and noise.
  *
- * Everything but the outline is drawn from the same distributions whatever the class, and all shapes have the same
- * area, so that neither colour nor size gives the class away. Only + - * / and sqrt, which IEEE 754 fixes to the bit,
- * and no contraction (CMakeLists.txt): the same images on every machine. */
+ * Everything but the outline is drawn from the same distributions whatever the class, and all shapes have the
+ * same area, so that neither colour nor size gives the class away. Only + - * / and sqrt, which IEEE 754
+ * fixes to the bit, and no contraction (CMakeLists.txt): the same images on every machine. */
 #include "base/random.h"
 #include "base/text.h"
 #include "dataset/format.h"
@@ -27,11 +27,14 @@ static const struct point triangle[] = {{0, -1.2}, {1.04, 0.6}, {-1.04, 0.6}};
 static const struct point square[] = {{-1, -1}, {1, -1}, {1, 1}, {-1, 1}};
 static const struct point pentagon[] = {
     {0, -1}, {0.951, -0.309}, {0.588, 0.809}, {-0.588, 0.809}, {-0.951, -0.309}};
-static const struct point star[] = {{0, -1},         {0.259, -0.357}, {0.951, -0.309},  {0.42, 0.136},    {0.588, 0.809},
-                                    {0, 0.442},      {-0.588, 0.809}, {-0.42, 0.136},   {-0.951, -0.309}, {-0.259, -0.357}};
-static const struct point cross[] = {{-0.36, -1}, {0.36, -1}, {0.36, -0.36}, {1, -0.36}, {1, 0.36},   {0.36, 0.36},
-                                     {0.36, 1},   {-0.36, 1}, {-0.36, 0.36}, {-1, 0.36}, {-1, -0.36}, {-0.36, -0.36}};
-static const struct point arrow[] = {{0, -1.1}, {0.9, 0}, {0.36, 0}, {0.36, 1}, {-0.36, 1}, {-0.36, 0}, {-0.9, 0}};
+static const struct point star[] = {{0, -1},          {0.259, -0.357}, {0.951, -0.309}, {0.42, 0.136},
+                                    {0.588, 0.809},   {0, 0.442},      {-0.588, 0.809}, {-0.42, 0.136},
+                                    {-0.951, -0.309}, {-0.259, -0.357}};
+static const struct point cross[] = {{-0.36, -1},   {0.36, -1},   {0.36, -0.36}, {1, -0.36},
+                                     {1, 0.36},     {0.36, 0.36}, {0.36, 1},     {-0.36, 1},
+                                     {-0.36, 0.36}, {-1, 0.36},   {-1, -0.36},   {-0.36, -0.36}};
+static const struct point arrow[] = {{0, -1.1},  {0.9, 0},   {0.36, 0}, {0.36, 1},
+                                     {-0.36, 1}, {-0.36, 0}, {-0.9, 0}};
 
 /* A polygon's corners, or where there are none, a formula. Areas are of the outlines above. */
 struct shape {
@@ -68,11 +71,16 @@ static bool inside_heart(double x, double y)
 #define CORNERS(points) points, sizeof points / sizeof *points, NULL
 
 static const struct shape shapes[CLASSES] = {
-    {"circle", NULL, 0, inside_circle, 3.142},   {"triangle", CORNERS(triangle), 1.872},
-    {"square", CORNERS(square), 4},              {"pentagon", CORNERS(pentagon), 2.378},
-    {"star", CORNERS(star), 1.298},              {"cross", CORNERS(cross), 2.362},
-    {"ring", NULL, 0, inside_ring, 2.011},       {"crescent", NULL, 0, inside_crescent, 1.391},
-    {"heart", NULL, 0, inside_heart, 3.662},     {"arrow", CORNERS(arrow), 1.71},
+    {"circle", NULL, 0, inside_circle, 3.142},
+    {"triangle", CORNERS(triangle), 1.872},
+    {"square", CORNERS(square), 4},
+    {"pentagon", CORNERS(pentagon), 2.378},
+    {"star", CORNERS(star), 1.298},
+    {"cross", CORNERS(cross), 2.362},
+    {"ring", NULL, 0, inside_ring, 2.011},
+    {"crescent", NULL, 0, inside_crescent, 1.391},
+    {"heart", NULL, 0, inside_heart, 3.662},
+    {"arrow", CORNERS(arrow), 1.71},
 };
 
 /* Even-odd rule. */
@@ -153,8 +161,8 @@ static struct colour change(struct random_stream *random, double most)
     return colour;
 }
 
-/* Adds a shape with the area of a circle of radius `radius`, turned anyhow, stretched by `stretch` along one axis and
- * by 1/stretch along the other. */
+/* Adds a shape with the area of a circle of radius `radius`, turned anyhow, stretched by `stretch` along one
+ * axis and by 1/stretch along the other. */
 static struct layer *add_shape(struct scene *scene, struct random_stream *random, const struct shape *shape,
                                struct point center, double radius, double stretch)
 {
@@ -240,7 +248,8 @@ static double coverage(const struct layer *layer, double dx, double dy, double p
     unsigned hits = 0;
     for (int j = 0; j < SAMPLES; j++)
         for (int i = 0; i < SAMPLES; i++)
-            hits += inside(layer, dx + ((i + 0.5) / SAMPLES - 0.5) * pixel, dy + ((j + 0.5) / SAMPLES - 0.5) * pixel);
+            hits += inside(layer, dx + ((i + 0.5) / SAMPLES - 0.5) * pixel,
+                           dy + ((j + 0.5) / SAMPLES - 0.5) * pixel);
     return hits / (double)(SAMPLES * SAMPLES);
 }
 
@@ -318,13 +327,14 @@ static int parse_argument(const char *argument, uint64_t *count, uint64_t *seed,
     if (!number)
         return error_memory(error, "shapes");
     if (text_to_u64(number, count) < 0)
-        return error_set(error, "shapes:%s: expected a number of images, as in shapes:%d, found '%s'", argument,
-                         COUNT_DEFAULT, number);
+        return error_set(error, "shapes:%s: expected a number of images, as in shapes:%d, found '%s'",
+                         argument, COUNT_DEFAULT, number);
     if (*count < 2 * CLASSES)
-        return error_set(error, "shapes:%s: expected at least %d images, found %s", argument, 2 * CLASSES, number);
+        return error_set(error, "shapes:%s: expected at least %d images, found %s", argument, 2 * CLASSES,
+                         number);
     if (argument[length] && text_to_u64(argument + length + 1, seed) < 0)
-        return error_set(error, "shapes:%s: expected a seed, as in shapes:%d:1, found '%s'", argument, COUNT_DEFAULT,
-                         argument + length + 1);
+        return error_set(error, "shapes:%s: expected a seed, as in shapes:%d:1, found '%s'", argument,
+                         COUNT_DEFAULT, argument + length + 1);
     return 0;
 }
 
