@@ -1,4 +1,5 @@
-/* step: times training steps of one network on random data, beside the rate of a large matrix product on the same threads.
+/* step: times training steps of one network on random data, beside the rate of a large matrix product on the
+ * same threads.
  *
  *   step ARCHITECTURE [SIZE [BATCH [STEPS [adam|sgd [THREADS]]]]]
  *
@@ -7,8 +8,8 @@
 #include "base/random.h"
 #include "nn/nn.h"
 
-#include <oneapi/dnnl/dnnl.h>
 #include <omp.h>
+#include <oneapi/dnnl/dnnl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -62,8 +63,7 @@ int main(int argc, char **argv)
     if (threads)
         omp_set_num_threads((int)threads);
     struct error error = ERROR_INIT;
-    struct graph *graph =
-        zoo_build(argv[1], &(struct zoo_options){.size = size, .classes = 10}, &error);
+    struct graph *graph = zoo_build(argv[1], &(struct zoo_options){.size = size, .classes = 10}, &error);
     struct network_options options = {
         .batch = batch,
         .seed = 1,
@@ -101,11 +101,12 @@ int main(int argc, char **argv)
     double rate = 3.0 * (double)graph_flops(graph) * (double)batch / median;
     struct rusage usage;
     getrusage(RUSAGE_SELF, &usage);
-    printf("%s %zux%zu batch %zu: %.2f ms a step, %.1f images/s, loss %.4f; first %.0f ms, opened in %.0f ms; "
-           "%.0f GFLOP/s of %.0f; planned %.0f MiB, peak %.0f MiB\n",
-           argv[1], size, size, batch, median * 1e3, (double)batch / median, result.loss, times[0] * 1e3,
-           opened * 1e3, rate / 1e9, limit / 1e9, (double)network_memory_bytes(network) / 0x1p20,
-           (double)usage.ru_maxrss / 1024);
+    printf(
+        "%s %zux%zu batch %zu: %.2f ms a step, %.1f images/s, loss %.4f; first %.0f ms, opened in %.0f ms; "
+        "%.0f GFLOP/s of %.0f; planned %.0f MiB, peak %.0f MiB\n",
+        argv[1], size, size, batch, median * 1e3, (double)batch / median, result.loss, times[0] * 1e3,
+        opened * 1e3, rate / 1e9, limit / 1e9, (double)network_memory_bytes(network) / 0x1p20,
+        (double)usage.ru_maxrss / 1024);
     network_free(network);
     graph_free(graph);
     free(images);

@@ -1,4 +1,5 @@
-/* The CPU backend: parameters in the layouts oneDNN likes, programs for the batch sizes that occur, one arena. */
+/* The CPU backend: parameters in the layouts oneDNN likes, programs for the batch sizes that occur, one
+ * arena. */
 #include "base/text.h"
 #include "base/units.h"
 #include "nn/backend.h"
@@ -17,7 +18,8 @@ enum { TRAIN_BATCH, TRAIN_REST, EVALUATE_BATCH, EVALUATE_REST };
 
 /* ---- forms of parameters ---- */
 
-/* Weight decay gives each of a tensor's elements a gradient of its own, which Adam's division makes more than a decay. */
+/* Weight decay gives each of a tensor's elements a gradient of its own, which Adam's division makes more than
+ * a decay. */
 static bool may_simplify(const struct cpu *cpu)
 {
     const struct optimizer_options *o = &cpu->options.optimizer;
@@ -84,7 +86,8 @@ static void form_dense(struct cpu *cpu, const struct tensor *tensor, struct para
     if (nodes[flat].kind == NODE_FLATTEN) {
         size_t pool = nodes[flat].inputs[0];
         in = nodes[pool].shape;
-        if (nodes[pool].kind == NODE_ADAPTIVE_POOL && flat == nodes[tensor->node].inputs[0] && may_simplify(cpu)) {
+        if (nodes[pool].kind == NODE_ADAPTIVE_POOL && flat == nodes[tensor->node].inputs[0] &&
+            may_simplify(cpu)) {
             struct shape before = nodes[nodes[pool].inputs[0]].shape;
             cpu->repeats[pool] = before.height * before.width == 1 && in.height * in.width > 1;
             if (cpu->repeats[pool]) {
@@ -102,7 +105,8 @@ static void form_dense(struct cpu *cpu, const struct tensor *tensor, struct para
 
 static dnnl_format_tag_t plain_tag(int dim_count)
 {
-    static const dnnl_format_tag_t tags[] = {dnnl_format_tag_undef, dnnl_a, dnnl_ab, dnnl_abc, dnnl_abcd, dnnl_abcde};
+    static const dnnl_format_tag_t tags[] = {
+        dnnl_format_tag_undef, dnnl_a, dnnl_ab, dnnl_abc, dnnl_abcd, dnnl_abcde};
     return tags[dim_count];
 }
 
@@ -113,7 +117,8 @@ static int form_parameters(struct cpu *cpu, struct error *error)
         struct parameter *p = &cpu->parameters[i];
         if (tensor->role == TENSOR_WEIGHT)
             cpu->first_parameter[tensor->node] = i;
-        *p = (struct parameter){.trainable = tensor->trainable, .count = tensor->count, .copies = 1, .decay = 1};
+        *p = (struct parameter){
+            .trainable = tensor->trainable, .count = tensor->count, .copies = 1, .decay = 1};
         if (tensor->dim_count == 4) {
             form_convolution(cpu, tensor, p);
         } else if (tensor->dim_count == 2) {
@@ -140,8 +145,9 @@ static size_t round_up(size_t bytes, size_t unit)
 static int memory_fail(size_t bytes, size_t batch, struct error *error)
 {
     AUTO_FREE char *needed = units_bytes(bytes);
-    return error_set(error, "too little memory: %s are needed for a batch of %zu: use a smaller batch, size or width",
-                     needed ? needed : "more bytes than there are", batch);
+    return error_set(
+        error, "too little memory: %s are needed for a batch of %zu: use a smaller batch, size or width",
+        needed ? needed : "more bytes than there are", batch);
 }
 
 /* Zeroed memory in huge pages where the system gives them: walks over weights miss the TLB less. */
@@ -160,7 +166,8 @@ static char *take_memory(struct cpu *cpu, size_t bytes, struct error *error)
     return memory;
 }
 
-/* Where the next `bytes` go in a region laid out twice: first to learn its size (base NULL), then to place. */
+/* Where the next `bytes` go in a region laid out twice: first to learn its size (base NULL), then to place.
+ */
 static float *place(char *base, size_t *offset, size_t bytes)
 {
     size_t at = *offset;
@@ -379,8 +386,8 @@ static int cpu_train(void *state, const struct backend_batch *batch, struct step
         return -1;
     cpu->steps++;
     struct pass pass = {.labels = batch->labels,
-                        .dropout_key = (cpu->options.seed + 1) * 0x9e3779b97f4a7c15u ^
-                                       cpu->steps * 0xbf58476d1ce4e5b9u,
+                        .dropout_key =
+                            (cpu->options.seed + 1) * 0x9e3779b97f4a7c15u ^ cpu->steps * 0xbf58476d1ce4e5b9u,
                         .update = next_update(cpu)};
     if (program_run(program, cpu->stream, batch->images, &pass, error))
         return -1;
@@ -450,13 +457,16 @@ static size_t plain_count(const struct parameter *p)
 }
 
 /* From or to the stored layout and `plain`, which has p->dims in order. */
-static int convert(const struct cpu *cpu, const struct parameter *p, float *plain, bool store, struct error *error)
+static int convert(const struct cpu *cpu, const struct parameter *p, float *plain, bool store,
+                   struct error *error)
 {
     dnnl_memory_desc_t md;
-    dnnl_status_t status = dnnl_memory_desc_init_by_tag(&md, p->dim_count, p->dims, dnnl_f32, plain_tag(p->dim_count));
+    dnnl_status_t status =
+        dnnl_memory_desc_init_by_tag(&md, p->dim_count, p->dims, dnnl_f32, plain_tag(p->dim_count));
     if (status)
         return dnnl_fail(error, status, "tensor");
-    return store ? reorder(cpu, &md, plain, &p->md, p->data, error) : reorder(cpu, &p->md, p->data, &md, plain, error);
+    return store ? reorder(cpu, &md, plain, &p->md, p->data, error)
+                 : reorder(cpu, &p->md, p->data, &md, plain, error);
 }
 
 /* Calls for each live tap: its place in `live` (planes of the cropped kernel) and in `full`. */

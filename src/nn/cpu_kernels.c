@@ -4,9 +4,9 @@
 #include <omp.h>
 #include <string.h>
 
-/* The loops over ranges are compiled for several instruction sets; the loader picks one. Sanitizers can't instrument
- * the picking. */
-#if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__) && !defined(__SANITIZE_ADDRESS__) && \
+/* The loops over ranges are compiled for several instruction sets; the loader picks one. Sanitizers can't
+ * instrument the picking. */
+#if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__) && !defined(__SANITIZE_ADDRESS__) &&     \
     !defined(__SANITIZE_THREAD__)
 #define VECTOR __attribute__((target_clones("arch=skylake-avx512", "arch=haswell", "default")))
 #else
@@ -218,16 +218,16 @@ void kernel_loss(float *gradient, const float *scores, const int32_t *labels, si
     size_t correct = 0;
     for (size_t i = 0; i < count; i++) {
         size_t best, label = (size_t)labels[i];
-        loss += image_loss(gradient ? gradient + i * classes : NULL, scores + i * classes, label, count, classes,
-                           &best);
+        loss += image_loss(gradient ? gradient + i * classes : NULL, scores + i * classes, label, count,
+                           classes, &best);
         correct += best == label;
     }
     result->loss = loss / (double)count;
     result->correct = correct;
 }
 
-void kernel_running_statistics(float *running_mean, float *running_var, const float *mean, const float *variance,
-                               size_t channels, size_t n)
+void kernel_running_statistics(float *running_mean, float *running_var, const float *mean,
+                               const float *variance, size_t channels, size_t n)
 {
     /* One value a channel says nothing of the variance. */
     if (n < 2)
@@ -240,8 +240,8 @@ void kernel_running_statistics(float *running_mean, float *running_var, const fl
     }
 }
 
-VECTOR static void sgd_range(const struct update *update, float *restrict w, const float *restrict g, size_t begin,
-                             size_t end)
+VECTOR static void sgd_range(const struct update *update, float *restrict w, const float *restrict g,
+                             size_t begin, size_t end)
 {
     float rate = update->learning_rate * update->copies, decay = update->weight_decay / update->copies;
 #pragma omp simd

@@ -1,12 +1,12 @@
 /* From a graph to a program: which primitive computes each layer, forward and backward, and in which layouts.
  *
- * Layouts: each primitive is asked for the one it likes best (format_tag_any) and a reorder is put between two that
- * differ. A weight is stored as the first program's forward primitive likes it; later primitives are constrained to that, or
- * read a reordered copy if that would leave them with a reference implementation.
+ * Layouts: each primitive is asked for the one it likes best (format_tag_any) and a reorder is put between
+ * two that differ. A weight is stored as the first program's forward primitive likes it; later primitives are
+ * constrained to that, or read a reordered copy if that would leave them with a reference implementation.
  *
- * Gradients: nodes are visited from the last to the first; each takes the sum of what its readers gave, computes
- * its parameters' gradients, steps the optimiser at once (so that no gradient outlives its layer), and gives its inputs
- * theirs. */
+ * Gradients: nodes are visited from the last to the first; each takes the sum of what its readers gave,
+ * computes its parameters' gradients, steps the optimiser at once (so that no gradient outlives its layer),
+ * and gives its inputs theirs. */
 #include "nn/cpu_program.h"
 
 #include <stdlib.h>
@@ -101,10 +101,11 @@ static size_t value_floats(const struct lowering *l, size_t value)
     return l->program->values[value].bytes / sizeof(float);
 }
 
-/* Keeps the description until the lowering is done. NULL if oneDNN has no implementation; the caller says whether that
- * is a failure. */
-static dnnl_primitive_desc_t describe(struct lowering *l, const void *operation, dnnl_primitive_attr_t attributes,
-                                      dnnl_primitive_desc_t forward, bool required)
+/* Keeps the description until the lowering is done. NULL if oneDNN has no implementation; the caller says
+ * whether that is a failure. */
+static dnnl_primitive_desc_t describe(struct lowering *l, const void *operation,
+                                      dnnl_primitive_attr_t attributes, dnnl_primitive_desc_t forward,
+                                      bool required)
 {
     dnnl_primitive_desc_t description = NULL;
     if (l->failed)
@@ -138,7 +139,8 @@ static bool is_reference(dnnl_primitive_desc_t description)
 }
 
 /* The layout the primitive wants for an argument. */
-static const dnnl_memory_desc_t *wanted(const struct lowering *l, dnnl_primitive_desc_t description, int argument)
+static const dnnl_memory_desc_t *wanted(const struct lowering *l, dnnl_primitive_desc_t description,
+                                        int argument)
 {
     const dnnl_memory_desc_t *md = NULL;
     if (!l->failed && description)
@@ -181,7 +183,8 @@ static void emit(struct lowering *l, dnnl_primitive_desc_t description, const st
     for (size_t i = 0; i < count; i++)
         if (uses[i].value)
             add_argument(l, &step, uses[i].argument, uses[i].value, wanted(l, description, uses[i].argument));
-    const dnnl_memory_desc_t *scratch = dnnl_primitive_desc_query_md(description, dnnl_query_scratchpad_md, 0);
+    const dnnl_memory_desc_t *scratch =
+        dnnl_primitive_desc_query_md(description, dnnl_query_scratchpad_md, 0);
     if (scratch && dnnl_memory_desc_get_size(scratch) > 0)
         add_argument(l, &step, DNNL_ARG_SCRATCHPAD, new_value(l, scratch), scratch);
     if (!l->failed && program_add_step(l->program, &step, l->error))
@@ -241,7 +244,8 @@ static size_t as_layout(struct lowering *l, size_t value, const dnnl_memory_desc
 }
 
 /* A value of a node's shape stored as `description` wants its argument, which may have fewer dimensions. */
-static size_t new_output(struct lowering *l, struct shape shape, dnnl_primitive_desc_t description, int argument)
+static size_t new_output(struct lowering *l, struct shape shape, dnnl_primitive_desc_t description,
+                         int argument)
 {
     const dnnl_memory_desc_t *md = wanted(l, description, argument);
     if (l->failed || md->ndims == 4)
@@ -288,7 +292,9 @@ static size_t gather(struct lowering *l, size_t a, size_t b, size_t mask, size_t
     a = as_layout(l, a, value_layout(l, like));
     b = b ? as_layout(l, b, value_layout(l, like)) : 0;
     const struct value *values = l->program->values;
-    size_t out = !values[a].pending && !values[a].fixed ? a : b && !values[b].pending && !values[b].fixed ? b : 0;
+    size_t out = !values[a].pending && !values[a].fixed        ? a
+                 : b && !values[b].pending && !values[b].fixed ? b
+                                                               : 0;
     if (!out)
         out = new_value(l, value_layout(l, like));
     EMIT_FUNCTION(l, run_gather, ((struct step){.elements = value_floats(l, out)}), out, a, b, mask);
@@ -343,7 +349,8 @@ static void run_update(const struct step *step, float *const *data, struct pass 
     update.copies = (float)p->copies;
     kernel_update(&update, data[0], data[1], p->first, p->second, p->stored_count);
     if (p->rest && update.kind == OPTIMIZER_SGD) {
-        p->decay_momentum = (double)update.momentum * p->decay_momentum + (double)update.weight_decay * p->decay;
+        p->decay_momentum =
+            (double)update.momentum * p->decay_momentum + (double)update.weight_decay * p->decay;
         p->decay -= (double)update.learning_rate * p->decay_momentum;
     }
 }
@@ -351,13 +358,14 @@ static void run_update(const struct step *step, float *const *data, struct pass 
 static void emit_update(struct lowering *l, struct parameter *parameter, size_t gradient)
 {
     gradient = as_layout(l, gradient, &parameter->md);
-    EMIT_FUNCTION(l, run_update, ((struct step){.parameter = parameter}), parameter_value(l, parameter), gradient);
+    EMIT_FUNCTION(l, run_update, ((struct step){.parameter = parameter}), parameter_value(l, parameter),
+                  gradient);
 }
 
 /* ---- convolution, and dense layers ----
  *
- * Both are one "product" of a source, weights and a bias: a convolution whose window is the whole image is computed as a
- * dense layer. */
+ * Both are one "product" of a source, weights and a bias: a convolution whose window is the whole image is
+ * computed as a dense layer. */
 
 struct geometry {
     dnnl_dims_t strides, dilates, before, after;
@@ -377,7 +385,8 @@ static struct geometry geometry_of(const struct lowering *l, size_t node)
         g.strides[d] = (dnnl_dim_t)w.stride;
         g.dilates[d] = (dnnl_dim_t)w.dilation - 1;
         g.before[d] = (dnnl_dim_t)w.padding[d] - (dnnl_dim_t)(weights->first_tap[d] * w.dilation);
-        g.after[d] = (dnnl_dim_t)(out_size[d] - 1) * g.strides[d] + extent - (dnnl_dim_t)in_size[d] - g.before[d];
+        g.after[d] =
+            (dnnl_dim_t)(out_size[d] - 1) * g.strides[d] + extent - (dnnl_dim_t)in_size[d] - g.before[d];
         g.after[d] = g.after[d] > 0 ? g.after[d] : 0;
     }
     return g;
@@ -413,7 +422,8 @@ static struct operands operands_of(struct lowering *l, size_t node, bool stored)
 enum product { PRODUCT_FORWARD, PRODUCT_BACKWARD_DATA, PRODUCT_BACKWARD_WEIGHTS };
 
 static dnnl_primitive_desc_t describe_dense(struct lowering *l, size_t node, enum product which,
-                                            const struct operands *o, const dnnl_memory_desc_t *bias, bool required)
+                                            const struct operands *o, const dnnl_memory_desc_t *bias,
+                                            bool required)
 {
     dnnl_inner_product_desc_t operation;
     dnnl_primitive_desc_t forward = l->nodes[node].forward;
@@ -427,7 +437,8 @@ static dnnl_primitive_desc_t describe_dense(struct lowering *l, size_t node, enu
     if (which == PRODUCT_BACKWARD_DATA)
         check(l, dnnl_inner_product_backward_data_desc_init(&operation, &o->src, &o->weights, &o->dst));
     else
-        check(l, dnnl_inner_product_backward_weights_desc_init(&operation, &o->src, &o->weights, bias, &o->dst));
+        check(l,
+              dnnl_inner_product_backward_weights_desc_init(&operation, &o->src, &o->weights, bias, &o->dst));
     return describe(l, &operation, l->cpu->attributes, forward, required);
 }
 
@@ -441,24 +452,24 @@ static dnnl_primitive_desc_t describe_convolution(struct lowering *l, size_t nod
         return NULL;
     struct geometry g = geometry_of(l, node);
     if (which == PRODUCT_FORWARD) {
-        check(l, dnnl_dilated_convolution_forward_desc_init(&operation, forward_kind(l), dnnl_convolution_direct,
-                                                            &o->src, &o->weights, bias, &o->dst, g.strides,
-                                                            g.dilates, g.before, g.after));
+        check(l, dnnl_dilated_convolution_forward_desc_init(
+                     &operation, forward_kind(l), dnnl_convolution_direct, &o->src, &o->weights, bias,
+                     &o->dst, g.strides, g.dilates, g.before, g.after));
         return describe(l, &operation, forward_attributes(l, node), NULL, required);
     }
     if (which == PRODUCT_BACKWARD_DATA)
-        check(l, dnnl_dilated_convolution_backward_data_desc_init(&operation, dnnl_convolution_direct, &o->src,
-                                                                  &o->weights, &o->dst, g.strides, g.dilates,
-                                                                  g.before, g.after));
+        check(l, dnnl_dilated_convolution_backward_data_desc_init(&operation, dnnl_convolution_direct,
+                                                                  &o->src, &o->weights, &o->dst, g.strides,
+                                                                  g.dilates, g.before, g.after));
     else
-        check(l, dnnl_dilated_convolution_backward_weights_desc_init(&operation, dnnl_convolution_direct, &o->src,
-                                                                     &o->weights, bias, &o->dst, g.strides,
-                                                                     g.dilates, g.before, g.after));
+        check(l, dnnl_dilated_convolution_backward_weights_desc_init(
+                     &operation, dnnl_convolution_direct, &o->src, &o->weights, bias, &o->dst, g.strides,
+                     g.dilates, g.before, g.after));
     return describe(l, &operation, l->cpu->attributes, forward, required);
 }
 
-/* Describes a product with the weights as they are stored or, where that is not to be had well, as it likes. A
- * convolution's backward pass wants channels swapped within a block: a reordered copy is far cheaper. */
+/* Describes a product with the weights as they are stored or, where that is not to be had well, as it likes.
+ * A convolution's backward pass wants channels swapped within a block: a reordered copy is far cheaper. */
 static dnnl_primitive_desc_t describe_product(struct lowering *l, size_t node, enum product which)
 {
     bool stored = parameter_of(l, node, TENSOR_WEIGHT)->decided;
@@ -583,10 +594,12 @@ static void lower_batch_norm_backward(struct lowering *l, size_t node)
     dnnl_batch_normalization_desc_t operation;
     if (l->failed)
         return;
-    check(l, dnnl_batch_normalization_backward_desc_init(&operation, dnnl_backward, &md, &md, EPSILON, flags));
+    check(l,
+          dnnl_batch_normalization_backward_desc_init(&operation, dnnl_backward, &md, &md, EPSILON, flags));
     dnnl_primitive_desc_t d = describe(l, &operation, l->cpu->attributes, from->forward, true);
     size_t out = free_to_overwrite(l, gradient) ? gradient : new_value(l, &md);
-    struct parameter *scale = parameter_of(l, node, TENSOR_WEIGHT), *shift = parameter_of(l, node, TENSOR_BIAS);
+    struct parameter *scale = parameter_of(l, node, TENSOR_WEIGHT),
+                     *shift = parameter_of(l, node, TENSOR_BIAS);
     size_t dscale = new_value(l, wanted(l, d, DNNL_ARG_DIFF_SCALE));
     size_t dshift = new_value(l, wanted(l, d, DNNL_ARG_DIFF_SHIFT));
     EMIT(l, d, {DNNL_ARG_SRC, from->src}, {DNNL_ARG_MEAN, from->mean}, {DNNL_ARG_VARIANCE, from->variance},
@@ -611,7 +624,8 @@ static bool pool_of(const struct lowering *l, size_t node, struct pool *pool)
     const struct node *n = &l->graph->nodes[node];
     const struct shape *in = &l->graph->nodes[n->inputs[0]].shape;
     const size_t in_size[] = {in->height, in->width}, out_size[] = {n->shape.height, n->shape.width};
-    *pool = (struct pool){.kind = n->kind == NODE_MAX_POOL ? dnnl_pooling_max : dnnl_pooling_avg_include_padding};
+    *pool =
+        (struct pool){.kind = n->kind == NODE_MAX_POOL ? dnnl_pooling_max : dnnl_pooling_avg_include_padding};
     for (int d = 0; d < 2; d++) {
         size_t kernel = n->pooling.kernel, stride = n->pooling.stride, padding = n->pooling.padding;
         if (n->kind == NODE_ADAPTIVE_POOL) {
@@ -718,10 +732,11 @@ static void lower_pool_backward(struct lowering *l, size_t node)
     if (l->failed)
         return;
     check(l, dnnl_pooling_backward_desc_init(&operation, pool.kind, value_layout(l, from->src),
-                                             value_layout(l, from->out), pool.strides, pool.kernel, pool.before,
-                                             pool.after));
+                                             value_layout(l, from->out), pool.strides, pool.kernel,
+                                             pool.before, pool.after));
     dnnl_primitive_desc_t d = describe(l, &operation, l->cpu->attributes, from->forward, true);
-    EMIT(l, d, {DNNL_ARG_DIFF_DST, gradient}, {DNNL_ARG_DIFF_SRC, out}, {DNNL_ARG_WORKSPACE, from->workspace});
+    EMIT(l, d, {DNNL_ARG_DIFF_DST, gradient}, {DNNL_ARG_DIFF_SRC, out},
+         {DNNL_ARG_WORKSPACE, from->workspace});
     give(l, n->inputs[0], out);
 }
 
@@ -757,8 +772,9 @@ static bool sole_reader(const struct lowering *l, size_t node)
     }
 }
 
-/* The input's own value where a layer may overwrite it, else a new one. No primitive's backward pass reads its output;
- * a ReLU's reads only where it is positive, which `keeps_sign` says the layer leaves as it was. */
+/* The input's own value where a layer may overwrite it, else a new one. No primitive's backward pass reads
+ * its output; a ReLU's reads only where it is positive, which `keeps_sign` says the layer leaves as it was.
+ */
 static size_t in_place_output(struct lowering *l, size_t input, bool keeps_sign)
 {
     enum node_kind kind = l->graph->nodes[input].kind;
@@ -851,7 +867,8 @@ static void lower_loss(struct lowering *l, size_t node)
     dnnl_memory_desc_t md = shape_layout(l, shape, dnnl_nchw);
     size_t scores = as_layout(l, input_of(l, node), &md);
     size_t gradient = l->training ? new_value(l, &md) : 0;
-    EMIT_FUNCTION(l, run_loss, ((struct step){.sizes = {l->program->images, shape.channels}}), scores, gradient);
+    EMIT_FUNCTION(l, run_loss, ((struct step){.sizes = {l->program->images, shape.channels}}), scores,
+                  gradient);
     if (l->training)
         give(l, l->graph->nodes[node].inputs[0], gradient);
 }

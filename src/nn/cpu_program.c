@@ -10,7 +10,8 @@ int dnnl_fail(struct error *error, dnnl_status_t status, const char *what)
     if (status == dnnl_out_of_memory)
         return error_memory(error, what);
     return error_set(error, "%s: oneDNN refused (%s)", what,
-                     status == dnnl_unimplemented ? "unimplemented" : "invalid arguments or an internal failure");
+                     status == dnnl_unimplemented ? "unimplemented"
+                                                  : "invalid arguments or an internal failure");
 }
 
 static bool plain_like(const dnnl_memory_desc_t *a, const dnnl_memory_desc_t *b)
@@ -174,8 +175,8 @@ int program_bind(struct program *program, char *arena, struct error *error)
     for (size_t s = 0; s < program->step_count; s++) {
         struct step *step = &program->steps[s];
         for (int k = 0; step->primitive && k < step->argument_count; k++) {
-            dnnl_status_t status = dnnl_memory_set_data_handle(step->arguments[k].memory,
-                                                               program->data[step->values[k]]);
+            dnnl_status_t status =
+                dnnl_memory_set_data_handle(step->arguments[k].memory, program->data[step->values[k]]);
             if (status != dnnl_success)
                 return dnnl_fail(error, status, step->name);
         }

@@ -1,7 +1,7 @@
 /* cpu_program.h: a straight list of steps over values, with an arena planned by how long each value lives.
  *
- * A graph is lowered (cpu_lower.c) to one program for a training step and one for an evaluation, each for an exact number
- * of images. Calls to oneDNN are confined to the cpu*.c files. */
+ * A graph is lowered (cpu_lower.c) to one program for a training step and one for an evaluation, each for an
+ * exact number of images. Calls to oneDNN are confined to the cpu*.c files. */
 #ifndef JOULERY_NN_CPU_PROGRAM_H
 #define JOULERY_NN_CPU_PROGRAM_H
 
@@ -14,8 +14,8 @@ enum parameter_form {
     FORM_WHOLE,
     /* A convolution's taps that only ever meet padding are left out: `dims` is the live window. */
     FORM_CROPPED,
-    /* A dense layer whose input is one pixel repeated: the weights of a pixel's copies are stored as their sum. Their
-     * gradients are equal, so their differences from the mean only ever decay. */
+    /* A dense layer whose input is one pixel repeated: the weights of a pixel's copies are stored as their
+     * sum. Their gradients are equal, so their differences from the mean only ever decay. */
     FORM_FOLDED,
 };
 
@@ -30,10 +30,11 @@ struct parameter {
     size_t copies; /* FORM_FOLDED: pixels; else 1 */
     bool decided;  /* md is the layout it is stored in */
     dnnl_memory_desc_t md;
-    size_t stored_count; /* floats, with the layout's padding */
+    size_t stored_count;          /* floats, with the layout's padding */
     float *data, *first, *second; /* stored_count floats; first, second: the optimiser's, or NULL */
-    /* Not FORM_WHOLE: PyTorch's tensor of which the dead taps, or the differences from the mean, are true after
-     * multiplication with `decay`, which weight decay shrinks as it does every weight without gradient. */
+    /* Not FORM_WHOLE: PyTorch's tensor of which the dead taps, or the differences from the mean, are true
+     * after multiplication with `decay`, which weight decay shrinks as it does every weight without gradient.
+     */
     float *rest;
     double decay, decay_momentum;
 };
@@ -44,7 +45,7 @@ struct value {
     float *const *fixed; /* where its address is kept; NULL: in the arena, at `offset` */
     size_t offset;
     size_t first, last; /* steps that use it; first > last: none */
-    size_t pending;     /* gradients not yet taken that are this value: it may be overwritten when none is left */
+    size_t pending; /* gradients not yet taken that are this value: it may be overwritten when none is left */
 };
 
 /* What one run of a program is given and gives. */
@@ -60,7 +61,7 @@ typedef void step_function(const struct step *step, float *const *data, struct p
 
 #define STEP_ARGUMENTS 12
 struct step {
-    const char *name;      /* for profiles: the node's */
+    const char *name;           /* for profiles: the node's */
     dnnl_primitive_t primitive; /* or NULL, and then: */
     step_function *run;
     int argument_count;
@@ -111,7 +112,7 @@ struct cpu {
     size_t parameter_count;
     size_t *first_parameter; /* of each node */
     bool *dense;             /* node: computed as a dense layer */
-    bool *repeats;           /* node: an adaptive pooling that only repeats, folded into the dense layer after it */
+    bool *repeats; /* node: an adaptive pooling that only repeats, folded into the dense layer after it */
     struct program *programs[4];
     char *weights, *arena;
     size_t weights_bytes, arena_bytes;

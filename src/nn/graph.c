@@ -155,7 +155,8 @@ struct window convolution_window(const struct convolution *convolution)
     };
 }
 
-/* Places a window of `extent` has in `size` with `padding` on both sides; 0 and the graph failed if it has none. */
+/* Places a window of `extent` has in `size` with `padding` on both sides; 0 and the graph failed if it has
+ * none. */
 static size_t places(struct graph *graph, const struct node *node, size_t size, size_t extent, size_t stride,
                      size_t padding)
 {
@@ -219,8 +220,7 @@ static size_t add_pool(struct graph *graph, enum node_kind kind, size_t input, s
     node.pooling = pooling;
     if (pooling.padding > pooling.kernel / 2)
         return fail(graph, &node, "its padding must be at most half its window");
-    node.shape.height =
-        places(graph, &node, in.height, pooling.kernel, pooling.stride, pooling.padding);
+    node.shape.height = places(graph, &node, in.height, pooling.kernel, pooling.stride, pooling.padding);
     if (!graph->failed)
         node.shape.width = places(graph, &node, in.width, pooling.kernel, pooling.stride, pooling.padding);
     return add_node(graph, node);
@@ -279,7 +279,8 @@ size_t graph_add(struct graph *graph, size_t a, size_t b)
     struct node node = node_on(NODE_ADD, a, "", left);
     node.inputs[1] = b;
     node.input_count = 2;
-    if (a == b || left.channels != right.channels || left.height != right.height || left.width != right.width) {
+    if (a == b || left.channels != right.channels || left.height != right.height ||
+        left.width != right.width) {
         AUTO_FREE char *reason =
             text_format("expected two tensors of one shape, found %zux%zux%zu and %zux%zux%zu", left.channels,
                         left.height, left.width, right.channels, right.height, right.width);
@@ -323,7 +324,8 @@ static struct init constant(double value)
     return (struct init){INIT_CONSTANT, value};
 }
 
-static struct init weight_init(const struct graph *graph, const struct node *node, size_t fan_in, size_t fan_out)
+static struct init weight_init(const struct graph *graph, const struct node *node, size_t fan_in,
+                               size_t fan_out)
 {
     bool dense = node->kind == NODE_DENSE;
     if (graph->init == INIT_KAIMING_01 && dense)
@@ -357,18 +359,23 @@ static size_t node_tensors(const struct graph *graph, size_t number, struct tens
     } else if (node->kind == NODE_CONVOLUTION) {
         struct window w = convolution_window(&node->convolution);
         size_t taps = w.kernel[0] * w.kernel[1], fan_in = in.channels / w.groups * taps;
-        tensors[count++] = (struct tensor){
-            .node = number, .role = TENSOR_WEIGHT, .trainable = true,
-            .dims = {out, in.channels / w.groups, w.kernel[0], w.kernel[1]}, .dim_count = 4,
-            .init = weight_init(graph, node, fan_in, out * taps)};
+        tensors[count++] = (struct tensor){.node = number,
+                                           .role = TENSOR_WEIGHT,
+                                           .trainable = true,
+                                           .dims = {out, in.channels / w.groups, w.kernel[0], w.kernel[1]},
+                                           .dim_count = 4,
+                                           .init = weight_init(graph, node, fan_in, out * taps)};
         if (node->convolution.bias) {
             tensors[count] = flat;
             tensors[count].role = TENSOR_BIAS;
             tensors[count++].init = bias_init(graph, node, fan_in);
         }
     } else if (node->kind == NODE_DENSE) {
-        tensors[count++] = (struct tensor){.node = number, .role = TENSOR_WEIGHT, .trainable = true,
-                                           .dims = {out, in.channels}, .dim_count = 2,
+        tensors[count++] = (struct tensor){.node = number,
+                                           .role = TENSOR_WEIGHT,
+                                           .trainable = true,
+                                           .dims = {out, in.channels},
+                                           .dim_count = 2,
                                            .init = weight_init(graph, node, in.channels, out)};
         if (node->dense_bias) {
             tensors[count] = flat;

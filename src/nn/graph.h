@@ -1,9 +1,9 @@
 /* graph.h: networks described: a list of layers with shapes, without memory and without a backend.
  *
- * A graph is built from its input on, one call a layer; each call returns the new node's number, to be given to the
- * layers that read it. The first mistake is kept, all later calls do nothing, and graph_finish reports it: an
- * architecture reads like the table in its paper, without a check on each line. Nodes with parameters are named as
- * torchvision's modules ("layer1.0.conv1"), so that their tensors get torchvision's names. */
+ * A graph is built from its input on, one call a layer; each call returns the new node's number, to be given
+ * to the layers that read it. The first mistake is kept, all later calls do nothing, and graph_finish reports
+ * it: an architecture reads like the table in its paper, without a check on each line. Nodes with parameters
+ * are named as torchvision's modules ("layer1.0.conv1"), so that their tensors get torchvision's names. */
 #ifndef JOULERY_NN_GRAPH_H
 #define JOULERY_NN_GRAPH_H
 
@@ -53,12 +53,12 @@ enum init_scheme {
 };
 
 struct convolution {
-    size_t out;                  /* channels */
-    size_t kernel, kernel_width; /* kernel_width 0: as kernel */
-    size_t stride;               /* 0: 1 */
+    size_t out;                    /* channels */
+    size_t kernel, kernel_width;   /* kernel_width 0: as kernel */
+    size_t stride;                 /* 0: 1 */
     size_t padding, padding_width; /* padding_width is read only when kernel_width is given */
-    size_t dilation;             /* 0: 1 */
-    size_t groups;               /* 0: 1 */
+    size_t dilation;               /* 0: 1 */
+    size_t groups;                 /* 0: 1 */
     bool bias;
 };
 
@@ -94,8 +94,8 @@ struct graph {
 /* NULL if memory ran out. */
 struct graph *graph_new(const char *architecture, enum init_scheme init);
 struct graph *graph_copy(const struct graph *graph, struct error *error);
-/* Adds the loss on `logits` (classes, 1, 1) and hands over the graph; after a mistake frees it, sets the error and returns
- * NULL. */
+/* Adds the loss on `logits` (classes, 1, 1) and hands over the graph; after a mistake frees it, sets the
+ * error and returns NULL. */
 struct graph *graph_finish(struct graph *graph, size_t logits, struct error *error);
 
 size_t graph_input(struct graph *graph, struct shape shape);
@@ -105,8 +105,8 @@ size_t graph_relu(struct graph *graph, size_t input);
 size_t graph_max_pool(struct graph *graph, size_t input, struct pooling pooling);
 /* The padding's zeros are counted, as PyTorch does. */
 size_t graph_average_pool(struct graph *graph, size_t input, struct pooling pooling);
-/* Cell i of n averages [floor(i*size/n), ceil((i+1)*size/n)), as PyTorch's AdaptiveAvgPool2d: an input smaller than the
- * output is repeated. */
+/* Cell i of n averages [floor(i*size/n), ceil((i+1)*size/n)), as PyTorch's AdaptiveAvgPool2d: an input
+ * smaller than the output is repeated. */
 size_t graph_adaptive_pool(struct graph *graph, size_t input, size_t height, size_t width);
 size_t graph_flatten(struct graph *graph, size_t input);
 size_t graph_dense(struct graph *graph, size_t input, const char *name, size_t out);
@@ -119,7 +119,8 @@ size_t graph_classes(const struct graph *graph);
 /* ---- parameter tensors ---- */
 
 enum tensor_role {
-    TENSOR_WEIGHT,       /* convolution (out, in/groups, kernel, kernel_width); dense (out, in); batch norm (channels) */
+    TENSOR_WEIGHT,       /* convolution (out, in/groups, kernel, kernel_width); dense (out, in); batch norm
+                            (channels) */
     TENSOR_BIAS,         /* (out) or (channels) */
     TENSOR_RUNNING_MEAN, /* (channels) */
     TENSOR_RUNNING_VAR,  /* (channels) */

@@ -72,7 +72,8 @@ static int check_options(const struct network_options *options, struct error *er
     if (!(o->weight_decay >= 0 && isfinite(o->weight_decay)))
         return error_set(error, "weight decay %g: expected 0 or more", o->weight_decay);
     if (!(o->beta1 >= 0 && o->beta1 < 1 && o->beta2 >= 0 && o->beta2 < 1 && o->epsilon >= 0))
-        return error_set(error, "Adam with betas %g, %g and epsilon %g: expected betas below 1, none negative",
+        return error_set(error,
+                         "Adam with betas %g, %g and epsilon %g: expected betas below 1, none negative",
                          o->beta1, o->beta2, o->epsilon);
     return 0;
 }
@@ -119,7 +120,8 @@ void network_free(struct network *network)
     free(network);
 }
 
-static int check_batch(const struct network *network, const int32_t *labels, size_t count, struct error *error)
+static int check_batch(const struct network *network, const int32_t *labels, size_t count,
+                       struct error *error)
 {
     if (count == 0 || count > network->batch)
         return error_set(error, "%zu images: expected 1 to %zu, the batch the network was made for", count,

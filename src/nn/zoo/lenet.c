@@ -1,8 +1,8 @@
-/* LeNet-5: LeCun, Bottou, Bengio, Haffner, "Gradient-based learning applied to document recognition", 1998, with
- * ReLU for tanh, plain average pooling, and softmax for the radial basis output, as it is taught today.
+/* LeNet-5: LeCun, Bottou, Bengio, Haffner, "Gradient-based learning applied to document recognition", 1998,
+ * with ReLU for tanh, plain average pooling, and softmax for the radial basis output, as it is taught today.
  *
- * It was drawn for 32x32 pixels, where the second pooling gives 5x5. Larger images are averaged to 5x5 there, so that
- * the dense layers, and the number of parameters, stay the same. */
+ * It was drawn for 32x32 pixels, where the second pooling gives 5x5. Larger images are averaged to 5x5 there,
+ * so that the dense layers, and the number of parameters, stay the same. */
 #include "nn/zoo/zoo.h"
 
 struct graph *zoo_lenet5(const char *name, const struct zoo_options *options, struct error *error)

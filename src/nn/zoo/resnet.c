@@ -1,5 +1,5 @@
-/* ResNet: He, Zhang, Ren, Sun, "Deep residual learning for image recognition", 2015, table 1. Bottlenecks stride in their
- * 3x3 convolution ("version 1.5"), as torchvision's. */
+/* ResNet: He, Zhang, Ren, Sun, "Deep residual learning for image recognition", 2015, table 1. Bottlenecks
+ * stride in their 3x3 convolution ("version 1.5"), as torchvision's. */
 #include "nn/zoo/zoo.h"
 
 #include "base/text.h"
@@ -11,7 +11,8 @@ struct stage {
 };
 
 /* Convolution and batch normalisation: "PREFIX.conv1", "PREFIX.bn1". */
-static size_t conv_bn(struct graph *g, size_t x, const char *prefix, int number, struct convolution convolution)
+static size_t conv_bn(struct graph *g, size_t x, const char *prefix, int number,
+                      struct convolution convolution)
 {
     AUTO_FREE char *conv = text_format("%s.conv%d", prefix, number);
     AUTO_FREE char *bn = text_format("%s.bn%d", prefix, number);
@@ -34,12 +35,14 @@ static size_t block(const struct stage *stage, size_t x, const char *prefix, siz
     size_t y;
     if (stage->bottleneck) {
         y = graph_relu(g, conv_bn(g, x, prefix, 1, (struct convolution){.out = c, .kernel = 1}));
-        y = graph_relu(g, conv_bn(g, y, prefix, 2,
-                                  (struct convolution){.out = c, .kernel = 3, .stride = stride, .padding = 1}));
+        y = graph_relu(g,
+                       conv_bn(g, y, prefix, 2,
+                               (struct convolution){.out = c, .kernel = 3, .stride = stride, .padding = 1}));
         y = conv_bn(g, y, prefix, 3, (struct convolution){.out = out, .kernel = 1});
     } else {
-        y = graph_relu(g, conv_bn(g, x, prefix, 1,
-                                  (struct convolution){.out = c, .kernel = 3, .stride = stride, .padding = 1}));
+        y = graph_relu(g,
+                       conv_bn(g, x, prefix, 1,
+                               (struct convolution){.out = c, .kernel = 3, .stride = stride, .padding = 1}));
         y = conv_bn(g, y, prefix, 2, (struct convolution){.out = c, .kernel = 3, .padding = 1});
     }
     if (stride != 1 || in != out)
@@ -55,8 +58,8 @@ static struct graph *resnet(const char *name, const size_t blocks[4], bool bottl
         return graph_finish(g, 0, error);
     size_t channels = zoo_width(options, 64);
     size_t x = zoo_input(g, options);
-    x = graph_convolution(
-        g, x, "conv1", (struct convolution){.out = channels, .kernel = 7, .stride = 2, .padding = 3});
+    x = graph_convolution(g, x, "conv1",
+                          (struct convolution){.out = channels, .kernel = 7, .stride = 2, .padding = 3});
     x = graph_relu(g, graph_batch_norm(g, x, "bn1"));
     x = graph_max_pool(g, x, (struct pooling){.kernel = 3, .stride = 2, .padding = 1});
     for (size_t s = 0; s < 4; s++) {

@@ -1,5 +1,6 @@
-/* VGG: Simonyan, Zisserman, "Very deep convolutional networks for large-scale image recognition", 2014, table 1,
- * columns D and E. As torchvision, an adaptive pooling to 7x7 before the classifier takes any image size. */
+/* VGG: Simonyan, Zisserman, "Very deep convolutional networks for large-scale image recognition", 2014, table
+ * 1, columns D and E. As torchvision, an adaptive pooling to 7x7 before the classifier takes any image size.
+ */
 #include "nn/zoo/zoo.h"
 
 #include "base/text.h"
@@ -39,14 +40,14 @@ static struct graph *vgg(const char *name, const size_t *layers, size_t layer_co
 
 struct graph *zoo_vgg16(const char *name, const struct zoo_options *options, struct error *error)
 {
-    static const size_t layers[] = {64,  64,  POOL, 128, 128, POOL, 256, 256, 256,
-                                    POOL, 512, 512,  512, POOL, 512, 512, 512, POOL};
+    static const size_t layers[] = {64,   64,  POOL, 128, 128,  POOL, 256, 256, 256,
+                                    POOL, 512, 512,  512, POOL, 512,  512, 512, POOL};
     return vgg(name, layers, sizeof layers / sizeof *layers, options, error);
 }
 
 struct graph *zoo_vgg19(const char *name, const struct zoo_options *options, struct error *error)
 {
-    static const size_t layers[] = {64,   64,  POOL, 128, 128, POOL, 256,  256, 256, 256, POOL,
-                                    512, 512, 512,  512, POOL, 512, 512, 512, 512, POOL};
+    static const size_t layers[] = {64,  64,  POOL, 128, 128,  POOL, 256, 256, 256, 256, POOL,
+                                    512, 512, 512,  512, POOL, 512,  512, 512, 512, POOL};
     return vgg(name, layers, sizeof layers / sizeof *layers, options, error);
 }

@@ -11,7 +11,7 @@ static const struct architecture {
     zoo_builder *build;
     size_t usual_size, least_size;
 } architectures[] = {
-    {"lenet5", zoo_lenet5, 32, 32},     {"vgg16", zoo_vgg16, 224, 32},       {"vgg19", zoo_vgg19, 224, 32},
+    {"lenet5", zoo_lenet5, 32, 32},      {"vgg16", zoo_vgg16, 224, 32},       {"vgg19", zoo_vgg19, 224, 32},
     {"resnet18", zoo_resnet18, 224, 32}, {"resnet50", zoo_resnet50, 224, 32},
 };
 #define ARCHITECTURES (sizeof architectures / sizeof *architectures)
@@ -36,7 +36,8 @@ size_t zoo_input(struct graph *graph, const struct zoo_options *options)
     return graph_input(graph, (struct shape){options->channels, options->size, options->size});
 }
 
-static int check(const struct architecture *architecture, const struct zoo_options *options, struct error *error)
+static int check(const struct architecture *architecture, const struct zoo_options *options,
+                 struct error *error)
 {
     if (options->size < architecture->least_size)
         return error_set(error, "%s: images of %zux%zu are too small: it needs at least %zux%zu",
@@ -49,7 +50,8 @@ static int check(const struct architecture *architecture, const struct zoo_optio
         return error_set(error, "%s: width %g: expected more than 0 and at most 64", architecture->name,
                          options->width);
     if (options->classes < 2 || options->classes > 1000000 || options->channels > 1024)
-        return error_set(error, "%s: %zu classes and %zu input channels: expected 2 to 1000000 and at most 1024",
+        return error_set(error,
+                         "%s: %zu classes and %zu input channels: expected 2 to 1000000 and at most 1024",
                          architecture->name, options->classes, options->channels);
     return 0;
 }
