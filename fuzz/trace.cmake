@@ -1,1 +1,1 @@
-joulery_fuzz(trace USES joulery_store)
+joulery_fuzz(trace USES joulery_store ZLIB::ZLIB)
