@@ -14,6 +14,7 @@ struct subcommand {
 static const struct subcommand subcommands[] = {
     {"run", cli_run, "measure any command with all its children"},
     {"meters", cli_meters, "list the instruments: which can be used, and how to mend the others"},
+    {"study", cli_study, "run a study: factors x levels x repetitions, each run measured, into a database"},
     {"train", cli_engine, "train a network (joulery-train)"},
     {"zoo", cli_engine, "list the architectures with their parameters and FLOPs (joulery-train)"},
 };
