@@ -38,6 +38,10 @@ int text_to_double(const char *string, double *value);
  * worth offering (more than a third of the letters differ, at least two). */
 const char *text_nearest(const char *name, const char *const *names, size_t count);
 
+/* A copy of `length` bytes as valid UTF-8: each byte that is no part of a character becomes U+FFFD, and a zero byte
+ * too. What programs print and file names may be anything; JSON, HTML and SQL text may not. NULL if memory ran out. */
+char *text_to_utf8(const char *bytes, size_t length);
+
 /* For `cleanup`: frees a char *. */
 void text_free_string(char **string);
 #define AUTO_FREE __attribute__((cleanup(text_free_string)))

@@ -4,10 +4,20 @@
 CREATE TABLE study (
     id          INTEGER PRIMARY KEY CHECK (id = 1),
     name        TEXT NOT NULL,
-    definition  TEXT NOT NULL,           -- the study file as it was
-    fingerprint TEXT NOT NULL,           -- of all that decides the runs: the same study goes on, another is refused
+    question    TEXT,                    -- what the study asks, in its author's words
+    definition  TEXT NOT NULL,           -- the study file as it was last run
+    fingerprint TEXT NOT NULL,           -- all that decides the runs, as JSON: the same study goes on, another is refused
     seed        INTEGER NOT NULL,
+    location    TEXT,                    -- what a report assumes unless it is told otherwise
+    pue         REAL,
     created     TEXT NOT NULL
+) STRICT;
+
+CREATE TABLE owner (                     -- the process that runs the study; no row: none does
+    id    INTEGER PRIMARY KEY CHECK (id = 1),
+    pid   INTEGER NOT NULL,
+    boot  TEXT NOT NULL,                 -- in which boot, and
+    start INTEGER NOT NULL               -- that process's start in clock ticks: a pid can be used again
 ) STRICT;
 
 CREATE TABLE plan (                      -- one row a run that the design asks for
@@ -42,10 +52,8 @@ CREATE TABLE run (                       -- one row an attempt
     position           INTEGER NOT NULL REFERENCES plan,
     state              TEXT NOT NULL CHECK (state IN ('running', 'done', 'failed', 'cut')),
     started            TEXT NOT NULL,
-    owner_pid          INTEGER,          -- while running: who runs it, and
-    owner_boot         TEXT,             -- in which boot, to tell a run cut short from one under way
-    owner_start        INTEGER,          -- that process's start time in clock ticks: a pid can be used again
     command            TEXT,             -- a JSON array; this and what follows: NULL until the run ends
+    ended              TEXT CHECK (ended IN ('exited', 'signalled', 'not started')),
     exit_status        INTEGER,
     term_signal        INTEGER,
     wall_s             REAL,
@@ -53,6 +61,8 @@ CREATE TABLE run (                       -- one row an attempt
     rate_hz            REAL,
     recorder_cpu_s     REAL,
     recorder_peak_rss  INTEGER,
+    marks_received     INTEGER,
+    marks_rejected     INTEGER,
     output_tail        TEXT
 ) STRICT;
 
@@ -69,6 +79,7 @@ CREATE TABLE channel (
     kind            TEXT NOT NULL,
     resolution      REAL NOT NULL,
     range_j         REAL NOT NULL,
+    max_power_w     REAL NOT NULL,       -- 0: not known
     accuracy        REAL NOT NULL,
     accuracy_source TEXT NOT NULL,
     PRIMARY KEY (run, ordinal)

@@ -106,12 +106,38 @@ static void random_numbers_are_the_same_everywhere(void **state)
         assert_true(random_below(&random, 3) < 3);
 }
 
+static void any_bytes_become_utf8(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *bytes;
+        size_t length;
+        const char *expected;
+    } cases[] = {
+        {"", 0, ""},
+        {"a\0b", 3,
+         "a\xef\xbf\xbd"
+         "b"},
+        {"caf\xc3\xa9 \xe2\x82\xac \xf0\x9f\x8c\xb1", 14, "caf\xc3\xa9 \xe2\x82\xac \xf0\x9f\x8c\xb1"},
+        {"\xa9x", 2, "\xef\xbf\xbdx"},
+        {"\xe2\x82", 2, "\xef\xbf\xbd\xef\xbf\xbd"},
+        {"\xc0\xaf", 2, "\xef\xbf\xbd\xef\xbf\xbd"},
+        {"\xed\xa0\x80", 3, "\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd"},
+        {"\xf4\x90\x80\x80", 4, "\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        AUTO_FREE char *found = text_to_utf8(cases[i].bytes, cases[i].length);
+        assert_string_equal(found, cases[i].expected);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(numbers_are_parsed_strictly),
         cmocka_unit_test(nearest_name_is_offered_only_when_near),
         cmocka_unit_test(text_grows),
+        cmocka_unit_test(any_bytes_become_utf8),
         cmocka_unit_test(quantities_read_well),
         cmocka_unit_test(random_numbers_are_the_same_everywhere),
     };

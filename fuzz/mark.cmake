@@ -1,0 +1,1 @@
+joulery_fuzz(mark USES joulery_mark)
