@@ -1,7 +1,7 @@
 /* meter.h: the contract between instruments and whoever reads them.
  *
- * An instrument is one file in this folder that fills in a `struct meter_driver`, and one line in drivers.c. A
- * driver knows nothing of sampling, wraps or windows: it says what its channels are and reads them. */
+ * An instrument is one file in this folder that fills in a `struct meter_driver`, and one line in drivers.c.
+ * A driver knows nothing of sampling, wraps or windows: it says what its channels are and reads them. */
 #ifndef JOULERY_METER_METER_H
 #define JOULERY_METER_METER_H
 
@@ -34,6 +34,7 @@ struct channel {
     enum channel_kind kind;
     double resolution;     /* smallest step: J for counters and models, W for powers */
     double range_j;        /* KIND_COUNTER: the counter starts again at 0 after this many joules */
+    double update_s;       /* the instrument's own update period: a reading may be this old; 0: not known */
     double max_power_w;    /* more than this is absurd: a reading implying it makes a gap; 0: not known */
     double accuracy;       /* relative standard uncertainty of an energy, e.g. 0.02 */
     char *accuracy_source; /* where that figure comes from */
@@ -68,9 +69,9 @@ struct meter_reading {
 };
 
 struct meter_driver {
-    const char *name;     /* "rapl" */
-    const char *purpose;  /* one line for `joulery meters` */
-    bool model;           /* true: estimates; opened only where nothing measures that scope, or when asked for */
+    const char *name;    /* "rapl" */
+    const char *purpose; /* one line for `joulery meters` */
+    bool model; /* true: estimates; opened only where nothing measures that scope, or when asked for */
     /* Never writes, takes at most 250 ms. Fills `probe`. */
     void (*probe)(const struct meter_setup *setup, struct meter_probe *probe);
     /* Returns the driver's own state (passed to the rest) or NULL. `*channels` and `*count` are the driver's,
@@ -85,7 +86,8 @@ struct meter_driver {
 /* All drivers, in order of preference; `*count` entries (drivers.c). */
 const struct meter_driver *const *meter_drivers(size_t *count);
 
-struct meter *meter_open(const struct meter_driver *driver, const struct meter_setup *setup, struct error *error);
+struct meter *meter_open(const struct meter_driver *driver, const struct meter_setup *setup,
+                         struct error *error);
 const struct meter_driver *meter_driver_of(const struct meter *meter);
 const struct channel *meter_channels(const struct meter *meter, size_t *count);
 /* One call for all channels with one timestamp. `reading->values` has room for every channel. */

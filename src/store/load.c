@@ -114,12 +114,13 @@ static int load_channel(struct store *store, sqlite3_stmt *row, struct record *r
     struct channel *channel = append(&record->channels, &record->channel_count, sizeof *channel, error);
     if (!channel || sql_text(row, 0, &channel->meter, error) < 0 ||
         sql_text(row, 1, &channel->name, error) < 0 || sql_text(row, 2, &channel->part_of, error) < 0 ||
-        sql_text(row, 9, &channel->accuracy_source, error) < 0)
+        sql_text(row, 10, &channel->accuracy_source, error) < 0)
         return -1;
     channel->resolution = sqlite3_column_double(row, 5);
     channel->range_j = sqlite3_column_double(row, 6);
-    channel->max_power_w = sqlite3_column_double(row, 7);
-    channel->accuracy = sqlite3_column_double(row, 8);
+    channel->update_s = sqlite3_column_double(row, 7);
+    channel->max_power_w = sqlite3_column_double(row, 8);
+    channel->accuracy = sqlite3_column_double(row, 9);
     const char *scope = (const char *)sqlite3_column_text(row, 3);
     const char *kind = (const char *)sqlite3_column_text(row, 4);
     if (!scope || !kind || channel_scope_parse(scope, &channel->scope) < 0 ||
@@ -194,7 +195,8 @@ static const struct part {
     const char *sql;
     int (*load)(struct store *store, sqlite3_stmt *row, struct record *record, struct error *error);
 } parts[] = {
-    {"SELECT meter, name, part_of, scope, kind, resolution, range_j, max_power_w, accuracy, accuracy_source "
+    {"SELECT meter, name, part_of, scope, kind, resolution, range_j, update_s, max_power_w, accuracy, "
+     "accuracy_source "
      "FROM "
      "channel WHERE run = ? ORDER BY ordinal",
      load_channel},

@@ -240,10 +240,11 @@ int store_cut_run(struct store *store, int64_t run, struct error *error)
 {
     if (sql_begin(store, error) < 0)
         return -1;
-    return sql_end(
-        store,
-        sql_do(store, "UPDATE run SET state = 'cut' WHERE id = ? AND state = 'running'", error, "i", run),
-        error);
+    int result =
+        sql_do(store, "UPDATE run SET state = 'cut' WHERE id = ? AND state = 'running'", error, "i", run);
+    if (result == 0) /* without its channels a trace says nothing */
+        result = sql_do(store, "DELETE FROM trace WHERE run = ?", error, "i", run);
+    return sql_end(store, result, error);
 }
 
 int store_redo_failed(struct store *store, size_t *count, struct error *error)

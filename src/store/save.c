@@ -81,16 +81,16 @@ static int save_channels(struct store *store, int64_t run, const struct record *
     AUTO_STATEMENT sqlite3_stmt *statement = sql_prepare(
         store,
         "INSERT INTO channel (run, ordinal, meter, name, part_of, scope, kind, resolution, range_j, "
-        "max_power_w, accuracy, accuracy_source) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        "update_s, max_power_w, accuracy, accuracy_source) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         error);
     if (!statement)
         return -1;
     for (size_t i = 0; i < record->channel_count; i++) {
         const struct channel *channel = &record->channels[i];
-        if (sql_run(store, statement, error, "iitttttddddt", run, (int64_t)i, channel->meter, channel->name,
+        if (sql_run(store, statement, error, "iitttttdddddt", run, (int64_t)i, channel->meter, channel->name,
                     channel->part_of, channel_scope_name(channel->scope), channel_kind_name(channel->kind),
-                    channel->resolution, channel->range_j, channel->max_power_w, channel->accuracy,
-                    channel->accuracy_source ? channel->accuracy_source : "") < 0)
+                    channel->resolution, channel->range_j, channel->update_s, channel->max_power_w,
+                    channel->accuracy, channel->accuracy_source ? channel->accuracy_source : "") < 0)
             return -1;
     }
     return 0;

@@ -79,6 +79,7 @@ CREATE TABLE channel (
     kind            TEXT NOT NULL,
     resolution      REAL NOT NULL,
     range_j         REAL NOT NULL,
+    update_s        REAL NOT NULL,       -- 0: not known
     max_power_w     REAL NOT NULL,       -- 0: not known
     accuracy        REAL NOT NULL,
     accuracy_source TEXT NOT NULL,

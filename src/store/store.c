@@ -289,6 +289,11 @@ static int take_over(struct store *store, const char *boot, size_t *cut, struct 
     if (sql_do(store, "UPDATE run SET state = 'cut' WHERE state = 'running'", error, "") < 0)
         return -1;
     *cut = (size_t)sqlite3_changes(store->database);
+    if (*cut > 0 &&
+        sql_do(store,
+               "DELETE FROM trace WHERE run IN (SELECT id FROM run WHERE state = 'cut' AND host IS NULL)",
+               error, "") < 0)
+        return -1;
     return sql_do(store, "INSERT OR REPLACE INTO owner (id, pid, boot, start) VALUES (1, ?, ?, ?)", error,
                   "iti", (int64_t)getpid(), boot, process_start(getpid()));
 }

@@ -1,0 +1,93 @@
+#include "meter/cpu_tdp.h"
+
+#include "base/text.h"
+
+#include <ctype.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+extern const unsigned char cpu_tdp_csv[];
+
+/* Skips "(R)", "(TM)", "(C)" and their Unicode signs; 0 if none stands here. */
+static size_t mark_length(const char *at)
+{
+    static const char *const marks[] = {"(r)", "(tm)", "(c)", "®", "™"};
+    for (size_t i = 0; i < sizeof marks / sizeof *marks; i++)
+        if (strncasecmp(at, marks[i], strlen(marks[i])) == 0)
+            return strlen(marks[i]);
+    return 0;
+}
+
+static bool is_filler(const char *word, size_t length)
+{
+    static const char *const fillers[] = {"cpu", "processor"};
+    for (size_t i = 0; i < sizeof fillers / sizeof *fillers; i++)
+        if (strlen(fillers[i]) == length && strncasecmp(word, fillers[i], length) == 0)
+            return true;
+    return length > 5 && strncasecmp(word + length - 5, "-core", 5) == 0; /* "8-Core", "Six-Core" */
+}
+
+/* "@ 3.40GHz", "with Radeon Graphics", "w/ Radeon …" end the name proper. */
+static bool ends_name(const char *word, size_t length)
+{
+    return word[0] == '@' || (length == 4 && strncasecmp(word, "with", 4) == 0) ||
+           (length == 2 && strncasecmp(word, "w/", 2) == 0);
+}
+
+/* "12th Gen" before Intel's newer names. */
+static const char *skip_generation(const char *name)
+{
+    size_t digits = strspn(name, "0123456789");
+    if (digits && strncasecmp(name + digits, "th gen ", 7) == 0)
+        return name + digits + 7;
+    return name;
+}
+
+char *cpu_tdp_normalise(const char *name)
+{
+    struct text bare = TEXT_INIT;
+    for (const char *at = skip_generation(name); *at;) {
+        size_t mark = mark_length(at);
+        char letter = mark ? ' ' : (char)tolower((unsigned char)*at);
+        text_append_bytes(&bare, &letter, 1);
+        at += mark ? mark : 1;
+    }
+    AUTO_FREE char *words = text_take(&bare);
+    struct text result = TEXT_INIT;
+    for (const char *at = words; at && *at;) {
+        at += strspn(at, " \t");
+        size_t length = strcspn(at, " \t");
+        if (length && ends_name(at, length))
+            break;
+        if (length && !is_filler(at, length)) {
+            text_append(&result, result.length ? " " : "");
+            text_append_bytes(&result, at, length);
+        }
+        at += length;
+    }
+    return words ? text_take(&result) : NULL;
+}
+
+double cpu_tdp_find(const char *model_name)
+{
+    AUTO_FREE char *wanted = cpu_tdp_normalise(model_name);
+    if (!wanted || !wanted[0])
+        return 0;
+    double found_w = 0;
+    for (const char *line = (const char *)cpu_tdp_csv; *line && found_w == 0;) {
+        size_t length = strcspn(line, "\n");
+        size_t comma = strcspn(line, ",");
+        if (line[0] != '#' && comma < length) {
+            AUTO_FREE char *name = strndup(line + comma + 1, length - comma - 1);
+            AUTO_FREE char *watts = strndup(line, comma);
+            AUTO_FREE char *normal = name ? cpu_tdp_normalise(name) : NULL;
+            double tdp_w;
+            if (normal && watts && strcmp(normal, wanted) == 0 && text_to_double(watts, &tdp_w) == 0)
+                found_w = tdp_w;
+        }
+        line += length + (line[length] == '\n');
+    }
+    return found_w;
+}

@@ -1,0 +1,22 @@
+/* driver.h: what drivers share: where their machine is, and small files read again and again. */
+#ifndef JOULERY_METER_DRIVER_H
+#define JOULERY_METER_DRIVER_H
+
+#include "meter/meter.h"
+
+extern const struct meter_driver rapl_driver;
+extern const struct meter_driver cpu_model_driver;
+
+/* setup->sysfs, else $JOULERY_SYSFS, else "/sys"; the same for /proc. `setup` may be NULL. */
+const char *driver_sysfs(const struct meter_setup *setup);
+const char *driver_procfs(const struct meter_setup *setup);
+
+/* Marks the probe as not usable; takes over both strings (text_format's). */
+void driver_unusable(struct meter_probe *probe, char *reason, char *remedy);
+
+/* Reads a file that holds one whole number and a newline at most, from an open descriptor. */
+int driver_read_u64(int descriptor, uint64_t *value);
+/* The same by path; the error names it. */
+int driver_read_u64_at(const char *path, uint64_t *value, struct error *error);
+
+#endif

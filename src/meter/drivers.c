@@ -1,0 +1,13 @@
+/* The only list of instruments, in order of preference. */
+#include "meter/driver.h"
+
+static const struct meter_driver *const drivers[] = {
+    &rapl_driver,
+    &cpu_model_driver,
+};
+
+const struct meter_driver *const *meter_drivers(size_t *count)
+{
+    *count = sizeof drivers / sizeof *drivers;
+    return drivers;
+}

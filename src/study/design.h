@@ -1,0 +1,34 @@
+/* design.h: from a study to its plan: every combination of levels once a repetition, in order of execution.
+ *
+ * ORDER_SHUFFLED makes randomised complete blocks: a repetition is a block, in it every treatment
+ * (combination of levels) once, in an order drawn for that block from the study's seed. So what drifts slowly
+ * (temperature, neighbours) hits all treatments alike, and more repetitions only add blocks at the end. */
+#ifndef JOULERY_STUDY_DESIGN_H
+#define JOULERY_STUDY_DESIGN_H
+
+#include "store/store.h"
+#include "study/study.h"
+
+/* The plan in order of execution; the caller frees it with design_free. */
+int design_plan(const struct study *study, struct planned_run **plan, size_t *count, struct error *error);
+void design_free(struct planned_run *plan, size_t count);
+
+/* The seed of the workload in a repetition (from 1): below 2^31, drawn from the study's. All treatments of a
+ * block share it, so that they see the same data in the same order. */
+int64_t design_seed(const struct study *study, int64_t repetition);
+
+/* What the workload of a run is made of, besides the study. */
+struct design_places {
+    const char *trainer; /* path of joulery-train */
+    const char *scratch; /* the run's own folder */
+};
+
+/* argv of a run, NULL-terminated; the caller frees it with design_command_free. */
+char **design_command(const struct study *study, const struct planned_run *run,
+                      const struct design_places *places, struct error *error);
+void design_command_free(char **command);
+
+/* "arch=vgg16 size=32": the caller frees it; NULL if memory ran out. */
+char *design_label(const struct planned_run *run);
+
+#endif
