@@ -180,45 +180,37 @@ const char *text_nearest(const char *name, const char *const *names, size_t coun
     return nearest;
 }
 
-/* Bytes of the UTF-8 character at `bytes` (RFC 3629: no overlong forms, no surrogates), 0 if there is none.
- */
-static size_t utf8_length(const unsigned char *bytes, size_t left)
+/* Length of the valid sequence at `bytes` (Unicode 15, table 3-7), 0 if it is none. */
+static size_t utf8_length(const unsigned char *bytes, size_t size)
 {
-    unsigned char first = bytes[0];
-    if (first < 0x80)
-        return first != 0;
-    size_t length = first >= 0xc2 && first <= 0xdf   ? 2
-                    : (first & 0xf0) == 0xe0         ? 3
-                    : first >= 0xf0 && first <= 0xf4 ? 4
-                                                     : 0;
-    if (length == 0 || length > left)
+    unsigned char lead = bytes[0];
+    size_t length = lead < 0x80   ? 1
+                    : lead < 0xC2 ? 0
+                    : lead < 0xE0 ? 2
+                    : lead < 0xF0 ? 3
+                    : lead < 0xF5 ? 4
+                                  : 0;
+    if (length == 0 || length > size || lead == 0)
         return 0;
-    unsigned char least = first == 0xe0 ? 0xa0 : first == 0xf0 ? 0x90 : 0x80;
-    unsigned char most = first == 0xed ? 0x9f : first == 0xf4 ? 0x8f : 0xbf;
-    if (bytes[1] < least || bytes[1] > most)
-        return 0;
-    for (size_t i = 2; i < length; i++)
-        if ((bytes[i] & 0xc0) != 0x80)
+    for (size_t i = 1; i < length; i++)
+        if ((bytes[i] & 0xC0) != 0x80)
             return 0;
-    return length;
+    bool overlong = (lead == 0xE0 && bytes[1] < 0xA0) || (lead == 0xF0 && bytes[1] < 0x90);
+    bool outside = (lead == 0xED && bytes[1] > 0x9F) || (lead == 0xF4 && bytes[1] > 0x8F);
+    return overlong || outside ? 0 : length;
 }
 
-char *text_to_utf8(const char *bytes, size_t length)
+char *text_utf8(const char *bytes, size_t size)
 {
     struct text text = TEXT_INIT;
-    size_t clean = 0; /* start of the stretch that can be copied as it is */
-    size_t at = 0;
-    while (at < length) {
-        size_t character = utf8_length((const unsigned char *)bytes + at, length - at);
-        if (character > 0) {
-            at += character;
-            continue;
-        }
-        text_append_bytes(&text, bytes + clean, at - clean);
-        text_append(&text, "\xef\xbf\xbd");
-        clean = ++at;
+    for (size_t at = 0; at < size;) {
+        size_t length = utf8_length((const unsigned char *)bytes + at, size - at);
+        if (length)
+            text_append_bytes(&text, bytes + at, length);
+        else
+            text_append(&text, "\xEF\xBF\xBD");
+        at += length ? length : 1;
     }
-    text_append_bytes(&text, bytes + clean, at - clean);
     return text_take(&text);
 }
 

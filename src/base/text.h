@@ -15,7 +15,10 @@ struct text {
     bool failed;
 };
 
-#define TEXT_INIT {NULL, 0, 0, false}
+#define TEXT_INIT                                                                                            \
+    {                                                                                                        \
+        NULL, 0, 0, false                                                                                    \
+    }
 
 void text_append(struct text *text, const char *string);
 void text_append_bytes(struct text *text, const void *bytes, size_t count);
@@ -34,13 +37,14 @@ int text_to_u64(const char *string, uint64_t *value);
 int text_to_i64(const char *string, int64_t *value);
 int text_to_double(const char *string, double *value);
 
-/* The entry of `names` nearest to `name` by edit distance (case ignored), or NULL if none is near enough to be
- * worth offering (more than a third of the letters differ, at least two). */
+/* The entry of `names` nearest to `name` by edit distance (case ignored), or NULL if none is near enough to
+ * be worth offering (more than a third of the letters differ, at least two). */
 const char *text_nearest(const char *name, const char *const *names, size_t count);
 
-/* A copy of `length` bytes as valid UTF-8: each byte that is no part of a character becomes U+FFFD, and a zero byte
- * too. What programs print and file names may be anything; JSON, HTML and SQL text may not. NULL if memory ran out. */
-char *text_to_utf8(const char *bytes, size_t length);
+/* A copy that is valid UTF-8 whatever came in: each byte that is not part of it, and each zero byte, becomes
+ * U+FFFD. A sequence cut at the beginning counts as such bytes. NULL if memory ran out; the caller frees it.
+ */
+char *text_utf8(const char *bytes, size_t size);
 
 /* For `cleanup`: frees a char *. */
 void text_free_string(char **string);

@@ -89,7 +89,7 @@ static void choose_power(struct cpu_model *model, const struct meter_setup *setu
 static int describe(struct cpu_model *model, const struct meter_setup *setup, struct error *error)
 {
     struct cpuinfo cpu;
-    if (cpuinfo_read(driver_procfs(setup), &cpu, error) < 0)
+    if (cpuinfo_read(meter_procfs(setup), &cpu, error) < 0)
         return -1;
     if (cpu.logical_cpus == 0)
         cpu.logical_cpus = (uint32_t)sysconf(_SC_NPROCESSORS_ONLN);
@@ -114,7 +114,7 @@ static void cpu_model_close(void *state)
 
 static int open_stat(struct cpu_model *model, const struct meter_setup *setup, struct error *error)
 {
-    AUTO_FREE char *path = file_join(driver_procfs(setup), "stat");
+    AUTO_FREE char *path = file_join(meter_procfs(setup), "stat");
     if (!path)
         return error_memory(error, "cpu-model");
     model->stat = open(path, O_RDONLY | O_CLOEXEC);

@@ -7,10 +7,6 @@
 extern const struct meter_driver rapl_driver;
 extern const struct meter_driver cpu_model_driver;
 
-/* setup->sysfs, else $JOULERY_SYSFS, else "/sys"; the same for /proc. `setup` may be NULL. */
-const char *driver_sysfs(const struct meter_setup *setup);
-const char *driver_procfs(const struct meter_setup *setup);
-
 /* Marks the probe as not usable; takes over both strings (text_format's). */
 void driver_unusable(struct meter_probe *probe, char *reason, char *remedy);
 

@@ -146,12 +146,12 @@ static const char *root(const char *given, const char *variable, const char *usu
     return value && value[0] ? value : usual;
 }
 
-const char *driver_sysfs(const struct meter_setup *setup)
+const char *meter_sysfs(const struct meter_setup *setup)
 {
     return root(setup ? setup->sysfs : NULL, "JOULERY_SYSFS", "/sys");
 }
 
-const char *driver_procfs(const struct meter_setup *setup)
+const char *meter_procfs(const struct meter_setup *setup)
 {
     return root(setup ? setup->procfs : NULL, "JOULERY_PROCFS", "/proc");
 }

@@ -60,6 +60,10 @@ struct meter_setup {
     double tdp_w;       /* for the model: thermal design power given by the user; 0: from the table */
 };
 
+/* setup->sysfs, else $JOULERY_SYSFS, else "/sys"; the same for /proc. `setup` may be NULL. */
+const char *meter_sysfs(const struct meter_setup *setup);
+const char *meter_procfs(const struct meter_setup *setup);
+
 struct meter; /* an open instrument */
 
 struct meter_reading {

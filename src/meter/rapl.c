@@ -303,7 +303,7 @@ static int describe_zones(struct rapl *rapl, const struct meter_setup *setup, st
 {
     struct cpuinfo cpu = {0};
     struct error ignored = ERROR_INIT;
-    bool amd = cpuinfo_read(driver_procfs(setup), &cpu, &ignored) == 0 && cpu.vendor &&
+    bool amd = cpuinfo_read(meter_procfs(setup), &cpu, &ignored) == 0 && cpu.vendor &&
                strcmp(cpu.vendor, "AuthenticAMD") == 0;
     error_clear(&ignored);
     cpuinfo_free(&cpu);
@@ -331,7 +331,7 @@ static void rapl_close(void *state)
 
 static struct rapl *open_all(const struct meter_setup *setup, bool *denied, struct error *error)
 {
-    AUTO_FREE char *powercap = file_join(driver_sysfs(setup), "class/powercap");
+    AUTO_FREE char *powercap = file_join(meter_sysfs(setup), "class/powercap");
     struct rapl *rapl = powercap ? calloc(1, sizeof *rapl) : NULL;
     if (!rapl) {
         error_memory(error, "rapl");
@@ -370,7 +370,7 @@ static void rapl_probe(const struct meter_setup *setup, struct meter_probe *prob
         rapl_close(rapl);
         return;
     }
-    const char *sysfs = driver_sysfs(setup);
+    const char *sysfs = meter_sysfs(setup);
     char *remedy =
         denied
             ? text_format("run as root, or until the next boot: sudo chmod a+r "

@@ -1,6 +1,7 @@
 /* record.h: what is known of one measured run: windows x channels, metrics, gaps, uncertainties, host.
  *
- * A record is plain data. recorder.h makes one by measuring a command; the store keeps it; the report reads it. */
+ * A record is plain data. recorder.h makes one by measuring a command; the store keeps it; the report reads
+ * it. */
 #ifndef JOULERY_RECORD_RECORD_H
 #define JOULERY_RECORD_RECORD_H
 
@@ -25,10 +26,10 @@ struct channel_energy {
     double gap_s;         /* time in the window that no trusted reading covers */
 };
 
-/* Totals never count a joule twice, see docs/method.md: software = top-level CPU + DRAM outside packages + GPUs,
- * models only for scopes that nothing measures. hardware = wall channels; NAN where there is none. */
+/* Totals never count a joule twice, see docs/method.md: software = top-level CPU + DRAM outside packages +
+ * GPUs, models only for scopes that nothing measures. hardware = wall channels; NAN where there is none. */
 struct energy_totals {
-    double software_j; /* NAN if no channel is known */
+    double software_j; /* NAN if a channel that belongs to it isn't known, or none does */
     double software_uncertainty_j;
     bool estimated; /* some of software_j comes from a model */
     double hardware_j;
@@ -36,12 +37,12 @@ struct energy_totals {
 };
 
 struct window {
-    char *name;      /* "run" for the first, then what the workload says: "epoch", … */
-    int64_t index;   /* the workload's; 0 for the run */
-    int64_t parent;  /* position in record.windows of the enclosing window; -1 for the run */
-    double start_s;  /* since the start of the run */
+    char *name;     /* "run" for the first, then what the workload says: "epoch", … */
+    int64_t index;  /* the workload's; 0 for the run */
+    int64_t parent; /* position in record.windows of the enclosing window; -1 for the run */
+    double start_s; /* since the start of the run */
     double wall_s;
-    bool complete;   /* false: its end never came (the workload died); it was closed with the run */
+    bool complete; /* false: its end never came (the workload died); it was closed with the run */
     struct channel_energy *energies; /* one a channel of the record */
     struct metric *metrics;
     size_t metric_count;
@@ -90,8 +91,8 @@ struct record {
     char **notes; /* things a reader of the figures must know, and notes of the workload */
     size_t note_count;
     struct host host;
-    double rate_hz;           /* samples a second asked for */
-    double recorder_cpu_s;    /* what measuring itself cost */
+    double rate_hz;        /* samples a second asked for */
+    double recorder_cpu_s; /* what measuring itself cost */
     uint64_t recorder_peak_rss_bytes;
     uint64_t marks_received, marks_rejected;
     char *output_tail; /* last bytes of the command's standard output and error, when asked for; else NULL */

@@ -6,7 +6,8 @@
 
 #include <signal.h>
 
-/* A stretch of a power trace: mean watts of one channel between two consecutive readings. Gaps are not sent. */
+/* A stretch of a power trace: mean watts of one channel between two consecutive readings. Gaps are not sent.
+ */
 struct trace_sample {
     uint32_t channel;
     double start_s; /* since the start of the run */
@@ -15,17 +16,17 @@ struct trace_sample {
 };
 
 struct recorder_options {
-    char *const *command; /* argv, NULL-terminated */
-    const char *directory;            /* working directory of the child; NULL: ours */
-    const struct meter_setup *setup;  /* NULL: the real machine */
-    const char *const *meters;        /* names of drivers to use; NULL: the best that there are */
+    char *const *command;            /* argv, NULL-terminated */
+    const char *directory;           /* working directory of the child; NULL: ours */
+    const struct meter_setup *setup; /* NULL: the real machine */
+    const char *const *meters;       /* names of drivers to use; NULL: the best that there are */
     size_t meter_count;
-    double rate_hz;                   /* 0: 10 */
-    size_t output_tail_bytes;         /* > 0: capture output, keep its tail; 0: the child has our descriptors */
-    bool output_shown;                /* with output_tail_bytes: also pass it on to ours */
-    double timeout_s;                 /* 0: none; SIGTERM, after 5 s SIGKILL, to the child's process group */
-    /* Signals that came in are forwarded to the child. NULL: the recorder forwards SIGINT, SIGTERM, SIGHUP and
-     * SIGQUIT itself while it runs. A caller that sets this pointer (to a sig_atomic_t it sets in its own
+    double rate_hz;           /* 0: 10 */
+    size_t output_tail_bytes; /* > 0: capture output, keep its tail; 0: the child has our descriptors */
+    bool output_shown;        /* with output_tail_bytes: also pass it on to ours */
+    double timeout_s;         /* 0: none; SIGTERM, after 5 s SIGKILL, to the child's process group */
+    /* Signals that came in are forwarded to the child. NULL: the recorder forwards SIGINT, SIGTERM, SIGHUP
+     * and SIGQUIT itself while it runs. A caller that sets this pointer (to a sig_atomic_t it sets in its own
      * handlers) asks for an early stop: the child is stopped and the record completed. */
     const volatile sig_atomic_t *stop;
     /* Called from the sampler's thread with batches of the power trace; NULL: none is kept. -1 ends tracing,

@@ -19,7 +19,7 @@ static char *command_text(const struct record *record)
     json_t *words = json_array();
     int failed = words ? 0 : -1;
     for (size_t i = 0; i < record->command_count && failed == 0; i++) {
-        AUTO_FREE char *word = text_to_utf8(record->command[i], strlen(record->command[i]));
+        AUTO_FREE char *word = text_utf8(record->command[i], strlen(record->command[i]));
         failed = json_array_append_new(words, word ? json_string(word) : NULL);
     }
     char *text = failed == 0 ? json_dumps(words, JSON_COMPACT) : NULL;

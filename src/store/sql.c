@@ -77,7 +77,7 @@ static int bind_text(sqlite3_stmt *statement, int parameter, const char *text)
 {
     if (!text)
         return sqlite3_bind_null(statement, parameter);
-    char *clean = text_to_utf8(text, strlen(text));
+    char *clean = text_utf8(text, strlen(text));
     return clean ? sqlite3_bind_text(statement, parameter, clean, -1, free) : SQLITE_NOMEM;
 }
 

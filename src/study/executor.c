@@ -115,7 +115,7 @@ static char *last_line(const struct record *record)
     size_t begin = end;
     while (begin > 0 && !strchr("\r\n", tail[begin - 1]))
         begin--;
-    return text_to_utf8(tail + begin, end - begin);
+    return text_utf8(tail + begin, end - begin);
 }
 
 static char *describe_done(const struct record *record)

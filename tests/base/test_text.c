@@ -126,7 +126,7 @@ static void any_bytes_become_utf8(void **state)
         {"\xf4\x90\x80\x80", 4, "\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        AUTO_FREE char *found = text_to_utf8(cases[i].bytes, cases[i].length);
+        AUTO_FREE char *found = text_utf8(cases[i].bytes, cases[i].length);
         assert_string_equal(found, cases[i].expected);
     }
 }

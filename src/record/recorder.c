@@ -1,0 +1,411 @@
+#include "record/recorder.h"
+
+#include "base/clock.h"
+#include "base/text.h"
+#include "mark/mark.h"
+#include "record/account.h"
+#include "record/child.h"
+#include "record/host.h"
+#include "record/instruments.h"
+#include "record/sampler.h"
+#include "record/windows.h"
+
+#include <errno.h>
+#include <math.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/signalfd.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define USUAL_RATE_HZ     10
+#define GRACE_NS          (5 * NS_PER_S) /* from SIGTERM to SIGKILL */
+#define MARKS_AT_ONCE     256
+#define MARKS_AFTER_END   16384
+#define WRONG_MARKS_NOTED 3
+#define LOOK_AROUND_MS    100 /* for what no descriptor tells: a caller's stop, a signal another thread took */
+
+struct run {
+    const struct recorder_options *options;
+    struct record *record;
+    struct instruments instruments;
+    struct account *account;
+    struct sampler **samplers;
+    size_t sampler_count;
+    struct trace_sink sink;
+    struct mark_receiver *receiver;
+    struct output output;
+    bool has_output;
+    struct child child;
+    sigset_t before;     /* the signal mask of the caller */
+    int signals;         /* signalfd */
+    int64_t deadline_ns; /* of timeout_s, then of the grace; 0: none */
+    bool stopping, killed;
+    int64_t start_ns, end_ns;
+    double cpu_before_s;
+};
+
+static double own_cpu_s(const struct rusage *usage)
+{
+    return (double)usage->ru_utime.tv_sec + (double)usage->ru_stime.tv_sec +
+           (double)(usage->ru_utime.tv_usec + usage->ru_stime.tv_usec) * 1e-6;
+}
+
+/* ---- before ---- */
+
+static int copy_command(struct record *record, char *const *command, struct error *error)
+{
+    size_t count = 0;
+    while (command[count])
+        count++;
+    record->command = calloc(count + 1, sizeof *record->command);
+    for (; record->command && record->command_count < count; record->command_count++) {
+        record->command[record->command_count] = strdup(command[record->command_count]);
+        if (!record->command[record->command_count])
+            break;
+    }
+    return record->command && record->command_count == count ? 0 : error_memory(error, "command");
+}
+
+/* Signals that the recorder takes from a descriptor instead of a handler. SIGTTOU only so that the terminal
+ * can be taken back. */
+static int take_signals(struct run *run, struct error *error)
+{
+    sigset_t taken, all;
+    sigemptyset(&taken);
+    sigaddset(&taken, SIGCHLD);
+    if (!run->options->stop) {
+        static const int forwarded[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT};
+        for (size_t i = 0; i < sizeof forwarded / sizeof *forwarded; i++)
+            sigaddset(&taken, forwarded[i]);
+    }
+    run->signals = signalfd(-1, &taken, SFD_CLOEXEC | SFD_NONBLOCK);
+    if (run->signals < 0)
+        return error_errno(error, errno, "signalfd");
+    sigfillset(&all); /* until the threads run, which are not to handle any */
+    pthread_sigmask(SIG_SETMASK, &all, NULL);
+    return 0;
+}
+
+static void unblock_others(const struct run *run)
+{
+    sigset_t mask = run->before;
+    sigaddset(&mask, SIGCHLD);
+    sigaddset(&mask, SIGTTOU);
+    if (!run->options->stop) {
+        sigaddset(&mask, SIGINT);
+        sigaddset(&mask, SIGTERM);
+        sigaddset(&mask, SIGHUP);
+        sigaddset(&mask, SIGQUIT);
+    }
+    pthread_sigmask(SIG_SETMASK, &mask, NULL);
+}
+
+static void open_receiver(struct run *run)
+{
+    struct error error = ERROR_INIT;
+    run->receiver = mark_receiver_open(&error);
+    if (!run->receiver)
+        record_note(run->record, text_format("marks cannot be received: %s", error_text(&error)));
+    error_clear(&error);
+}
+
+static int start_samplers(struct run *run, struct error *error)
+{
+    run->account = account_open(run->record->channels, run->record->channel_count, run->record->rate_hz);
+    run->samplers = calloc(run->instruments.count + 1, sizeof *run->samplers);
+    if (!run->account || !run->samplers)
+        return error_memory(error, "recorder");
+    for (size_t i = 0; i < run->instruments.count; i++) {
+        run->samplers[i] = sampler_start(run->instruments.meters[i], run->account, run->instruments.first[i],
+                                         run->record->rate_hz, &run->sink, error);
+        if (!run->samplers[i])
+            return -1;
+        run->sampler_count++;
+    }
+    return 0;
+}
+
+static struct child_options child_options(const struct run *run)
+{
+    return (struct child_options){.command = run->options->command,
+                                  .directory = run->options->directory,
+                                  .mark_socket = run->receiver ? mark_receiver_path(run->receiver) : NULL,
+                                  .output = run->has_output ? (struct output *)&run->output : NULL,
+                                  .signals = &run->before,
+                                  .owned = run->options->stop != NULL};
+}
+
+static int prepare(struct run *run, struct error *error)
+{
+    const struct recorder_options *options = run->options;
+    struct record *record = run->record;
+    record->rate_hz = options->rate_hz > 0 ? options->rate_hz : USUAL_RATE_HZ;
+    if (copy_command(record, options->command, error) < 0 ||
+        host_describe(options->setup, &record->host, error) < 0)
+        return -1;
+    if (instruments_open(options->setup, options->meters, options->meter_count, &run->instruments, record,
+                         error) < 0)
+        return -1;
+    open_receiver(run);
+    if (options->output_tail_bytes > 0) {
+        run->has_output = true;
+        if (output_open(&run->output, options->output_tail_bytes, options->output_shown, error) < 0)
+            return -1;
+    }
+    if (take_signals(run, error) < 0)
+        return -1;
+    /* the child is forked before the first thread is started, and waits at its gate */
+    struct child_options child = child_options(run);
+    if (child_start(&run->child, &child, error) < 0)
+        return -1;
+    if (run->has_output)
+        output_started(&run->output);
+    return start_samplers(run, error);
+}
+
+/* ---- during ---- */
+
+static void wake_samplers(struct run *run)
+{
+    for (size_t i = 0; i < run->sampler_count; i++)
+        sampler_wake(run->samplers[i]);
+}
+
+static void reject_mark(struct run *run, const struct error *why)
+{
+    if (run->record->marks_rejected++ < WRONG_MARKS_NOTED)
+        record_note(run->record, text_format("a mark was not understood: %s", error_text(why)));
+}
+
+/* True while more may be waiting. */
+static bool receive_mark(struct run *run, int64_t latest_ns)
+{
+    struct mark mark;
+    struct mark_owner *owner = NULL;
+    struct error error = ERROR_INIT;
+    int got = mark_receive(run->receiver, &mark, &owner, &error);
+    int64_t now_ns = latest_ns ? latest_ns : clock_boot_ns();
+    if (got == 1) {
+        run->record->marks_received++;
+        got = windows_apply(run->record, run->account, &mark, now_ns, &error) == 0 ? 1 : -1;
+    }
+    if (got == 1 && (mark.kind == MARK_BEGIN || mark.kind == MARK_END))
+        wake_samplers(run);
+    if (got == 1 && run->options->marked)
+        run->options->marked(run->options->context, run->record);
+    if (got < 0)
+        reject_mark(run, &error);
+    mark_owner_free(owner);
+    error_clear(&error);
+    return got != 0;
+}
+
+static void receive_marks(struct run *run, size_t most, int64_t latest_ns)
+{
+    for (size_t i = 0; run->receiver && i < most; i++)
+        if (!receive_mark(run, latest_ns))
+            return;
+}
+
+static void forward_signals(struct run *run)
+{
+    struct signalfd_siginfo info;
+    while (read(run->signals, &info, sizeof info) == sizeof info)
+        if (info.ssi_signo != SIGCHLD)
+            child_signal(&run->child, (int)info.ssi_signo);
+}
+
+static void begin_stop(struct run *run, char *note)
+{
+    record_note(run->record, note);
+    run->stopping = true;
+    run->deadline_ns = clock_boot_ns() + GRACE_NS;
+    child_signal(&run->child, SIGTERM);
+    child_signal(&run->child, SIGCONT);
+}
+
+static void check_limits(struct run *run)
+{
+    bool due = run->deadline_ns && clock_boot_ns() >= run->deadline_ns;
+    if (!run->stopping && run->options->stop && *run->options->stop) {
+        begin_stop(run, text_format("stopped early, as asked"));
+    } else if (due && !run->stopping) {
+        begin_stop(run, text_format("stopped: it ran longer than %g s", run->options->timeout_s));
+    } else if (due && !run->killed) {
+        run->killed = true;
+        child_signal(&run->child, SIGKILL);
+    }
+}
+
+static int wait_ms(const struct run *run)
+{
+    int64_t left_ns = run->deadline_ns ? run->deadline_ns - clock_boot_ns() : NS_PER_S;
+    double most = run->child.watch >= 0 && !run->options->stop ? 10 * LOOK_AROUND_MS : LOOK_AROUND_MS;
+    return (int)fmin(fmax((double)left_ns / 1e6 + 1, 0), most);
+}
+
+/* Returns the child's wait status. */
+static int supervise(struct run *run)
+{
+    int status = 0;
+    for (;;) {
+        struct pollfd events[] = {
+            {.fd = run->child.watch, .events = POLLIN},
+            {.fd = run->receiver ? mark_receiver_descriptor(run->receiver) : -1, .events = POLLIN},
+            {.fd = run->signals, .events = POLLIN},
+            {.fd = run->has_output ? run->output.read_end[0] : -1, .events = POLLIN},
+            {.fd = run->has_output ? run->output.read_end[1] : -1, .events = POLLIN},
+        };
+        int ready = poll(events, sizeof events / sizeof *events, wait_ms(run));
+        if (child_poll(&run->child, &status) == 1) {
+            run->end_ns = clock_boot_ns();
+            return status;
+        }
+        for (size_t stream = 0; ready > 0 && stream < 2; stream++)
+            if (events[3 + stream].revents)
+                output_read(&run->output, stream);
+        receive_marks(run, MARKS_AT_ONCE, 0);
+        forward_signals(run);
+        check_limits(run);
+    }
+}
+
+/* ---- after ---- */
+
+static void set_end(struct record *record, int status)
+{
+    if (WIFSIGNALED(status)) {
+        record->end = END_SIGNALLED;
+        record->term_signal = WTERMSIG(status);
+        record->exit_status = 128 + record->term_signal;
+    } else {
+        record->end = END_EXITED;
+        record->exit_status = WEXITSTATUS(status);
+    }
+}
+
+static void set_not_started(struct run *run, int number)
+{
+    struct record *record = run->record;
+    bool missing = number == ENOENT || number == ENOTDIR;
+    record->end = END_NOT_STARTED;
+    record->exit_status = missing ? 127 : 126;
+    record_note(record, text_format("%s: %s", record->command[0], missing ? "not found" : strerror(number)));
+}
+
+static void note_left_others(struct run *run)
+{
+    if (!child_left_others(&run->child))
+        return;
+    if (run->stopping)
+        child_signal(&run->child, SIGKILL);
+    else
+        record_note(run->record, strdup("processes that the command started were still running at its end: "
+                                        "their energy after it is not counted"));
+}
+
+static void note_left_out(struct run *run)
+{
+    for (size_t i = 0; i < run->record->channel_count; i++) {
+        const struct channel *channel = &run->record->channels[i];
+        uint64_t left_out = account_left_out(run->account, i);
+        if (left_out)
+            record_note(
+                run->record,
+                text_format("%s/%s: %llu absurd readings were left out; the ones around them fitted together",
+                            channel->meter, channel->name, (unsigned long long)left_out));
+    }
+}
+
+static void stop_samplers(struct run *run)
+{
+    for (size_t i = 0; i < run->sampler_count; i++)
+        sampler_finish(run->samplers[i]);
+    for (size_t i = 0; i < run->sampler_count; i++)
+        sampler_join(run->samplers[i]);
+    run->sampler_count = 0;
+}
+
+static int complete(struct run *run, struct error *error)
+{
+    struct record *record = run->record;
+    receive_marks(run, MARKS_AFTER_END, run->end_ns);
+    account_finish(run->account, run->end_ns);
+    if (windows_finish(record, run->account, run->end_ns, error) < 0)
+        return -1;
+    record->wall_s = (double)(run->end_ns - run->start_ns) / NS_PER_S;
+    size_t unlisted;
+    record->gaps = account_take_gaps(run->account, &record->gap_count, &unlisted);
+    if (unlisted)
+        record_note(record, text_format("%zu more gaps are not listed", unlisted));
+    note_left_out(run);
+    if (run->has_output) {
+        output_drain(&run->output);
+        record->output_tail = output_tail(&run->output);
+    }
+    struct rusage usage;
+    getrusage(RUSAGE_SELF, &usage);
+    record->recorder_cpu_s = own_cpu_s(&usage) - run->cpu_before_s;
+    record->recorder_peak_rss_bytes = (uint64_t)usage.ru_maxrss * 1024;
+    return 0;
+}
+
+static int measure(struct run *run, struct error *error)
+{
+    const struct recorder_options *options = run->options;
+    if (prepare(run, error) < 0)
+        return -1;
+    unblock_others(run);
+    run->record->started_wall_ns = clock_wall_ns();
+    run->start_ns = clock_boot_ns();
+    if (windows_start(run->record, run->account, run->start_ns, error) < 0)
+        return -1;
+    if (options->timeout_s > 0)
+        run->deadline_ns = run->start_ns + (int64_t)(options->timeout_s * NS_PER_S);
+    struct child_options child = child_options(run);
+    int failure = child_release(&run->child, &child, error);
+    if (failure == 0 && options->started)
+        options->started(options->context, run->child.pid);
+    int status = supervise(run); /* one that could not start ends at once */
+    stop_samplers(run);
+    if (failure < 0)
+        return -1;
+    if (failure)
+        set_not_started(run, failure);
+    else
+        set_end(run->record, status);
+    note_left_others(run);
+    return complete(run, error);
+}
+
+int recorder_run(const struct recorder_options *options, struct record *record, struct error *error)
+{
+    *record = (struct record){0};
+    struct run run = {.options = options,
+                      .record = record,
+                      .sink = {.trace = options->trace, .context = options->context},
+                      .signals = -1,
+                      .child = {.gate = -1, .failure = -1, .watch = -1}};
+    struct rusage usage;
+    getrusage(RUSAGE_SELF, &usage);
+    run.cpu_before_s = own_cpu_s(&usage);
+    pthread_mutex_init(&run.sink.lock, NULL);
+    pthread_sigmask(SIG_SETMASK, NULL, &run.before);
+    int result = measure(&run, error);
+    stop_samplers(&run);
+    child_close(&run.child);
+    if (run.has_output)
+        output_close(&run.output);
+    if (run.signals >= 0)
+        close(run.signals);
+    mark_receiver_close(run.receiver);
+    account_close(run.account);
+    instruments_close(&run.instruments);
+    free(run.samplers);
+    pthread_mutex_destroy(&run.sink.lock);
+    pthread_sigmask(SIG_SETMASK, &run.before, NULL);
+    return result;
+}

@@ -1,0 +1,164 @@
+#include "record/sampler.h"
+
+#include "base/clock.h"
+
+#include <errno.h>
+#include <math.h>
+#include <poll.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/timerfd.h>
+#include <unistd.h>
+
+/* Marks may come in floods; readings at marks do not come closer than this. */
+#define SPACING_NS        (NS_PER_S / 1000)
+#define TRACE_BLOCK       512
+#define TRACE_PATIENCE_NS (2 * NS_PER_S)
+
+struct sampler {
+    struct meter *meter; /* the thread's, from start to join */
+    struct account *account;
+    size_t first, count;
+    struct trace_sink *sink;
+    pthread_t thread;
+    int timer, wake;
+    atomic_bool finish;
+    /* the thread's own */
+    struct meter_reading reading;
+    struct trace_batch trace;
+    int64_t flushed_ns;
+};
+
+static void flush_trace(struct sampler *sampler)
+{
+    struct trace_sink *sink = sampler->sink;
+    if (sampler->trace.count && sink->trace) {
+        pthread_mutex_lock(&sink->lock);
+        if (!sink->ended)
+            sink->ended = sink->trace(sink->context, sampler->trace.samples, sampler->trace.count) < 0;
+        pthread_mutex_unlock(&sink->lock);
+    }
+    sampler->trace.count = 0;
+    sampler->flushed_ns = sampler->reading.boot_ns;
+}
+
+static void take_reading(struct sampler *sampler)
+{
+    struct error error = ERROR_INIT;
+    if (meter_read(sampler->meter, &sampler->reading, &error) < 0)
+        for (size_t i = 0; i < sampler->count; i++)
+            sampler->reading.values[i] = NAN; /* the account makes a gap of it */
+    error_clear(&error);
+    account_add(sampler->account, sampler->first, sampler->count, &sampler->reading,
+                sampler->sink->trace ? &sampler->trace : NULL);
+    bool full = sampler->trace.count + 2 * sampler->count > sampler->trace.capacity;
+    if (full || sampler->reading.boot_ns - sampler->flushed_ns > TRACE_PATIENCE_NS)
+        flush_trace(sampler);
+}
+
+static void *run(void *argument)
+{
+    struct sampler *sampler = argument;
+    struct pollfd events[] = {{.fd = sampler->timer, .events = POLLIN},
+                              {.fd = sampler->wake, .events = POLLIN}};
+    while (!atomic_load(&sampler->finish)) {
+        if (poll(events, 2, -1) < 0 && errno != EINTR)
+            break;
+        uint64_t expirations;
+        if (read(sampler->timer, &expirations, sizeof expirations) < 0 && events[1].revents)
+            clock_sleep_until(sampler->reading.boot_ns + SPACING_NS);
+        /* emptied before reading: a wake that comes later asks for another */
+        if (read(sampler->wake, &expirations, sizeof expirations) < 0 && errno != EAGAIN)
+            break;
+        if (!atomic_load(&sampler->finish))
+            take_reading(sampler);
+    }
+    take_reading(sampler);
+    flush_trace(sampler);
+    return NULL;
+}
+
+/* A counter must be seen at least twice in the time it takes to wrap at its highest power. */
+static double needed_rate_hz(const struct channel *channels, size_t count, double asked_hz)
+{
+    double rate_hz = asked_hz;
+    for (size_t i = 0; i < count; i++)
+        if (channels[i].kind == KIND_COUNTER && channels[i].range_j > 0 && channels[i].max_power_w > 0)
+            rate_hz = fmax(rate_hz, 2.2 * channels[i].max_power_w / channels[i].range_j);
+    return fmin(rate_hz, 1000);
+}
+
+static int start_timer(struct sampler *sampler, double rate_hz, struct error *error)
+{
+    int64_t period_ns = (int64_t)((double)NS_PER_S / rate_hz);
+    const struct timespec period = {period_ns / NS_PER_S, period_ns % NS_PER_S};
+    const struct itimerspec timer = {.it_interval = period, .it_value = period};
+    sampler->timer = timerfd_create(CLOCK_BOOTTIME, TFD_CLOEXEC | TFD_NONBLOCK);
+    sampler->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    if (sampler->timer < 0 || sampler->wake < 0 || timerfd_settime(sampler->timer, 0, &timer, NULL) < 0)
+        return error_errno(error, errno, "sampler");
+    return 0;
+}
+
+static void free_sampler(struct sampler *sampler)
+{
+    if (sampler->timer >= 0)
+        close(sampler->timer);
+    if (sampler->wake >= 0)
+        close(sampler->wake);
+    free(sampler->reading.values);
+    free(sampler->trace.samples);
+    free(sampler);
+}
+
+struct sampler *sampler_start(struct meter *meter, struct account *account, size_t first, double rate_hz,
+                              struct trace_sink *sink, struct error *error)
+{
+    struct sampler *sampler = calloc(1, sizeof *sampler);
+    if (!sampler) {
+        error_memory(error, "sampler");
+        return NULL;
+    }
+    *sampler = (struct sampler){
+        .meter = meter, .account = account, .first = first, .sink = sink, .timer = -1, .wake = -1};
+    const struct channel *channels = meter_channels(meter, &sampler->count);
+    sampler->trace.capacity = TRACE_BLOCK + 2 * sampler->count;
+    sampler->trace.samples = calloc(sampler->trace.capacity, sizeof *sampler->trace.samples);
+    sampler->reading.values = calloc(sampler->count + 1, sizeof *sampler->reading.values);
+    if (!sampler->trace.samples || !sampler->reading.values) {
+        error_memory(error, "sampler");
+        goto failed;
+    }
+    if (start_timer(sampler, needed_rate_hz(channels, sampler->count, rate_hz), error) < 0)
+        goto failed;
+    take_reading(sampler);
+    sampler->flushed_ns = sampler->reading.boot_ns;
+    int number = pthread_create(&sampler->thread, NULL, run, sampler);
+    if (number == 0)
+        return sampler;
+    error_errno(error, number, "sampler");
+failed:
+    free_sampler(sampler);
+    return NULL;
+}
+
+void sampler_wake(struct sampler *sampler)
+{
+    /* fails only when the counter is full, and then the thread is awake anyhow */
+    ssize_t written = write(sampler->wake, &(uint64_t){1}, sizeof(uint64_t));
+    (void)written;
+}
+
+void sampler_finish(struct sampler *sampler)
+{
+    atomic_store(&sampler->finish, true);
+    sampler_wake(sampler);
+}
+
+void sampler_join(struct sampler *sampler)
+{
+    pthread_join(sampler->thread, NULL);
+    free_sampler(sampler);
+}

@@ -1,0 +1,30 @@
+/* sampler.h: a thread that reads one instrument at its times into the account. */
+#ifndef JOULERY_RECORD_SAMPLER_H
+#define JOULERY_RECORD_SAMPLER_H
+
+#include "record/account.h"
+
+#include <pthread.h>
+
+struct sampler;
+
+/* Where the samplers of a run send their traces: one at a time, `lock` sees to it. */
+struct trace_sink {
+    pthread_mutex_t lock; /* guards `ended` and the calls of `trace` */
+    bool ended;
+    int (*trace)(void *context, const struct trace_sample *samples, size_t count);
+    void *context;
+};
+
+/* Starts the thread; the first reading is in the account when this returns. The meter is the sampler's until
+ * it is stopped. `first` is the account's channel of the meter's first. */
+struct sampler *sampler_start(struct meter *meter, struct account *account, size_t first, double rate_hz,
+                              struct trace_sink *sink, struct error *error);
+/* Asks for a reading soon (an edge of a window). Never waits. */
+void sampler_wake(struct sampler *sampler);
+/* Takes a last reading and hands over the trace. `sampler_finish` asks for it, `sampler_join` waits and
+ * frees: two calls, so that several instruments are read at the same time. */
+void sampler_finish(struct sampler *sampler);
+void sampler_join(struct sampler *sampler);
+
+#endif

@@ -1,0 +1,292 @@
+#include "base/text.h"
+#include "study/study.h"
+#include "study/words.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+static struct study *parse(const char *text, struct error *error)
+{
+    return study_parse("/studies/a.yaml", text, strlen(text), error);
+}
+
+#define HEAD "name: a\nfactors:\n  arch: [lenet5, vgg16]\n"
+
+static void a_study_file_is_read_whole(void **state)
+{
+    (void)state;
+    struct error error = ERROR_INIT;
+    struct study *study = parse("# a comment\n"
+                                "name: quick\n"
+                                "question: Which network buys the most accuracy per joule?\n"
+                                "seed: 7\n"
+                                "repetitions: 3\n"
+                                "order: listed\n"
+                                "cooldown: 2.5\n"
+                                "timeout: 600\n"
+                                "location: Côte d'Ivoire\n"
+                                "pue: 1.2\n"
+                                "directory: scratch\n"
+                                "factors:\n"
+                                "  arch: [lenet5, 'vgg16']\n"
+                                "  size:\n"
+                                "    - 32\n"
+                                "    - 64\n"
+                                "train:\n"
+                                "  data: shapes:3000\n"
+                                "  lr: 1e-2\n",
+                                &error);
+    if (!study)
+        fail_msg("%s", error_text(&error));
+    assert_string_equal(study->name, "quick");
+    assert_string_equal(study->question, "Which network buys the most accuracy per joule?");
+    assert_true(study->seed == 7 && study->repetitions == 3 && study->order == ORDER_LISTED &&
+                study->folder == FOLDER_SCRATCH && study->cooldown_s == 2.5 && study->timeout_s == 600 &&
+                study->pue == 1.2);
+    assert_string_equal(study->location.text, "Côte d'Ivoire");
+    assert_int_equal(study->location.line, 9);
+    assert_int_equal(study->factor_count, 2);
+    assert_string_equal(study->factors[1].name.text, "size");
+    assert_string_equal(study->factors[1].levels[1].text, "64");
+    assert_int_equal(study->factors[1].levels[1].line, 16);
+    assert_int_equal(study->option_count, 2);
+    assert_string_equal(study->options[1].value.text, "1e-2");
+    assert_int_equal(study->command_count, 0);
+    study_free(study);
+}
+
+static void a_command_is_a_text_or_a_list(void **state)
+{
+    (void)state;
+    struct error error = ERROR_INIT;
+    static const char *const forms[] = {
+        HEAD "command: python3 'my train.py' --arch {arch}\n",
+        HEAD "command: [python3, my train.py, --arch, '{arch}']\n",
+        HEAD "command:\n  - python3\n  - my train.py\n  - --arch\n  - \"{arch}\"\n",
+    };
+    for (size_t i = 0; i < sizeof forms / sizeof *forms; i++) {
+        struct study *study = parse(forms[i], &error);
+        if (!study)
+            fail_msg("%s", error_text(&error));
+        assert_int_equal(study->command_count, 4);
+        assert_string_equal(study->command[1].text, "my train.py");
+        assert_string_equal(study->command[3].text, "{arch}");
+        study_free(study);
+    }
+}
+
+static void mistakes_are_named_with_their_line(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text, *message;
+    } cases[] = {
+        {"", "/studies/a.yaml:1: the file is empty"},
+        {"- a\n", "/studies/a.yaml:1: expected keys such as name: and factors:, found a list"},
+        {"name: a\nrepetition: 3\n", ":2: unknown key 'repetition' (did you mean repetitions?)"},
+        {"name: a\nxyzzyplugh: 3\n", ":2: unknown key 'xyzzyplugh': a study has name"},
+        {HEAD "seed: many\n",
+         ":4: expected a seed: a whole number from 0 to 9223372036854775807, found 'many'"},
+        {HEAD "seed: -1\n", ":4: expected a seed"},
+        {HEAD "repetitions: 0\n", ":4: expected repetitions: a whole number from 1 to 10000, found '0'"},
+        {HEAD "repetitions: 2.5\n", ":4: expected repetitions"},
+        {HEAD "repetitions: [3]\n", ":4: expected repetitions: a whole number from 1 to 10000, found a list"},
+        {HEAD "cooldown: -5\n", ":4: expected a cool-down: seconds from 0 to 86400, found '-5'"},
+        {HEAD "timeout: 10 min\n", ":4: expected a timeout: seconds"},
+        {HEAD "pue: 0.5\n", ":4: expected a power usage effectiveness: a number from 1 to 10, found '0.5'"},
+        {HEAD "order: random\n", ":4: expected shuffled or listed, found 'random'"},
+        {HEAD "directory: /tmp\n", ":4: expected study or scratch, found '/tmp'"},
+        {HEAD "location:\n", ":4: expected a location: an ISO country code or a name, found nothing"},
+        {"name: ~\n", ":1: expected a name for the study, for example quick, found nothing"},
+        {"name: a\nname: b\n", ":2: 'name' stands here twice"},
+        {"factors:\n  arch: [x]\ntrain: {}\n", ":1: the study has no name"},
+        {"name: a\ntrain: {}\n", "the study has no factors"},
+        {"name: a\nfactors: {}\ntrain: {}\n", ":2: the study has no factors"},
+        {"name: a\nfactors: [arch]\n",
+         ":2: expected factors, each with a list of levels, as in arch: [lenet5, "
+         "vgg16], found a list"},
+        {"name: a\nfactors:\n  arch: lenet5\n",
+         ":3: factor 'arch': expected a list of levels such as [a, b], found a "
+         "single value"},
+        {"name: a\nfactors:\n  arch: []\n", ":3: factor 'arch' has no levels"},
+        {"name: a\nfactors:\n  arch:\n", ":3: factor 'arch' has no levels"},
+        {"name: a\nfactors:\n  arch: [a, [b]]\n", ":3: expected a level: a word or a number, found a list"},
+        {"name: a\nfactors:\n  arch: [a, ]\n  lr:\n    - 1\n    -\n",
+         ":6: expected a level: a word or a number, found "
+         "nothing"},
+        {"name: a\nfactors:\n  lr:\n    - 1\n    - 2\n    - 1\n", ":6: factor 'lr' has the level '1' twice"},
+        {"name: a\nfactors:\n  lr: [1]\n  lr: [2]\n", ":4: factor 'lr' stands here twice"},
+        {HEAD, ":1: the study has no workload: add train: with options of joulery train, or command:"},
+        {HEAD "train:\n  epochs: 3\ncommand: x {arch}\n", ":6: a study has one workload"},
+        {HEAD "train:\n  epoch: 3\n", ":5: joulery train has no option 'epoch' (did you mean epochs?)"},
+        {HEAD "train:\n  seed: 3\n", ":5: each repetition has a seed of its own"},
+        {HEAD "train:\n  arch: vgg16\n", ":5: 'arch' is a factor already"},
+        {HEAD "train:\n  lr: 1\n  lr: 2\n", ":6: 'lr' stands here twice"},
+        {HEAD "train:\n  lr: [1, 2]\n", ":5: expected a single value, found a list"},
+        {HEAD "train: yes\n", ":4: expected options of joulery train, as in epochs: 3, found a single value"},
+        {"name: a\nfactors:\n  colour: [red]\ntrain: {}\n", ":3: joulery train has no option 'colour'"},
+        {HEAD "command: train --arch {arhc}\n", ":4: command: unknown placeholder {arhc}"},
+        {HEAD "command:\n  - train\n  - '{x}'\n", ":6: command: unknown placeholder {x}"},
+        {HEAD "command: train --arch vgg16\n",
+         ":3: factor 'arch' changes nothing: put {arch} into the command"},
+        {HEAD "command: train 'x {arch}\n", ":4: command: a single quote is not closed"},
+        {HEAD "command: ''\n", ":4: command: the command is empty"},
+        {HEAD "command: []\n", ":4: command: the command is empty"},
+        {HEAD "command:\n  a: b\n",
+         ":5: expected a command: words, or a list of words, found keys with values"},
+        {"name: a\nfactors:\n\tarch: [a]\n",
+         "/studies/a.yaml:3:1: found character that cannot start any token"},
+        {"name: 'a\n", "/studies/a.yaml:2:1: found unexpected end of stream"},
+        {HEAD "train: {}\n---\nname: b\n", ":6: a file holds one study, a second starts here"},
+        {"name: \xff\n", "expected YAML in UTF-8"},
+        {"name: a\nrepetitions: 10000\nfactors:\n  a: [1,2,3,4,5,6,7,8,9,10]\n  b: [1,2,3,4,5,6,7,8,9,10]\n"
+         "  c: [1,2,3,4,5,6,7,8,9,10]\ncommand: x {a} {b} {c}\n",
+         "the factors and repetitions make more than 1000000 runs"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct error error = ERROR_INIT;
+        struct study *study = parse(cases[i].text, &error);
+        if (study || !strstr(error_text(&error), cases[i].message))
+            fail_msg("%s\nexpected '%s', found '%s'", cases[i].text, cases[i].message, error_text(&error));
+        error_clear(&error);
+    }
+}
+
+static void a_missing_file_is_named(void **state)
+{
+    (void)state;
+    struct error error = ERROR_INIT;
+    assert_null(study_load("/no/such.yaml", &error));
+    assert_string_equal(error_text(&error), "/no/such.yaml: No such file or directory");
+    error_clear(&error);
+}
+
+static char *fingerprint(const char *text)
+{
+    struct error error = ERROR_INIT;
+    struct study *study = parse(text, &error);
+    if (!study)
+        fail_msg("%s", error_text(&error));
+    char *result = study_fingerprint(study);
+    study_free(study);
+    assert_non_null(result);
+    return result;
+}
+
+static void the_fingerprint_holds_what_decides_the_runs(void **state)
+{
+    (void)state;
+    AUTO_FREE char *base = fingerprint(HEAD "train:\n  epochs: 3\n  lr: 0.1\n");
+    static const char *const same[] = {
+        "# other\nname: b\nquestion: What?\nlocation: SWE\npue: 1.1\nrepetitions: 9\nfactors: {arch: "
+        "[lenet5, "
+        "vgg16]}\ntrain: {lr: 0.1, epochs: 3}\n",
+        HEAD "train:\n  epochs: 3\n  lr: 0.1\nseed: 1\norder: shuffled\ncooldown: 0\ntimeout: 0\ndirectory: "
+             "study\n",
+    };
+    for (size_t i = 0; i < sizeof same / sizeof *same; i++) {
+        AUTO_FREE char *other = fingerprint(same[i]);
+        assert_string_equal(base, other);
+    }
+    static const char *const different[] = {
+        HEAD "train:\n  epochs: 4\n  lr: 0.1\n",
+        HEAD "train:\n  epochs: 3\n  lr: 0.1\nseed: 2\n",
+        HEAD "train:\n  epochs: 3\n  lr: 0.1\norder: listed\n",
+        HEAD "train:\n  epochs: 3\n  lr: 0.1\ncooldown: 1\n",
+        HEAD "train:\n  epochs: 3\n  lr: 0.1\ntimeout: 1\n",
+        HEAD "train:\n  epochs: 3\n  lr: 0.1\ndirectory: scratch\n",
+        HEAD "command: train {arch}\n",
+        "name: a\nfactors:\n  arch: [vgg16, lenet5]\ntrain:\n  epochs: 3\n  lr: 0.1\n",
+    };
+    for (size_t i = 0; i < sizeof different / sizeof *different; i++) {
+        AUTO_FREE char *other = fingerprint(different[i]);
+        assert_string_not_equal(base, other);
+    }
+}
+
+static void words_are_split_as_a_shell_would(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text, *joined;
+    } cases[] = {
+        {"a b", "a|b"},
+        {"  a\t b\n", "a|b"},
+        {"'a b' \"c d\"", "a b|c d"},
+        {"a' 'b\" \"c", "a b c"},
+        {"\"say \\\"x\\\" \\\\ \\n\"", "say \"x\" \\ \\n"},
+        {"a\\ b \\' \\\\", "a b|'|\\"},
+        {"'' \"\"", "|"},
+        {"$HOME `x` *", "$HOME|`x`|*"},
+        {"zug\\äst", "zugäst"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct error error = ERROR_INIT;
+        size_t count;
+        char **words = words_split(cases[i].text, &count, &error);
+        assert_non_null(words);
+        struct text joined = TEXT_INIT;
+        for (size_t k = 0; k < count; k++)
+            text_printf(&joined, "%s%s", k ? "|" : "", words[k]);
+        assert_string_equal(joined.data ? joined.data : "", cases[i].joined);
+        text_free(&joined);
+        words_free(words, count);
+    }
+    static const char *const wrong[] = {"", "  ", "'a", "\"a", "\"a\\\"", "a \\"};
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+        struct error error = ERROR_INIT;
+        size_t count;
+        assert_null(words_split(wrong[i], &count, &error));
+        assert_non_null(error.message);
+        error_clear(&error);
+    }
+}
+
+static const char *value_of(void *context, const char *name, size_t length)
+{
+    (void)context;
+    return length == 4 && strncmp(name, "arch", 4) == 0 ? "vgg 16" : NULL;
+}
+
+static void placeholders_are_filled(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *word, *filled;
+    } cases[] = {
+        {"{arch}", "vgg 16"},         {"--a={arch}.{arch}", "--a=vgg 16.vgg 16"},
+        {"{{arch}}", "{arch}"},       {"{}", "{}"},
+        {"{print $1}", "{print $1}"}, {"{\"a\":{\"b\":1}}", "{\"a\":{\"b\":1}}"},
+        {"{arch", "{arch"},           {"arch}", "arch}"},
+        {"{{arch}", "{vgg 16"},       {"{ {arch} }", "{ vgg 16 }"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct error error = ERROR_INIT;
+        AUTO_FREE char *filled = words_fill(cases[i].word, value_of, NULL, &error);
+        if (!filled || strcmp(filled, cases[i].filled) != 0)
+            fail_msg("%s: expected %s, found %s", cases[i].word, cases[i].filled,
+                     filled ? filled : error_text(&error));
+    }
+    struct error error = ERROR_INIT;
+    assert_null(words_fill("x{HOME}", value_of, NULL, &error));
+    assert_string_equal(error_text(&error), "unknown placeholder {HOME}");
+    error_clear(&error);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_study_file_is_read_whole),
+        cmocka_unit_test(a_command_is_a_text_or_a_list),
+        cmocka_unit_test(mistakes_are_named_with_their_line),
+        cmocka_unit_test(a_missing_file_is_named),
+        cmocka_unit_test(the_fingerprint_holds_what_decides_the_runs),
+        cmocka_unit_test(words_are_split_as_a_shell_would),
+        cmocka_unit_test(placeholders_are_filled),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
