@@ -16,4 +16,7 @@ int cli_parse_result(enum options_result result, const char *subcommand, struct 
 /* joulery train, joulery zoo: replaced by joulery-train, which holds the engine. */
 int cli_engine(int argc, char **argv);
 
+int cli_report(int argc, char **argv);
+int cli_locations(int argc, char **argv);
+
 #endif
