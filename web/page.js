@@ -36,10 +36,13 @@
   const scoreText = (x) => (known(x) ? digits(x) : "–");
   function durationText(s) {
     if (!known(s)) return "–";
+    if (s < 1) return `${digits(s * 1000)} ms`;
     if (s < 100) return `${digits(s)} s`;
     const whole = Math.round(s);
     return s < 3600 ? `${Math.floor(whole / 60)} min ${whole % 60} s` : `${Math.floor(whole / 3600)} h ${Math.round((whole % 3600) / 60)} min`;
   }
+  // a number and its unit stay on one line
+  const together = (text) => text.replace(/(\d) (?=%|[mkMG]?J\b)/g, "$1\u00a0");
   // "1.20 to 1.31 kJ", both in the unit of the mean
   function intervalText(summary, scale) {
     if (!summary || !known(summary.low)) return null;
@@ -59,7 +62,8 @@
   const anyEstimated = measured.some((group) => group.estimated);
   const totalOf = (group) => (group.energy_j ? group.energy_j.mean * group.energy_j.n : 0);
   const total_j = measured.reduce((sum, group) => sum + totalOf(group), 0);
-  const rest = (group) => report.factors.filter((f) => f.varies && !f.main).map((f) => group.levels[f.name]).join(" · ");
+  const rest = (group) => report.factors.filter((f) => f.varies && !f.main)
+    .map((f) => (Number.isNaN(Number(group.levels[f.name])) ? group.levels[f.name] : `${f.name} ${group.levels[f.name]}`)).join(" · ");
   const rests = [...new Set(measured.map(rest))];
   const mean = (summary) => (summary ? summary.mean : null);
 
@@ -83,7 +87,7 @@
       axis: { labelColor: ink, titleColor: muted, gridColor: line, domainColor: line, tickColor: line, labelFontSize: 12.5,
         titleFontSize: 12.5, titleFontWeight: "normal", titlePadding: 10, labelOverlap: true },
       legend: { labelColor: ink, titleColor: muted, labelFontSize: 12.5, titleFontSize: 12.5, titleFontWeight: "normal",
-        symbolStrokeWidth: 2.5, labelLimit: 240 },
+        symbolStrokeWidth: 2.5, symbolOpacity: 1, labelLimit: 240 },
       text: { color: ink },
     };
   }
@@ -115,9 +119,12 @@
       accuracy_format: report.accuracy && report.accuracy.fraction ? ".0%" : "~g",
       ink: style("--ink"), muted: style("--muted"), line: style("--line"), panel: style("--panel"),
       dot_size: done.length > MANY ? 14 : 48,
+      score_title: anyEstimated ? "accuracy per kWh (estimated)" : "accuracy per kWh",
       ...words,
     });
-    host.classList.remove("failed");
+    spec.layer = spec.layer.filter(({ data }) => !data || data.values || datasets[data.name].length);
+    // a row for each kind or place; Vega-Lite's own steps don't go with a width that follows the page
+    if (spec.height.step) spec.height = spec.height.step * (words.places || words.labels || measured).length;
     const result = await vegaEmbed(host, { ...spec, datasets, config: theme() }, {
       renderer: points > MANY ? "canvas" : "svg",
       actions: { export: true, source: false, compiled: false, editor: false },
@@ -176,7 +183,7 @@
     });
     const words = {
       energy_unit: axis.unit + (anyEstimated ? ", estimated" : ""),
-      energy_scale: axis.log ? "log" : "linear", energy_zero: !axis.log,
+      energy_scale: axis.log ? "log" : "linear", energy_zero: axis.log ? undefined : true,
     };
     return { rows, kinds, words };
   }
@@ -195,9 +202,14 @@
     const withBoth = kinds.filter((kind) => known(kind.accuracy));
     const front = withBoth.filter((kind) => kind.front);
     const named = withBoth.length > 24 ? front : withBoth;
-    work.push(draw("tradeoff", { front, runs: rows.filter((row) => known(row.accuracy)), groups: withBoth, named }, words));
-    work.push(draw("score", { groups: kinds.filter((kind) => known(kind.score)) },
-      { labels: kinds.filter((kind) => known(kind.score)).map((kind) => kind.label) }));
+    work.push(draw("tradeoff", {
+      front, named, runs: rows.filter((row) => known(row.accuracy)), groups: withBoth,
+      energy_intervals: withBoth.filter((kind) => known(kind.low)),
+      accuracy_intervals: withBoth.filter((kind) => known(kind.accuracy_low)),
+    }, words));
+    const withScore = kinds.filter((kind) => known(kind.score));
+    work.push(draw("score", { groups: withScore, score_intervals: withScore.filter((kind) => known(kind.score_low)) },
+      { labels: withScore.map((kind) => kind.label) }));
     return work;
   }
 
@@ -221,7 +233,7 @@
     byId("emissions-lead").textContent =
       `All ${countText(done.length)} finished runs used ${energyText(total_j)} (${digits(total_j / J_PER_KWH)} kWh)` +
       `${anyEstimated ? ", an estimate" : ""}; at a PUE of ${place.pue} they emit, by the grid of ${sorted.length} places:`;
-    return draw("emissions", { emissions, totals }, { places: sorted.map(name), mass_unit: unit });
+    return draw("emissions", { emissions, totals }, { places: sorted.map(name), mass_unit: `${unit} CO₂e${anyEstimated ? ", estimated" : ""}` });
   }
 
   function drawEpochs() {
@@ -243,8 +255,8 @@
         accuracy_text: report.accuracy ? accuracyText(mean(a)) : "–",
       };
     });
-    const words = { epoch_unit: axis.unit, so_far_unit: sums.unit + (anyEstimated ? ", estimated" : ""),
-      so_far_scale: sums.log ? "log" : "linear", so_far_zero: !sums.log };
+    const words = { epoch_unit: axis.unit + (anyEstimated ? ", estimated" : ""), so_far_unit: sums.unit + (anyEstimated ? ", estimated" : ""),
+      so_far_scale: sums.log ? "log" : "linear", so_far_zero: sums.log ? undefined : true };
     const work = [];
     const withEnergy = rows.filter((row) => known(row.energy)), withAccuracy = rows.filter((row) => known(row.accuracy));
     const chart = (name, data, reason) => (reason ? work.push(draw(name, { epochs: data }, words)) : hideChart(name));
@@ -318,9 +330,10 @@
       const a = group.accuracy, s = group.accuracy_per_kwh;
       const between = a && known(a.low) ? (report.accuracy.fraction
         ? `${(a.low * 100).toFixed(1)} to ${(a.high * 100).toFixed(1)} %` : intervalText(a)) : null;
-      cells.push(withSmall(accuracyText(mean(a)), between), withSmall(scoreText(mean(s)), intervalText(s)));
+      cells.push(withSmall(accuracyText(mean(a)), between), withSmall(scoreText(mean(s)), intervalText(s), group.estimated && s ? estimate() : null));
     }
-    cells.push(el("td", { class: "mass" }, where && e ? massText(emitted(e.mean, where)) : "–"));
+    cells.push(el("td", { class: "mass" }, where && e ? massText(emitted(e.mean, where)) : "–",
+      where && e && group.estimated ? estimate() : null));
     return el("tr", { class: i === 0 && measured.length > 1 ? "best" : null }, head, ...cells);
   }
 
@@ -351,7 +364,7 @@
     const elsewhere = sorted.length ? [sorted[0], sorted[sorted.length - 1]].filter((p, i, all) => all.indexOf(p) === i) : [];
     line.textContent = `In ${where.name} a run of ${best.label} emits ${massText(emitted(best.energy_j.mean, where))} CO₂e, ` +
       `the whole study ${massText(emitted(total_j, where))}` + (elsewhere.length
-        ? `; the study would emit ${elsewhere.map((p) => `${massText(emitted(total_j, p))} in ${p.name}`).join(" and ")}.` : ".");
+        ? `; the study would emit ${elsewhere.map((p) => `${massText(emitted(total_j, p))} in ${p.name}`).join(" and ")}` : "") + (anyEstimated ? " (from estimated energies)." : ".");
   }
 
   function placeChanged() {
@@ -387,8 +400,8 @@
     if (counts.running) parts.push(`${counts.running} under way`);
     parts.push(`begun ${study.created}`, `reported ${report.generated}`, `seed ${study.seed}`, `Joulery ${report.version}`);
     byId("about").textContent = parts.join(" · ");
-    byId("headline").textContent = report.answer.headline;
-    byId("sentences").append(...report.answer.sentences.map((sentence) => el("li", {}, sentence)));
+    byId("headline").textContent = together(report.answer.headline);
+    byId("sentences").append(...report.answer.sentences.map((sentence) => el("li", {}, together(sentence))));
     byId("footer").append(el("p", {}, `Made by Joulery ${report.version} at ${report.generated}. Carbon intensities: ${location_source}. ` +
       "This page holds all of its data and loads nothing."));
   }
@@ -402,12 +415,12 @@
         "they are marked est. everywhere. Compare them with each other, not with a meter."));
     fact(facts, "Energy", report.energy_basis === "hardware" ? "of the wattmeter (no software total)"
       : "CPU packages, memory outside of them and GPUs; nothing is counted twice");
-    if (known(recorder.rate_hz)) fact(facts, "Sampling", `${digits(recorder.rate_hz)} times a second`);
+    if (known(recorder.rate_hz)) fact(facts, "Sampling", `${Number(recorder.rate_hz.toPrecision(3))} times a second`);
     if (known(recorder.cpu_share))
       fact(facts, "Recorder", `${percent(recorder.cpu_share, 2)} of one CPU` +
         (known(recorder.peak_rss_bytes) ? `, ${digits(recorder.peak_rss_bytes / 1048576)} MiB of memory at most` : ""));
     const gaps = instruments.reduce((sum, i) => sum + i.gaps, 0);
-    fact(facts, "Gaps", gaps ? `${gaps} stretches without a trusted reading, see the table` : "none");
+    fact(facts, "Gaps", gaps ? `${gaps} ${gaps === 1 ? "stretch" : "stretches"} without a trusted reading, see the table` : "none");
     byId("method-text").append(facts);
     table("instruments", ["instrument", "channel", "scope", "kind", "stated accuracy", "runs", "energy", "gaps"],
       instruments.map((i) => [el("th", { scope: "row" }, i.meter), i.part_of ? `${i.name} (in ${i.part_of})` : i.name, i.scope,
@@ -425,7 +438,7 @@
   function showTroubles() {
     const troubles = report.runs.filter((run) => run.state === "failed" || run.state === "cut");
     if (!troubles.length) return;
-    const how = (run) => (run.state === "cut" ? "cut short, and done again"
+    const how = (run) => (run.state === "cut" ? "cut short"
       : run.term_signal ? `killed by signal ${run.term_signal}` : `failed with exit status ${run.exit_status}`);
     const shown = troubles.slice(0, 100);
     byId("troubles").append(el("h3", {}, "Failed and cut runs"),

@@ -66,15 +66,15 @@ static bool apart(const struct summary *a, const struct summary *b)
     return a->low > b->high || b->low > a->high;
 }
 
-/* "; their 95 % intervals do not overlap", or why that can't be said. */
-static void append_overlap(struct text *text, const struct summary *a, const struct summary *b)
+/* "; the 95 % intervals of their accuracies do not overlap", or why that can't be said. */
+static void append_overlap(struct text *text, const char *figures, const struct summary *a,
+                           const struct summary *b)
 {
     if (!isfinite(a->low) || !isfinite(b->low))
         text_append(text, "; one of the two was run once only, so nothing is known of chance");
-    else if (apart(a, b))
-        text_append(text, "; their 95 % intervals do not overlap");
     else
-        text_append(text, "; their 95 % intervals overlap");
+        text_printf(text, "; the 95 %% intervals of their %s %s", figures,
+                    apart(a, b) ? "do not overlap" : "overlap");
 }
 
 static void append_judgement(struct text *text, const struct ratio *ratio)
@@ -85,7 +85,7 @@ static void append_judgement(struct text *text, const struct ratio *ratio)
     }
     text_printf(text, " (95 %% interval %.2f to %.2f): ", ratio->low, ratio->high);
     bool differs = ratio->low > 1 || ratio->high < 1;
-    text_append(text, differs ? "more than repetitions scatter" : "repetitions scatter more than that");
+    text_append(text, differs ? "more than repetitions scatter" : "no more than repetitions scatter");
 }
 
 /* The ratio of a figure between two groups; where logarithms don't exist (an accuracy of 0), that of the
@@ -113,13 +113,15 @@ static int say_by_how_much(struct report *report, size_t scored, struct error *e
     const struct summary *s = &best->score_per_kwh, *t = &second->score_per_kwh;
     if (compare(report, FIGURE_SCORE, 0, 1, s->mean / t->mean, &ratio, error) < 0)
         return -1;
-    if (isfinite(ratio.ratio))
+    if (fabs(ratio.ratio - 1) < 0.005)
+        text_printf(&text, "%s, the next, gave as much accuracy per joule", second->label);
+    else if (isfinite(ratio.ratio))
         text_printf(&text, "Per joule that is %.2f times the accuracy of %s, the next", ratio.ratio,
                     second->label);
     else
         text_printf(&text, "Next is %s", second->label);
     append_judgement(&text, &ratio);
-    append_overlap(&text, s, t);
+    append_overlap(&text, "scores", s, t);
     text_append(&text, ".");
     return say(report, &text, error);
 }
@@ -142,28 +144,36 @@ static int say_most_accurate(struct report *report, struct error *error)
     append_energy(&text, top->energy_j.mean);
     text_printf(&text, ", %.2f times the energy of %s", top->energy_j.mean / best->energy_j.mean,
                 best->label);
-    append_overlap(&text, &top->accuracy, &best->accuracy);
-    text_append(&text, " in accuracy.");
+    append_overlap(&text, "accuracies", &top->accuracy, &best->accuracy);
+    text_append(&text, ".");
     return say(report, &text, error);
+}
+
+/* The groups that have a score and are (not) on the front, "a, b, c and 4 more". Returns how many. */
+static size_t list_groups(struct text *text, const struct report *report, bool front)
+{
+    enum { NAMED_MOST = 6 };
+    size_t count = 0;
+    for (size_t i = 0; i < report->group_count; i++) {
+        const struct group *group = &report->groups[i];
+        if (group->score_per_kwh.count && group->front == front && count++ < NAMED_MOST)
+            text_printf(text, "%s%s", count > 1 ? ", " : "", group->label);
+    }
+    if (count > NAMED_MOST)
+        text_printf(text, " and %zu more", count - NAMED_MOST);
+    return count;
 }
 
 static int say_front(struct report *report, struct error *error)
 {
-    struct text text = TEXT_INIT;
-    size_t on = 0, off = 0;
-    for (size_t i = 0; i < report->group_count; i++) {
-        const struct group *group = &report->groups[i];
-        if (!group->score_per_kwh.count)
-            continue;
-        off += !group->front;
-        if (group->front)
-            text_printf(&text, "%s%s", on++ ? ", " : "On the Pareto front: ", group->label);
-    }
+    struct text text = TEXT_INIT, beaten = TEXT_INIT;
+    text_append(&text, "On the Pareto front: ");
+    list_groups(&text, report, true);
+    size_t off = list_groups(&beaten, report, false);
+    AUTO_FREE char *names = text_take(&beaten);
     if (off)
-        text_printf(&text,
-                    ". For each of the other %zu some %s was at least as accurate on less energy, or more "
-                    "accurate on the same.",
-                    off, noun(report));
+        text_printf(&text, ". Not on it: %s; some other %s was at least as accurate for no more energy.",
+                    names ? names : "", noun(report));
     else
         text_append(&text, ": more accuracy always cost more energy.");
     return say(report, &text, error);
@@ -194,7 +204,7 @@ static int answer_with_energy(struct report *report, size_t measured, struct err
     text_append(&headline, best->label);
     text_append(&headline, measured > 1 ? " used the least energy: " : " used ");
     append_energy(&headline, best->energy_j.mean);
-    text_append(&headline, best->estimated ? " a run (estimated)" : " a run");
+    text_append(&headline, best->estimated ? " a run, estimated" : " a run");
     append_interval(&headline, report, &best->energy_j, append_energy_of);
     text_append(&headline, ".");
     report->headline = report_keep(report, text_take(&headline), error);
@@ -209,7 +219,7 @@ static int answer_with_energy(struct report *report, size_t measured, struct err
     struct text text = TEXT_INIT;
     text_printf(&text, "%s, the next, used %.2f times as much", second->label, ratio.ratio);
     append_judgement(&text, &ratio);
-    append_overlap(&text, &best->energy_j, &second->energy_j);
+    append_overlap(&text, "energies", &best->energy_j, &second->energy_j);
     text_append(&text, ".");
     return say(report, &text, error);
 }
@@ -300,6 +310,14 @@ static void append_emissions(struct text *lines, const struct report *report)
                 report->pue);
 }
 
+/* Names from a study must not steer the reader's terminal. */
+static void disarm(char *text)
+{
+    for (; *text; text++)
+        if (((unsigned char)*text < ' ' && *text != '\n') || *text == 0x7f)
+            *text = '?';
+}
+
 char *report_answer(const struct report *report)
 {
     struct text lines = TEXT_INIT;
@@ -307,5 +325,8 @@ char *report_answer(const struct report *report)
     for (size_t i = 0; i < report->sentence_count; i++)
         text_printf(&lines, "%s\n", report->sentences[i]);
     append_emissions(&lines, report);
-    return text_take(&lines);
+    char *answer = text_take(&lines);
+    if (answer)
+        disarm(answer);
+    return answer;
 }

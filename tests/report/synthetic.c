@@ -33,9 +33,9 @@ struct made {
     char *notes[1];
 };
 
-static double offset(const struct synthetic *synthetic, size_t repetition)
+static double offset(const struct synthetic *synthetic, const struct planned_run *planned)
 {
-    return (double)repetition - (double)(synthetic->repetitions + 1) / 2;
+    return (double)planned->repetition - (double)(synthetic->repetitions + 1) / 2;
 }
 
 static void make_channels(struct made *made, const struct synthetic *synthetic)
@@ -112,11 +112,12 @@ static void make_epoch(struct made *made, size_t epoch, double accuracy, double 
     make_energies(made, 1 + epoch, energy_j * 0.9 / SYNTHETIC_EPOCHS);
 }
 
-static void make_run(struct made *made, const struct synthetic *synthetic, size_t arch, size_t repetition,
-                     int64_t number)
+static void make_run(struct made *made, const struct synthetic *synthetic, size_t arch, size_t batch,
+                     const struct planned_run *planned)
 {
-    double energy_j = synthetic_energy_j[arch] * (1 + 0.02 * offset(synthetic, repetition));
-    double accuracy = synthetic_accuracy[arch] + 0.01 * offset(synthetic, repetition);
+    double energy_j =
+        synthetic_energy_j[arch] * (1 + 0.02 * offset(synthetic, planned)) * (1 + 0.25 * (double)batch);
+    double accuracy = synthetic_accuracy[arch] + 0.01 * offset(synthetic, planned) - 0.02 * (double)batch;
     *made = (struct made){
         .command = {"joulery", "train", "--arch", (char *)synthetic_arch(arch, synthetic->hostile)},
         .notes = {synthetic->hostile ? HOSTILE : "the CPU ran at 2.4 to 3.1 GHz"}};
@@ -124,7 +125,7 @@ static void make_run(struct made *made, const struct synthetic *synthetic, size_
     *record = (struct record){
         .command = made->command,
         .command_count = 4,
-        .started_wall_ns = 1795000000 * NS_PER_S + number * 90 * NS_PER_S,
+        .started_wall_ns = 1795000000 * NS_PER_S + planned->position * 90 * NS_PER_S,
         .wall_s = energy_j / power_w[arch],
         .windows = made->windows,
         .window_count = 1,
@@ -173,7 +174,8 @@ static int add_done(struct store *store, const struct synthetic *synthetic, cons
 {
     struct made made;
     int64_t run;
-    make_run(&made, synthetic, arch, (size_t)planned->repetition, planned->position);
+    size_t batches = synthetic->batches ? synthetic->batches : 1;
+    make_run(&made, synthetic, arch, (size_t)planned->position / SYNTHETIC_ARCHS % batches, planned);
     if (synthetic->troubles && planned->position == 0) {
         made.gap = (struct gap){0, made.record.wall_s * 0.4, made.record.wall_s * 0.05, "no reading"};
         made.record.gaps = &made.gap;
@@ -192,7 +194,7 @@ static int add_troubles(struct store *store, const struct synthetic *synthetic,
 {
     int64_t run;
     struct made made;
-    make_run(&made, synthetic, 0, 1, plan->position);
+    make_run(&made, synthetic, 0, 0, plan);
     made.record.exit_status = 1;
     made.record.window_count = 1;
     made.record.output_tail = synthetic->hostile ? HOSTILE "\xff\xfe\x01" : "RuntimeError: out of memory\n";
