@@ -22,5 +22,7 @@ int cli_engine(int argc, char **argv);
 
 /* joulery study run, status, check. */
 int cli_study(int argc, char **argv);
+int cli_report(int argc, char **argv);
+int cli_locations(int argc, char **argv);
 
 #endif

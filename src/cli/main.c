@@ -17,6 +17,8 @@ static const struct subcommand subcommands[] = {
     {"study", cli_study, "run a study: factors x levels x repetitions, each run measured, into a database"},
     {"train", cli_engine, "train a network (joulery-train)"},
     {"zoo", cli_engine, "list the architectures with their parameters and FLOPs (joulery-train)"},
+    {"report", cli_report, "say what a study found: the answer, its page, its figures"},
+    {"locations", cli_locations, "list the places whose carbon intensity is known"},
 };
 
 #define SUBCOMMANDS (sizeof subcommands / sizeof *subcommands)
@@ -27,8 +29,9 @@ static void print_usage(FILE *stream)
                     "Measures what training a neural network costs in energy and CO2e.\n\nsubcommands:\n");
     for (size_t i = 0; i < SUBCOMMANDS; i++)
         fprintf(stream, "  %-10s %s\n", subcommands[i].name, subcommands[i].purpose);
-    fprintf(stream, "\n`joulery SUBCOMMAND -h` explains each, with an example.\n"
-                    "exit status: 0 done, 1 failed, 2 wrong usage; `joulery run` passes on the command's own\n");
+    fprintf(stream,
+            "\n`joulery SUBCOMMAND -h` explains each, with an example.\n"
+            "exit status: 0 done, 1 failed, 2 wrong usage; `joulery run` passes on the command's own\n");
 }
 
 int main(int argc, char **argv)

@@ -1,0 +1,127 @@
+/* joulery report */
+#include "report/report.h"
+#include "base/file.h"
+#include "base/text.h"
+#include "cli/cli.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct request {
+    const char *page, *json, *location, *among;
+    double pue;
+};
+
+/* Splits "SWE, DEU,India" at its commas; `text` is cut up, `*names` is the caller's to free. */
+static int split_names(char *text, const char ***names, size_t *count, struct error *error)
+{
+    *names = calloc(strlen(text) / 2 + 1, sizeof **names);
+    if (!*names)
+        return error_memory(error, "--among");
+    char *rest = NULL;
+    for (char *name = strtok_r(text, ",", &rest); name; name = strtok_r(NULL, ",", &rest)) {
+        name += strspn(name, " ");
+        for (size_t length = strlen(name); length > 0 && name[length - 1] == ' ';)
+            name[--length] = '\0';
+        if (*name)
+            (*names)[(*count)++] = name;
+    }
+    return *count ? 0 : error_set(error, "--among: expected places such as SWE,DEU,IND, found none");
+}
+
+static int write_json(const struct report *report, const char *path, struct error *error)
+{
+    json_t *document = report_to_json(report);
+    AUTO_FREE char *text = document ? json_dumps(document, JSON_INDENT(2) | JSON_REAL_PRECISION(12)) : NULL;
+    json_decref(document);
+    AUTO_FREE char *lines = text ? text_format("%s\n", text) : NULL;
+    if (!lines)
+        return error_memory(error, "report");
+    return file_write(path, lines, strlen(lines), error);
+}
+
+static int write_page(const struct report *report, const char *path, struct error *error)
+{
+    size_t size;
+    AUTO_FREE char *page = report_page(report, &size, error);
+    return page ? file_write(path, page, size, error) : -1;
+}
+
+static int write_answer(const struct report *report, const struct request *request, struct error *error)
+{
+    bool taken = (request->page && strcmp(request->page, "-") == 0) ||
+                 (request->json && strcmp(request->json, "-") == 0);
+    if (taken)
+        return 0;
+    AUTO_FREE char *answer = report_answer(report);
+    if (!answer)
+        return error_memory(error, "report");
+    fputs(answer, stdout);
+    if (request->page)
+        printf("The page: %s\n", request->page);
+    return 0;
+}
+
+static int write_report(struct store *store, const struct request *request, struct error *error)
+{
+    AUTO_FREE char *among = request->among ? strdup(request->among) : NULL;
+    const char **names = NULL;
+    size_t count = 0;
+    if (request->among && (!among || split_names(among, &names, &count, error) < 0)) {
+        free(names);
+        return among ? -1 : error_memory(error, "--among");
+    }
+    const struct report_options options = {request->location, request->pue, names, count};
+    struct report *report = report_build(store, &options, error);
+    free(names);
+    if (!report)
+        return -1;
+    int result = 0;
+    if (request->page)
+        result = write_page(report, request->page, error);
+    if (result == 0 && request->json)
+        result = write_json(report, request->json, error);
+    if (result == 0)
+        result = write_answer(report, request, error);
+    report_free(report);
+    return result;
+}
+
+int cli_report(int argc, char **argv)
+{
+    struct request request = {0};
+    const struct option options[] = {
+        {"--output", 'o', OPTION_TEXT, &request.page, "FILE", "write the page (HTML, works offline)", 0, 0},
+        {"--location", 0, OPTION_TEXT, &request.location, "CODE",
+         "country for emissions; without it the study's, if it names one", 0, 0},
+        {"--pue", 0, OPTION_NUMBER, &request.pue, "X",
+         "power usage effectiveness of the building; without it the study's, or 1", 1, 10},
+        {"--among", 0, OPTION_TEXT, &request.among, "CODES", "countries to compare emissions in: SWE,DEU,IND",
+         0, 0},
+        {"--json", 0, OPTION_TEXT, &request.json, "FILE",
+         "write the figures as joulery.report/1 to a file, or - for standard output", 0, 0},
+    };
+    const struct command_line line = {
+        .usage = "joulery report DB [-o report.html] [options]",
+        .purpose = "Says what a study found: which setting bought the most accuracy for its energy, how sure "
+                   "that is, and\n"
+                   "what it emits where. Reads the study's database; nothing is run.",
+        .example = "joulery report quick.db -o report.html --location SWE --among SWE,DEU,IND",
+        .options = options,
+        .option_count = sizeof options / sizeof *options,
+        .operands_least = 1,
+        .operands_most = 1,
+    };
+    struct operands operands;
+    struct error error = ERROR_INIT;
+    enum options_result parsed = options_parse(&line, argc, argv, &operands, &error);
+    if (parsed != OPTIONS_OK)
+        return cli_parse_result(parsed, argv[0], &error);
+    struct store *store = store_open(operands.items[0], STORE_READ, &error);
+    if (!store)
+        return cli_fail(argv[0], &error, CLI_FAILED);
+    int result = write_report(store, &request, &error);
+    store_close(store);
+    return result == 0 ? CLI_DONE : cli_fail(argv[0], &error, CLI_FAILED);
+}

@@ -1,0 +1,96 @@
+/* The page: web/'s template, assembled at build, with the title and the data put in. */
+#include "report/analysis.h"
+
+#include "base/text.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+extern const unsigned char report_template[];
+extern const size_t report_template_size;
+
+/* A place in the template; the build checks that each is there once. */
+static const char title_mark[] = "@JOULERY_TITLE@";
+static const char data_mark[] = "@JOULERY_DATA@";
+
+static void append_html(struct text *page, const char *text)
+{
+    static const struct {
+        char character;
+        const char *entity;
+    } entities[] = {{'&', "&amp;"}, {'<', "&lt;"}, {'>', "&gt;"}, {'"', "&quot;"}, {'\'', "&#39;"}};
+    for (; *text; text++) {
+        const char *entity = NULL;
+        for (size_t i = 0; i < sizeof entities / sizeof *entities; i++)
+            if (*text == entities[i].character)
+                entity = entities[i].entity;
+        if (entity)
+            text_append(page, entity);
+        else
+            text_append_bytes(page, text, 1);
+    }
+}
+
+/* JSON inside a script element: nothing that could end the element, whatever stands in the strings. These
+ * characters are found in strings only; all beyond ASCII is escaped by the caller. */
+static void append_script_json(struct text *page, const char *json)
+{
+    while (*json) {
+        size_t plain = strcspn(json, "<>&");
+        text_append_bytes(page, json, plain);
+        json += plain;
+        if (*json)
+            text_printf(page, "\\u%04x", (unsigned)(unsigned char)*json++);
+    }
+}
+
+static json_t *all_locations(void)
+{
+    size_t count;
+    const struct location *locations = carbon_locations(&count);
+    json_t *list = json_array();
+    for (size_t i = 0; i < count; i++)
+        json_array_append_new(list, json_pack("[s, s, i, f]", locations[i].code, locations[i].name,
+                                              locations[i].year, locations[i].intensity_g_per_kwh));
+    return list;
+}
+
+static char *page_data(const struct report *report)
+{
+    size_t count;
+    json_t *data = json_pack("{s:o, s:o, s:s}", "report", report_to_json(report), "locations",
+                             all_locations(), "location_source", carbon_locations(&count)->source);
+    char *json = data ? json_dumps(data, JSON_COMPACT | JSON_ENSURE_ASCII | JSON_REAL_PRECISION(9)) : NULL;
+    json_decref(data);
+    return json;
+}
+
+/* The part of the template before `mark`; `*rest` goes on after it. */
+static void append_until(struct text *page, const char **rest, const char *mark)
+{
+    const char *found = strstr(*rest, mark);
+    size_t length = found ? (size_t)(found - *rest) : strlen(*rest);
+    text_append_bytes(page, *rest, length);
+    *rest += found ? length + strlen(mark) : length;
+}
+
+char *report_page(const struct report *report, size_t *size, struct error *error)
+{
+    AUTO_FREE char *json = page_data(report);
+    if (!json) {
+        error_memory(error, "report page");
+        return NULL;
+    }
+    struct text page = TEXT_INIT;
+    const char *rest = (const char *)report_template;
+    append_until(&page, &rest, title_mark);
+    append_html(&page, report->study_name);
+    append_until(&page, &rest, data_mark);
+    append_script_json(&page, json);
+    text_append(&page, rest);
+    *size = page.length;
+    char *html = text_take(&page);
+    if (!html)
+        error_memory(error, "report page");
+    return html;
+}

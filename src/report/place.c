@@ -1,0 +1,46 @@
+/* Where the study's joules are turned into CO2e, and with which PUE. */
+#include "report/analysis.h"
+
+#include <math.h>
+
+/* Shown where the reader named no places: grids from nearly free of carbon to nearly all coal. */
+static const char *const usual_places[] = {"SWE", "FRA", "GBR", "ESP", "USA",
+                                           "DEU", "CHN", "POL", "IND", "ZAF"};
+
+static int find_places(struct report *report, const char *const *names, size_t count, struct error *error)
+{
+    report->among = report_alloc(report, count + 1, sizeof *report->among, error);
+    if (!report->among)
+        return -1;
+    if (report->location)
+        report->among[report->among_count++] = report->location;
+    for (size_t i = 0; i < count; i++) {
+        const struct location *location = carbon_find(names[i], error);
+        if (!location)
+            return -1;
+        bool twice = false;
+        for (size_t k = 0; k < report->among_count; k++)
+            twice = twice || report->among[k] == location;
+        if (!twice)
+            report->among[report->among_count++] = location;
+    }
+    return 0;
+}
+
+int report_place(struct report *report, const struct report_options *options, struct error *error)
+{
+    const char *name = options->location ? options->location : report->study_location;
+    if (name) {
+        report->location = carbon_find(name, error);
+        if (!report->location)
+            return options->location ? -1 : error_prefix(error, "location of the study");
+    }
+    double pue = options->pue > 0 ? options->pue : report->study_pue;
+    report->pue_given = pue > 0;
+    report->pue = pue > 0 ? pue : 1;
+    if (!(report->pue >= 1) || !isfinite(report->pue))
+        return error_set(error, "PUE: expected a number of at least 1, found %g", report->pue);
+    if (options->among_count)
+        return find_places(report, options->among, options->among_count, error);
+    return find_places(report, usual_places, sizeof usual_places / sizeof *usual_places, error);
+}

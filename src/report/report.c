@@ -1,0 +1,112 @@
+/* From a store to a report, and the memory that it lives in. */
+#include "report/analysis.h"
+
+#include "base/text.h"
+
+#include <sqlite3.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct allocation {
+    struct allocation *next;
+    void *memory;
+};
+
+static int pool_add(struct report *report, void *memory)
+{
+    struct allocation *allocation = malloc(sizeof *allocation);
+    if (!allocation)
+        return -1;
+    *allocation = (struct allocation){report->pool, memory};
+    report->pool = allocation;
+    return 0;
+}
+
+void *report_alloc(struct report *report, size_t count, size_t size, struct error *error)
+{
+    void *memory = calloc(count ? count : 1, size);
+    if (!memory || pool_add(report, memory) < 0) {
+        free(memory);
+        error_memory(error, "report");
+        return NULL;
+    }
+    return memory;
+}
+
+char *report_keep(struct report *report, char *text, struct error *error)
+{
+    if (!text || pool_add(report, text) < 0) {
+        free(text);
+        error_memory(error, "report");
+        return NULL;
+    }
+    return text;
+}
+
+char *report_copy(struct report *report, const char *text, bool *failed)
+{
+    if (!text)
+        return NULL;
+    char *copy = strdup(text);
+    if (copy && pool_add(report, copy) == 0)
+        return copy;
+    free(copy);
+    *failed = true;
+    return NULL;
+}
+
+void report_free(struct report *report)
+{
+    if (!report)
+        return;
+    for (size_t i = 0; i < report->trace_count; i++)
+        trace_bins_free(&report->traces[i].bins);
+    while (report->pool) {
+        struct allocation *allocation = report->pool;
+        report->pool = allocation->next;
+        free(allocation->memory);
+        free(allocation);
+    }
+    free(report);
+}
+
+static int build(struct report *report, struct store *store, const struct report_options *options,
+                 struct error *error)
+{
+    if (report_load(report, store, error) < 0)
+        return -1;
+    if (report->states[RUN_DONE] == 0)
+        return error_set(error,
+                         "study '%s' has no finished run yet (%zu planned, %zu failed, %zu cut short): "
+                         "`joulery study run` goes on with it",
+                         report->study_name, report->planned, report->states[RUN_FAILED],
+                         report->states[RUN_CUT]);
+    if (report_place(report, options, error) < 0 || report_group(report, error) < 0 ||
+        report_load_details(report, store, error) < 0 || report_load_epochs(report, store, error) < 0 ||
+        report_load_traces(report, store, error) < 0)
+        return -1;
+    return report_conclude(report, error);
+}
+
+struct report *report_build(struct store *store, const struct report_options *options, struct error *error)
+{
+    struct report *report = calloc(1, sizeof *report);
+    if (!report) {
+        error_memory(error, "report");
+        return NULL;
+    }
+    sqlite3 *database = store_database(store);
+    char *reason = NULL;
+    int result;
+    if (sqlite3_exec(database, "BEGIN", NULL, NULL, &reason) != SQLITE_OK)
+        result = error_set(error, "the database can't be read: %s", reason ? reason : "");
+    else {
+        result = build(report, store, options, error);
+        sqlite3_exec(database, "ROLLBACK", NULL, NULL, NULL); /* nothing was written */
+    }
+    sqlite3_free(reason);
+    if (result == 0)
+        return report;
+    report_free(report);
+    return NULL;
+}

@@ -1,0 +1,39 @@
+/* report.h: what a study found: figures with their intervals, the answer in sentences, the page.
+ *
+ * Reads a store, never runs anything. Emissions are worked out here, from the joules of the store and a place
+ * and PUE that the caller names; the same store can be asked about every place. docs/method.md has the
+ * statistics. */
+#ifndef JOULERY_REPORT_REPORT_H
+#define JOULERY_REPORT_REPORT_H
+
+#include "base/error.h"
+#include "store/store.h"
+
+#include <jansson.h>
+#include <stddef.h>
+
+struct report_options {
+    const char *location;     /* code or name; NULL: what the study file says, else none is assumed */
+    double pue;               /* 0: what the study file says, else 1 */
+    const char *const *among; /* codes or names to compare emissions in; none: a spread of grids */
+    size_t among_count;
+};
+
+struct report;
+
+/* Errors: no finished run, a place that doesn't exist, an unreadable store. One read transaction: a study may
+ * go on meanwhile. Freed with report_free. */
+struct report *report_build(struct store *store, const struct report_options *options, struct error *error);
+void report_free(struct report *report);
+
+/* joulery.report/1, docs/json.md. NULL if memory ran out. */
+json_t *report_to_json(const struct report *report);
+
+/* The whole page: one HTML document that loads nothing. All from outside is escaped. The caller frees it. */
+char *report_page(const struct report *report, size_t *size, struct error *error);
+
+/* The answer for a terminal: a few lines, each ended by a newline. The caller frees it; NULL if memory ran
+ * out. */
+char *report_answer(const struct report *report);
+
+#endif

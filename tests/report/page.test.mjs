@@ -1,0 +1,164 @@
+// The page in a browser, without a network. node page.test.mjs JOULERY MAKE_STORE
+import assert from "node:assert/strict";
+import { execFileSync, spawnSync } from "node:child_process";
+import { mkdtempSync, readdirSync, rmSync, statSync, writeFileSync, existsSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { pathToFileURL } from "node:url";
+import { openReport, withBrowser } from "../../web/browser.mjs";
+
+const [joulery, makeStore] = process.argv.slice(2);
+const folder = mkdtempSync(join(tmpdir(), "joulery-page-"));
+const charts = readdirSync(new URL("../../web/charts/", import.meta.url)).map((name) => name.replace(/\.json$/, ""));
+
+function report(kind, ...options) {
+  const store = join(folder, `${kind}.db`), page = join(folder, `${kind}.html`);
+  if (!existsSync(store)) execFileSync(makeStore, [store, kind]);
+  execFileSync(joulery, ["report", store, "-o", page, ...options]);
+  return pathToFileURL(page).href;
+}
+
+// The marks that a chart has drawn, axes and legends left out.
+const marks = (page) => page.evaluate(() => Object.fromEntries([...document.querySelectorAll("[data-chart]")]
+  .filter((host) => !host.closest("figure").hidden && host.closest("section").hidden === false)
+  .map((host) => [host.dataset.chart, [...host.querySelectorAll("svg .role-mark path, svg .role-mark line, svg .role-mark text")]
+    .filter((mark) => mark.getBBox().width + mark.getBBox().height > 0).length])));
+
+async function check(browser, kind, { options = [], without = [] } = {}) {
+  const { page, said, asked } = await openReport(browser, report(kind, ...options));
+  assert.deepEqual(said, [], `${kind}: the page said something`);
+  assert.deepEqual(asked, [], `${kind}: the page asked for something`);
+  const drawn = await marks(page);
+  assert.deepEqual(Object.keys(drawn).sort(), charts.filter((name) => !without.includes(name)).sort(), `${kind}: charts shown`);
+  for (const [name, count] of Object.entries(drawn)) assert.ok(count > 0, `${kind}: ${name} has no marks`);
+  return { page, drawn };
+}
+
+const tests = {
+  async "every chart draws, in light and in dark"(browser) {
+    const { page, drawn } = await check(browser, "plain");
+    assert.ok(drawn.energy >= 12 + 3 * 4, "every run is a point, every kind a box");
+    await page.emulateMedia({ colorScheme: "dark" });
+    await page.waitForFunction(() => document.querySelector("[data-chart=energy] svg").outerHTML.includes("#181e26"));
+    const dark = await marks(page);
+    assert.deepEqual(dark, drawn);
+  },
+  async "names that try to break out are shown as they are"(browser) {
+    const { page } = await check(browser, "hostile");
+    assert.equal(await page.evaluate(() => window.hacked), undefined);
+    assert.equal(await page.locator("img").count(), 0);
+    const bad = '</script><img src=x onerror="window.hacked=1"><b>&amp;';
+    for (const where of ["#study", "#summary-table", "#hosts", "#notes", "#troubles"])
+      assert.ok((await page.locator(where).textContent()).includes(bad), `${where} does not show the name`);
+    await page.locator("[data-chart=energy] svg .role-mark path").last().hover();
+    assert.equal(await page.locator("img").count(), 0);
+    assert.equal(await page.evaluate(() => window.hacked), undefined);
+  },
+  async "choosing a place works the emissions out anew"(browser) {
+    const { page } = await check(browser, "hostile");
+    assert.match(await page.locator("#place-note").textContent(), /No place was set, and none is assumed/);
+    assert.equal(await page.locator("#location option").count(), 214);
+    assert.equal(await page.locator("td.mass").first().textContent(), "–");
+    // 812 J at 100, 200 g/kWh …: by the table's own intensity
+    const intensity = await page.evaluate(() => JSON.parse(document.getElementById("data").textContent).locations.find(([code]) => code === "POL")[3]);
+    await page.locator("#location").selectOption("POL");
+    const expected = (pue) => (812 / 3.6e6) * pue * intensity; // g
+    const shown = async () => {
+      const [value, unit] = (await page.locator("td.mass").first().textContent()).split(" ");
+      return Number(value) * { mg: 1e-3, g: 1 }[unit];
+    };
+    assert.ok(Math.abs((await shown()) / expected(1) - 1) < 0.005);
+    await page.locator("#pue").fill("2");
+    assert.ok(Math.abs((await shown()) / expected(2) - 1) < 0.005);
+    assert.match(await page.locator("#emitted").textContent(), /^In Poland a run of lenet5 emits/);
+    await page.waitForFunction(() => document.querySelector("[data-chart=emissions]").textContent.includes("▸ Poland"));
+  },
+  async "a study without marks has no accuracy charts, and says that it estimates"(browser) {
+    const { page } = await check(browser, "silent", { without: ["tradeoff", "score", "learning", "epoch_accuracy", "epoch_energy"] });
+    assert.match(await page.locator("#headline").textContent(), /used the least energy/);
+    assert.match(await page.locator("#summary-table").textContent(), /est\./);
+    assert.match(await page.locator("[data-chart=energy]").textContent(), /estimated/);
+    assert.equal(await page.locator("nav a[href='#tradeoff']").count(), 0);
+  },
+  async "more factors, and one run only"(browser) {
+    const { page } = await check(browser, "factors", { options: ["--among", "SWE,India"] });
+    assert.equal(await page.locator("#summary-table tbody tr").count(), 8);
+    assert.match(await page.locator("[data-chart=emissions]").textContent(), /India/);
+    await check(browser, "single");
+  },
+  async "another run's power can be chosen"(browser) {
+    const { page } = await check(browser, "plain");
+    const before = await page.locator("[data-chart=trace] svg .role-mark path").last().getAttribute("d");
+    await page.locator("#trace-run").selectOption({ index: 1 });
+    await page.waitForFunction((old) => [...document.querySelectorAll("[data-chart=trace] svg .role-mark path")].at(-1)?.getAttribute("d") !== old, before);
+  },
+  async "charts can be saved, and the print has all of them"(browser) {
+    const { page, drawn } = await check(browser, "plain");
+    await page.locator("[data-chart=energy] summary").click();
+    const saved = page.waitForEvent("download");
+    await page.locator("[data-chart=energy] .vega-actions a", { hasText: "SVG" }).click();
+    assert.match((await saved).suggestedFilename(), /^joulery-energy\.svg$/);
+    await page.emulateMedia({ media: "print" });
+    assert.deepEqual(await marks(page), drawn);
+    assert.ok((await page.pdf()).length > 10000);
+  },
+  async "every run can be seen in the table, which is made when opened"(browser) {
+    const { page } = await check(browser, "plain");
+    assert.equal(await page.locator("#runs-table tbody tr").count(), 0);
+    await page.locator("#all-runs > summary").click();
+    await page.waitForFunction(() => document.querySelectorAll("#runs-table tbody tr").length === 14);
+  },
+  async "ten thousand runs stay a page"(browser) {
+    const store = join(folder, "many.db"), file = join(folder, "many.html");
+    if (!process.env.JOULERY_TEST_MANY) return;
+    execFileSync(makeStore, [store, "plain", "2500"]);
+    const begun = process.hrtime.bigint();
+    execFileSync(joulery, ["report", store, "-o", file]);
+    console.log(`# 10,000 runs: ${Number(process.hrtime.bigint() - begun) / 1e9} s, ${statSync(file).size} bytes`);
+    const { said } = await openReport(browser, pathToFileURL(file).href);
+    assert.deepEqual(said, []);
+  },
+  async "what can't be reported leaves nothing behind"() {
+    report("plain");
+    const store = join(folder, "plain.db"), broken = join(folder, "not.db");
+    writeFileSync(broken, "no database\n".repeat(100));
+    execFileSync(makeStore, [join(folder, "unfinished.db"), "unfinished"]);
+    const cases = [
+      [[join(folder, "none.db")], 1, /none\.db/],
+      [[broken], 1, /not\.db/],
+      [[join(folder, "unfinished.db")], 1, /no finished run yet/],
+      [[store, "--location", "Germny"], 1, /did you mean Germany\?/],
+      [[store, "--among", "SWE,Germny"], 1, /did you mean Germany\?/],
+      [[store, "--among", ","], 1, /--among/],
+      [[store, "--pue", "0.9"], 2, /--pue/],
+      [[store, "--pue", "nan"], 2, /--pue/],
+      [[store, "--locaton", "SWE"], 2, /did you mean --location\?/],
+      [[], 2, /usage/],
+    ];
+    for (const [options, status, message] of cases) {
+      const page = join(folder, "left.html");
+      const { status: got, stderr } = spawnSync(joulery, ["report", "-o", page, ...options], { encoding: "utf8" });
+      assert.equal(got, status, `${options}: ${stderr}`);
+      assert.match(stderr, message);
+      assert.ok(!existsSync(page), `${options}: left a page`);
+    }
+    const nowhere = spawnSync(joulery, ["report", store, "-o", join(folder, "no", "where.html")], { encoding: "utf8" });
+    assert.equal(nowhere.status, 1);
+    assert.match(nowhere.stderr, /where\.html/);
+  },
+};
+
+let failures = 0;
+try {
+  for (const [name, test] of Object.entries(tests))
+    await withBrowser({ viewport: { width: 1180, height: 900 }, acceptDownloads: true }, test).then(
+      () => console.log(`ok - ${name}`),
+      (error) => {
+        failures++;
+        console.log(`not ok - ${name}\n${error.stack}`);
+      },
+    );
+} finally {
+  rmSync(folder, { recursive: true, force: true });
+}
+process.exit(failures ? 1 : 0);

@@ -1,0 +1,500 @@
+// The report page: everything that it shows comes from the JSON beside it. Texts from the study reach the document as
+// text only, never as markup.
+"use strict";
+(() => {
+  const read = (id) => JSON.parse(document.getElementById(id).textContent);
+  const { report, locations, location_source } = read("data");
+  const charts = read("charts");
+  const J_PER_KWH = 3.6e6;
+  const MANY = 1500; // points from which a canvas is lighter than an SVG
+
+  const byId = (id) => document.getElementById(id);
+  function el(tag, attributes = {}, ...children) {
+    const node = document.createElement(tag);
+    for (const [name, value] of Object.entries(attributes)) if (value !== null && value !== false) node.setAttribute(name, value);
+    node.append(...children.filter((child) => child !== null && child !== undefined).map((c) => (c instanceof Node ? c : String(c))));
+    return node;
+  }
+
+  // ---- quantities in words ----
+
+  const ENERGY = [[1e9, "GJ"], [1e6, "MJ"], [1e3, "kJ"], [1, "J"], [1e-3, "mJ"]];
+  const MASS_KG = [[1e3, "t"], [1, "kg"], [1e-3, "g"], [1e-6, "mg"], [1e-9, "µg"]];
+  const known = (x) => typeof x === "number" && Number.isFinite(x);
+  const unitFor = (scale, x) => scale.find(([size]) => Math.abs(x) >= size) || scale[scale.length - 1];
+  const digits = (x, n = 3) => {
+    if (x === 0) return "0";
+    const decimals = Math.min(9, Math.max(0, n - 1 - Math.floor(Math.log10(Math.abs(x)))));
+    return x.toLocaleString("en", { minimumFractionDigits: decimals, maximumFractionDigits: decimals });
+  };
+  const inUnit = (scale, x) => { const [size, unit] = unitFor(scale, x); return `${digits(x / size)} ${unit}`; };
+  const energyText = (j) => (known(j) ? inUnit(ENERGY, j) : "–");
+  const massText = (kg) => (known(kg) ? inUnit(MASS_KG, kg) : "–");
+  const countText = (n) => Math.round(n).toLocaleString("en");
+  const percent = (x, n = 1) => `${(x * 100).toFixed(n)} %`;
+  const accuracyText = (x) => (!known(x) ? "–" : report.accuracy.fraction ? percent(x) : digits(x, 4));
+  const scoreText = (x) => (known(x) ? digits(x) : "–");
+  function durationText(s) {
+    if (!known(s)) return "–";
+    if (s < 1) return `${digits(s * 1000)} ms`;
+    if (s < 100) return `${digits(s)} s`;
+    const whole = Math.round(s);
+    return s < 3600 ? `${Math.floor(whole / 60)} min ${whole % 60} s` : `${Math.floor(whole / 3600)} h ${Math.round((whole % 3600) / 60)} min`;
+  }
+  // a number and its unit stay on one line
+  const together = (text) => text.replace(/(\d) (?=%|[mkMG]?J\b)/g, "$1\u00a0");
+  // "1.20 to 1.31 kJ", both in the unit of the mean
+  function intervalText(summary, scale) {
+    if (!summary || !known(summary.low)) return null;
+    const [size, unit] = scale ? unitFor(scale, summary.mean) : [1, ""];
+    return `${digits(summary.low / size)} to ${digits(summary.high / size)} ${unit}`.trim();
+  }
+
+  // ---- the study ----
+
+  const groups = report.groups;
+  const measured = groups.filter((group) => group.energy_j);
+  const scored = measured.filter((group) => group.accuracy_per_kwh);
+  const done = report.runs.filter((run) => run.state === "done");
+  const mainFactor = report.factors.find((factor) => factor.main);
+  const present = new Set(measured.map((group) => group.main));
+  const mains = (mainFactor ? mainFactor.levels : [...present]).filter((level) => present.has(level));
+  const anyEstimated = measured.some((group) => group.estimated);
+  const totalOf = (group) => (group.energy_j ? group.energy_j.mean * group.energy_j.n : 0);
+  const total_j = measured.reduce((sum, group) => sum + totalOf(group), 0);
+  const rest = (group) => report.factors.filter((f) => f.varies && !f.main)
+    .map((f) => (Number.isNaN(Number(group.levels[f.name])) ? group.levels[f.name] : `${f.name} ${group.levels[f.name]}`)).join(" · ");
+  const rests = [...new Set(measured.map(rest))];
+  const mean = (summary) => (summary ? summary.mean : null);
+
+  const place = { code: report.emissions.location ? report.emissions.location.code : "", pue: report.emissions.pue };
+  const places = new Map(locations.map(([code, name, year, intensity]) => [code, { code, name, year, intensity }]));
+  const emitted = (energy_j, where) => (energy_j / J_PER_KWH) * place.pue * where.intensity / 1000;
+
+  // ---- charts ----
+
+  const style = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
+
+  function theme() {
+    const ink = style("--ink"), muted = style("--muted"), line = style("--line");
+    const font = getComputedStyle(document.body).fontFamily;
+    return {
+      background: style("--panel"),
+      font,
+      padding: { left: 4, right: 34, top: 6, bottom: 4 },
+      range: { category: style("--palette").split(/\s+/) },
+      view: { stroke: null },
+      axis: { labelColor: ink, titleColor: muted, gridColor: line, domainColor: line, tickColor: line, labelFontSize: 12.5,
+        titleFontSize: 12.5, titleFontWeight: "normal", titlePadding: 10, labelOverlap: true },
+      legend: { labelColor: ink, titleColor: muted, labelFontSize: 12.5, titleFontSize: 12.5, titleFontWeight: "normal",
+        symbolStrokeWidth: 2.5, symbolOpacity: 1, labelLimit: 240 },
+      text: { color: ink },
+    };
+  }
+
+  // A string "$word" becomes the word's value, "${word}" inside a longer string its text.
+  function fill(spec, words) {
+    if (typeof spec === "string") {
+      if (spec[0] === "$" && Object.hasOwn(words, spec.slice(1))) return words[spec.slice(1)];
+      return spec.replace(/\$\{(\w+)\}/g, (whole, word) => (Object.hasOwn(words, word) ? words[word] : whole));
+    }
+    if (Array.isArray(spec)) return spec.map((part) => fill(part, words));
+    if (spec && typeof spec === "object")
+      return Object.fromEntries(Object.entries(spec).map(([key, part]) => [key, fill(part, words)]));
+    return spec;
+  }
+
+  const legend = (levels, title) => (levels.length > 1 ? { title, orient: "top", symbolType: "circle", columns: 6 } : null);
+  const drawn = new Map(); // chart -> what to do to draw it again
+
+  async function draw(name, datasets, words = {}) {
+    drawn.set(name, () => draw(name, datasets, words));
+    const host = document.querySelector(`[data-chart="${name}"]`);
+    const points = Object.values(datasets).reduce((most, rows) => Math.max(most, rows.length), 0);
+    const spec = fill(charts[name], {
+      mains, main_legend: legend(mains, mainFactor ? mainFactor.name : null),
+      rest_legend: rests.length > 1 ? { title: null, orient: "top" } : null,
+      labels: measured.map((group) => group.label),
+      accuracy_title: report.accuracy && report.accuracy.metric === "val_accuracy" ? "validation accuracy" : "accuracy",
+      accuracy_format: report.accuracy && report.accuracy.fraction ? ".0%" : "~g",
+      ink: style("--ink"), muted: style("--muted"), line: style("--line"), panel: style("--panel"),
+      dot_size: done.length > MANY ? 14 : 48,
+      score_title: anyEstimated ? "accuracy per kWh (estimated)" : "accuracy per kWh",
+      ...words,
+    });
+    spec.layer = spec.layer.filter(({ data }) => !data || data.values || datasets[data.name].length);
+    // a row for each kind or place; Vega-Lite's own steps don't go with a width that follows the page
+    if (spec.height.step) spec.height = spec.height.step * (words.places || words.labels || measured).length;
+    const result = await vegaEmbed(host, { ...spec, datasets, config: theme() }, {
+      renderer: points > MANY ? "canvas" : "svg",
+      actions: { export: true, source: false, compiled: false, editor: false },
+      downloadFileName: `joulery-${name}`,
+      ast: true, // expressions are interpreted: the page's policy forbids making code from text
+      expr: vega.expressionInterpreter,
+      tooltip: { theme: matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light" },
+    });
+    host.dataset.drawn = "yes";
+    return result;
+  }
+
+  function failed(error) {
+    byId("footer").prepend(el("p", { class: "warning" }, `A chart could not be drawn: ${error.message}`));
+    console.error(error);
+  }
+
+  const hide = (id) => { byId(id).hidden = true; };
+  const hideChart = (name) => { document.querySelector(`[data-chart="${name}"]`).closest("figure").hidden = true; };
+
+  // values -> the unit that suits the greatest, and whether they need a logarithmic axis
+  function energyAxis(values) {
+    const positive = values.filter((x) => known(x) && x > 0);
+    const most = Math.max(...positive, 0), least = Math.min(...positive, Infinity);
+    const [size, unit] = unitFor(ENERGY, most);
+    const log = positive.length === values.filter(known).length && most / least > 20;
+    return { size, unit, log };
+  }
+
+  // A spread that is the same every time the page is opened.
+  const jitter = (run) => (((run.run * 0.6180339887) % 1) - 0.5) * 0.9;
+
+  function energyAndAccuracy() {
+    const axis = energyAxis(done.map((run) => run.energy_j));
+    const scaled = (j) => (known(j) ? j / axis.size : null);
+    const rows = done.filter((run) => run.group !== null && known(run.energy_j)).map((run) => {
+      const group = groups[run.group];
+      return {
+        label: group.label, main: group.main, run: run.run, repetition: run.repetition, jitter: jitter(run),
+        energy: scaled(run.energy_j), accuracy: run.accuracy, energy_text: energyText(run.energy_j),
+        accuracy_text: report.accuracy ? accuracyText(run.accuracy) : "–", wall_text: durationText(run.wall_s),
+        place: run.position + 1, deviation: run.energy_j / group.energy_j.mean - 1,
+      };
+    });
+    const bound = (x) => (known(x) && report.accuracy.fraction ? Math.min(1, Math.max(0, x)) : x);
+    const kinds = measured.map((group) => {
+      const e = group.energy_j, a = group.accuracy, s = group.accuracy_per_kwh;
+      return {
+        label: group.label, main: group.main, n: e.n, energy: scaled(e.mean),
+        low: scaled(axis.log && e.low <= 0 ? e.least : e.low), high: scaled(e.high),
+        least: scaled(e.least), q1: scaled(e.q1), median: scaled(e.median), q3: scaled(e.q3), most: scaled(e.most),
+        accuracy: mean(a), accuracy_low: a ? bound(a.low) : null, accuracy_high: a ? bound(a.high) : null,
+        score: mean(s), score_low: s && known(s.low) ? Math.max(0, s.low) : null, score_high: s ? s.high : null, front: group.front,
+        energy_text: energyText(e.mean), accuracy_text: a ? accuracyText(a.mean) : "–", score_text: scoreText(mean(s)),
+      };
+    });
+    const words = {
+      energy_unit: axis.unit + (anyEstimated ? ", estimated" : ""),
+      energy_scale: axis.log ? "log" : "linear", energy_zero: axis.log ? undefined : true,
+    };
+    return { rows, kinds, words };
+  }
+
+  function drawRuns() {
+    if (!measured.length) {
+      ["energy", "tradeoff"].forEach(hide);
+      return [hideChart("order")];
+    }
+    const { rows, kinds, words } = energyAndAccuracy();
+    const work = [draw("energy", { groups: kinds, runs: rows }, words), draw("order", { runs: rows }, words)];
+    if (!scored.length) {
+      hide("tradeoff");
+      return work;
+    }
+    const withBoth = kinds.filter((kind) => known(kind.accuracy));
+    const front = withBoth.filter((kind) => kind.front);
+    const named = withBoth.length > 24 ? front : withBoth;
+    work.push(draw("tradeoff", {
+      front, named, runs: rows.filter((row) => known(row.accuracy)), groups: withBoth,
+      energy_intervals: withBoth.filter((kind) => known(kind.low)),
+      accuracy_intervals: withBoth.filter((kind) => known(kind.accuracy_low)),
+    }, words));
+    const withScore = kinds.filter((kind) => known(kind.score));
+    work.push(draw("score", { groups: withScore, score_intervals: withScore.filter((kind) => known(kind.score_low)) },
+      { labels: withScore.map((kind) => kind.label) }));
+    return work;
+  }
+
+  function drawEmissions() {
+    if (!measured.length) return hide("emissions");
+    const chosen = places.get(place.code);
+    const shown = new Map(report.emissions.among.map((where) => [where.code, places.get(where.code)]));
+    if (chosen) shown.set(chosen.code, chosen);
+    const sorted = [...shown.values()].sort((a, b) => a.intensity - b.intensity);
+    const name = (where) => (where === chosen ? `▸ ${where.name}` : where.name);
+    const [size, unit] = unitFor(MASS_KG, emitted(total_j, sorted[sorted.length - 1]));
+    const emissions = sorted.flatMap((where) => measured.map((group, rank) => {
+      const kg = emitted(totalOf(group), where);
+      return { place: name(where), label: group.label, main: group.main, rank, mass: kg / size, mass_text: massText(kg),
+        intensity: where.intensity, year: where.year };
+    }));
+    const totals = sorted.map((where) => {
+      const kg = emitted(total_j, where);
+      return { place: name(where), mass: kg / size, text: massText(kg) };
+    });
+    byId("emissions-lead").textContent =
+      `All ${countText(done.length)} finished runs used ${energyText(total_j)} (${digits(total_j / J_PER_KWH)} kWh)` +
+      `${anyEstimated ? ", an estimate" : ""}; at a PUE of ${place.pue} they emit, by the grid of ${sorted.length} places:`;
+    return draw("emissions", { emissions, totals }, { places: sorted.map(name), mass_unit: `${unit} CO₂e${anyEstimated ? ", estimated" : ""}` });
+  }
+
+  function drawEpochs() {
+    const epochs = report.epochs.filter((epoch) => groups[epoch.group].energy_j || epoch.accuracy);
+    if (!epochs.length) {
+      hide("epochs");
+      return [];
+    }
+    const axis = energyAxis(epochs.map((epoch) => mean(epoch.energy_j)));
+    const sums = energyAxis(epochs.map((epoch) => mean(epoch.energy_so_far_j)));
+    const scaled = (summary, part, by) => (summary ? summary[part] / by.size : null);
+    const rows = epochs.map((epoch) => {
+      const group = groups[epoch.group], a = epoch.accuracy, e = epoch.energy_j, s = epoch.energy_so_far_j;
+      return {
+        label: group.label, main: group.main, rest: rest(group), epoch: epoch.epoch, n: (e || a).n,
+        energy: scaled(e, "mean", axis), energy_least: scaled(e, "least", axis), energy_most: scaled(e, "most", axis),
+        energy_text: energyText(mean(e)), so_far: scaled(s, "mean", sums), so_far_text: energyText(mean(s)),
+        accuracy: mean(a), accuracy_least: a && a.least, accuracy_most: a && a.most,
+        accuracy_text: report.accuracy ? accuracyText(mean(a)) : "–",
+      };
+    });
+    const words = { epoch_unit: axis.unit + (anyEstimated ? ", estimated" : ""), so_far_unit: sums.unit + (anyEstimated ? ", estimated" : ""),
+      so_far_scale: sums.log ? "log" : "linear", so_far_zero: sums.log ? undefined : true };
+    const work = [];
+    const withEnergy = rows.filter((row) => known(row.energy)), withAccuracy = rows.filter((row) => known(row.accuracy));
+    const chart = (name, data, reason) => (reason ? work.push(draw(name, { epochs: data }, words)) : hideChart(name));
+    chart("epoch_energy", withEnergy, withEnergy.length);
+    chart("epoch_accuracy", withAccuracy, withAccuracy.length);
+    const both = withAccuracy.filter((row) => known(row.so_far));
+    chart("learning", both, both.length);
+    return work;
+  }
+
+  // ---- the power trace ----
+
+  function traceLabel(trace) {
+    const run = report.runs.find((candidate) => candidate.run === trace.run);
+    return `${groups[run.group].label}, repetition ${run.repetition} (run ${run.run})`;
+  }
+
+  function drawTrace(trace) {
+    const models = new Set(report.instruments.filter((i) => i.kind === "model").map((i) => `${i.meter} ${i.name}`));
+    const title = (name) => (models.has(name) ? `${name} (model, estimated)` : name);
+    const rows = trace.channels.flatMap(({ channel, power_w }) =>
+      power_w.map((w, bin) => ({ channel: title(channel), at_s: Math.round(bin * trace.bin_s * 1000) / 1000, power_w: w })));
+    const starts = trace.epoch_starts_s.map((at_s) => ({ at_s }));
+    byId("trace-caption").textContent =
+      `Mean power in steps of ${durationText(trace.bin_s)}, so that the area under a line is its energy.` +
+      (starts.length ? " Vertical lines: an epoch begins." : "") + " Where a line is broken, nothing was read: a gap.";
+    return draw("trace", { trace: rows, starts }, { channels: trace.channels.map(({ channel }) => title(channel)) });
+  }
+
+  function showTraces() {
+    if (!report.traces.length) {
+      hide("trace");
+      return null;
+    }
+    const select = byId("trace-run");
+    report.traces.forEach((trace, i) => select.append(el("option", { value: i }, traceLabel(trace))));
+    select.addEventListener("change", () => drawTrace(report.traces[select.value]).catch(failed));
+    return drawTrace(report.traces[0]);
+  }
+
+  // ---- words and tables ----
+
+  const estimate = () => el("abbr", { class: "chip est", title: "From a model, not measured" }, "est.");
+  const swatch = (group) => {
+    const palette = style("--palette").split(/\s+/);
+    const dot = el("span", { class: "swatch", "aria-hidden": "true" });
+    dot.style.background = palette[Math.max(0, mains.indexOf(group.main)) % palette.length];
+    return dot;
+  };
+  const withSmall = (main, small, ...more) => el("td", {}, main, ...more, small ? el("small", {}, small) : null);
+
+  function table(id, heads, rows, words = []) {
+    const cell = (text, i) => (text instanceof Element && /^T[DH]$/.test(text.tagName) ? text
+      : el("td", { class: words.includes(i) ? "text" : null }, text));
+    byId(id).replaceChildren(
+      el("thead", {}, el("tr", {}, ...heads.map((head, i) => el("th", { scope: "col", class: words.includes(i) ? "text" : null }, head)))),
+      el("tbody", {}, ...rows.map((row) => (row instanceof Element ? row : el("tr", {}, ...row.map(cell))))),
+    );
+  }
+
+  function summaryRow(group, i) {
+    const head = el("th", { scope: "row" }, swatch(group), group.label,
+      group.front && scored.length > 1 ? el("abbr", { class: "chip front", title: "On the Pareto front" }, "front") : null);
+    const e = group.energy_j, where = places.get(place.code);
+    const cells = [el("td", {}, e ? `${e.n} of ${group.planned}` : `0 of ${group.planned}`),
+      withSmall(energyText(mean(e)), intervalText(e, ENERGY), group.estimated ? estimate() : null)];
+    if (groups.some((g) => g.hardware_j) && report.energy_basis !== "hardware")
+      cells.push(withSmall(energyText(mean(group.hardware_j)), intervalText(group.hardware_j, ENERGY)));
+    cells.push(withSmall(durationText(mean(group.wall_s)), group.power_w ? `${digits(group.power_w.mean)} W` : null));
+    if (scored.length) {
+      const a = group.accuracy, s = group.accuracy_per_kwh;
+      const between = a && known(a.low) ? (report.accuracy.fraction
+        ? `${(a.low * 100).toFixed(1)} to ${(a.high * 100).toFixed(1)} %` : intervalText(a)) : null;
+      cells.push(withSmall(accuracyText(mean(a)), between), withSmall(scoreText(mean(s)), intervalText(s), group.estimated && s ? estimate() : null));
+    }
+    cells.push(el("td", { class: "mass" }, where && e ? massText(emitted(e.mean, where)) : "–",
+      where && e && group.estimated ? estimate() : null));
+    return el("tr", { class: i === 0 && measured.length > 1 ? "best" : null }, head, ...cells);
+  }
+
+  function showSummary() {
+    const where = places.get(place.code);
+    const heads = [mainFactor ? report.factors.filter((f) => f.varies).map((f) => f.name).join(" · ") : "", "runs",
+      report.energy_basis === "hardware" ? "energy (wattmeter)" : "energy",
+      ...(groups.some((g) => g.hardware_j) && report.energy_basis !== "hardware" ? ["wattmeter"] : []), "time, power",
+      ...(scored.length ? ["accuracy", "accuracy per kWh"] : []), where ? `CO₂e in ${where.name}` : "CO₂e (choose a place)"];
+    byId("summary-lead").textContent = "Means of a run, with the 95 % interval of the mean by Student's t" +
+      (scored.length ? "; the most accuracy per kWh comes first." : "; the least energy comes first.");
+    table("summary-table", heads, groups.map(summaryRow));
+  }
+
+  function showPlace() {
+    const where = places.get(place.code);
+    const best = measured[0], note = byId("place-note"), line = byId("emitted");
+    if (!where) {
+      note.textContent = "No place was set, and none is assumed: choose one to see what this emits.";
+      line.textContent = "";
+      return;
+    }
+    note.textContent = `${where.intensity} g CO₂e per kWh (${where.year}, ${location_source})` +
+      (report.emissions.pue_given || place.pue !== 1 ? "" : "; PUE 1: only the machine is counted");
+    if (!best) return;
+    const sorted = [...places.values()].filter((p) => report.emissions.among.some((a) => a.code === p.code) && p !== where)
+      .sort((a, b) => a.intensity - b.intensity);
+    const elsewhere = sorted.length ? [sorted[0], sorted[sorted.length - 1]].filter((p, i, all) => all.indexOf(p) === i) : [];
+    line.textContent = `In ${where.name} a run of ${best.label} emits ${massText(emitted(best.energy_j.mean, where))} CO₂e, ` +
+      `the whole study ${massText(emitted(total_j, where))}` + (elsewhere.length
+        ? `; the study would emit ${elsewhere.map((p) => `${massText(emitted(total_j, p))} in ${p.name}`).join(" and ")}` : "") + (anyEstimated ? " (from estimated energies)." : ".");
+  }
+
+  function placeChanged() {
+    showPlace();
+    showSummary();
+    return drawEmissions();
+  }
+
+  function showControls() {
+    const select = byId("location"), pue = byId("pue");
+    select.append(el("option", { value: "" }, "not set"));
+    for (const where of [...places.values()].sort((a, b) => a.name.localeCompare(b.name, "en")))
+      select.append(el("option", { value: where.code }, `${where.name} (${where.code})`));
+    select.value = place.code;
+    pue.value = place.pue;
+    byId("place").addEventListener("submit", (event) => event.preventDefault());
+    const changed = () => {
+      place.code = select.value;
+      if (pue.validity.valid && pue.value !== "") place.pue = Number(pue.value);
+      Promise.resolve(placeChanged()).catch(failed);
+    };
+    select.addEventListener("change", changed);
+    pue.addEventListener("input", changed);
+  }
+
+  function showHead() {
+    const { study, counts } = report;
+    byId("study").textContent = study.name;
+    byId("question").textContent = study.question || "";
+    const parts = [`${counts.done} of ${counts.planned} runs done`];
+    if (counts.failed) parts.push(`${counts.failed} failed`);
+    if (counts.cut) parts.push(`${counts.cut} cut short`);
+    if (counts.running) parts.push(`${counts.running} under way`);
+    parts.push(`begun ${study.created}`, `reported ${report.generated}`, `seed ${study.seed}`, `Joulery ${report.version}`);
+    byId("about").textContent = parts.join(" · ");
+    byId("headline").textContent = together(report.answer.headline);
+    byId("sentences").append(...report.answer.sentences.map((sentence) => el("li", {}, together(sentence))));
+    byId("footer").append(el("p", {}, `Made by Joulery ${report.version} at ${report.generated}. Carbon intensities: ${location_source}. ` +
+      "This page holds all of its data and loads nothing."));
+  }
+
+  const fact = (list, name, text) => list.append(el("dt", {}, name), el("dd", {}, text));
+
+  function showMethod() {
+    const { recorder, instruments, hosts, notes } = report, facts = el("dl", { class: "facts" });
+    if (instruments.some((i) => i.kind === "model"))
+      byId("method-text").append(el("p", { class: "warning" }, "Some energies here come from a model, not from an instrument: " +
+        "they are marked est. everywhere. Compare them with each other, not with a meter."));
+    fact(facts, "Energy", report.energy_basis === "hardware" ? "of the wattmeter (no software total)"
+      : "CPU packages, memory outside of them and GPUs; nothing is counted twice");
+    if (known(recorder.rate_hz)) fact(facts, "Sampling", `${Number(recorder.rate_hz.toPrecision(3))} times a second`);
+    if (known(recorder.cpu_share))
+      fact(facts, "Recorder", `${percent(recorder.cpu_share, 2)} of one CPU` +
+        (known(recorder.peak_rss_bytes) ? `, ${digits(recorder.peak_rss_bytes / 1048576)} MiB of memory at most` : ""));
+    const gaps = instruments.reduce((sum, i) => sum + i.gaps, 0);
+    fact(facts, "Gaps", gaps ? `${gaps} ${gaps === 1 ? "stretch" : "stretches"} without a trusted reading, see the table` : "none");
+    byId("method-text").append(facts);
+    table("instruments", ["instrument", "channel", "scope", "kind", "stated accuracy", "runs", "energy", "gaps"],
+      instruments.map((i) => [el("th", { scope: "row" }, i.meter), i.part_of ? `${i.name} (in ${i.part_of})` : i.name, i.scope,
+        el("td", { class: "text" }, i.kind, i.kind === "model" ? estimate() : null),
+        el("td", { class: "text" }, i.accuracy > 0 ? `${digits(i.accuracy * 100, 2)} %` : "not known", el("small", { style: "white-space:normal" }, i.accuracy_source)), i.runs,
+        energyText(i.energy_j), i.gaps ? `${i.gaps} (${durationText(i.gap_s)})` : "none"]), [0, 1, 2, 3, 4]);
+    if (notes.length)
+      byId("notes").append(el("h3", {}, "Notes of the recorder"),
+        el("ul", {}, ...notes.map((n) => el("li", {}, n.text, n.runs > 1 ? ` (${countText(n.runs)} times)` : null))));
+    table("hosts", ["name", "CPU", "sockets, CPUs", "memory", "system", "virtualisation", "Joulery", "runs"],
+      hosts.map((h) => [el("th", { scope: "row" }, h.name), h.cpu_model, `${h.sockets}, ${h.logical_cpus}`,
+        `${digits(h.memory_bytes / 2 ** 30)} GiB`, `${h.os}, ${h.kernel}`, h.virtualisation, h.version, h.runs]), [0, 1, 4, 5]);
+  }
+
+  function showTroubles() {
+    const troubles = report.runs.filter((run) => run.state === "failed" || run.state === "cut");
+    if (!troubles.length) return;
+    const how = (run) => (run.state === "cut" ? "cut short"
+      : run.term_signal ? `killed by signal ${run.term_signal}` : `failed with exit status ${run.exit_status}`);
+    const shown = troubles.slice(0, 100);
+    byId("troubles").append(el("h3", {}, "Failed and cut runs"),
+      el("p", { class: "lead" }, "They count in no figure above." +
+        (shown.length < troubles.length ? ` The first ${shown.length} of ${countText(troubles.length)}.` : "")),
+      ...shown.map((run) => el("div", {},
+        el("p", {}, el("strong", {}, `Run ${run.run}: ${run.group === null ? "" : groups[run.group].label}, repetition ${run.repetition}`),
+          ` – ${how(run)}, begun ${run.started}`),
+        run.output_tail ? el("pre", { tabindex: "0" }, run.output_tail) : null)));
+  }
+
+  function showAllRuns() {
+    const MOST = 1000, shown = report.runs.slice(0, MOST);
+    const heads = ["run", "kind", "repetition", "state", "begun", "time", "energy", "± (standard uncertainty)",
+      ...(report.accuracy ? ["accuracy"] : []), "gaps"];
+    table("runs-table", heads, shown.map((run) => [run.run, run.group === null ? "" : groups[run.group].label, run.repetition, run.state,
+      run.started, durationText(run.wall_s), withSmall(energyText(run.energy_j), null, run.estimated && known(run.energy_j) ? estimate() : null),
+      energyText(run.uncertainty_j),
+      ...(report.accuracy ? [accuracyText(run.accuracy)] : []), run.gap_s ? durationText(run.gap_s) : "none"]), [1, 3, 4]);
+    if (report.runs.length > MOST)
+      byId("runs-table").append(el("caption", {}, `The first ${MOST} of ${countText(report.runs.length)}; joulery report --json has all.`));
+  }
+
+  function showRuns() {
+    showTroubles();
+    byId("all-runs").addEventListener("toggle", showAllRuns, { once: true }); // thousands of rows: only when asked for
+    byId("definition").textContent = report.study.definition;
+  }
+
+  function showNav() {
+    for (const section of document.querySelectorAll("main > section[data-title]"))
+      if (!section.hidden) byId("nav").append(el("a", { href: `#${section.id}` }, section.dataset.title));
+  }
+
+  const redrawAll = () => Promise.all([...drawn.values()].map((again) => again())).catch(failed);
+  // Paper is light, whatever the screen is.
+  function onPaper(printing) {
+    if (!matchMedia("(prefers-color-scheme: dark)").matches) return;
+    document.documentElement.classList.toggle("paper", printing);
+    redrawAll();
+  }
+
+  async function show() {
+    showHead();
+    showControls();
+    showPlace();
+    showSummary();
+    showMethod();
+    showRuns();
+    const work = [...drawRuns(), drawEmissions(), ...drawEpochs(), showTraces()];
+    showNav();
+    await Promise.all(work);
+    matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => { redrawAll(); showSummary(); });
+    addEventListener("beforeprint", () => onPaper(true));
+    addEventListener("afterprint", () => onPaper(false));
+    document.documentElement.dataset.ready = "yes";
+  }
+  show().catch(failed);
+})();
