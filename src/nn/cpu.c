@@ -43,64 +43,76 @@ static void live_taps(size_t in, size_t out, size_t kernel, size_t stride, size_
     }
 }
 
+/* Whether a flattening and the pooling before it have one reader each. */
+static bool sole_readers(const struct graph *graph, size_t flatten)
+{
+    size_t pool = graph->nodes[flatten].inputs[0], of_flatten = 0, of_pool = 0;
+    for (size_t i = 0; i < graph->count; i++) {
+        for (size_t k = 0; k < graph->nodes[i].input_count; k++) {
+            of_flatten += graph->nodes[i].inputs[k] == flatten;
+            of_pool += graph->nodes[i].inputs[k] == pool;
+        }
+    }
+    return of_flatten == 1 && of_pool == 1;
+}
+
+/* Whether the taps [begin, end) meet the image wherever the window lies, when it lies in one place only. */
+static bool inside(size_t in, size_t begin, size_t end, size_t padding)
+{
+    return begin >= padding && end - padding <= in;
+}
+
+/* A convolution with one output pixel is a dense layer on the part of the image under its live taps. */
 static void form_convolution(struct cpu *cpu, const struct tensor *tensor, struct parameter *p)
 {
     const struct node *node = &cpu->graph->nodes[tensor->node];
     const struct shape *in = &cpu->graph->nodes[node->inputs[0]].shape;
     struct window w = convolution_window(&node->convolution);
     const size_t in_size[] = {in->height, in->width}, out_size[] = {node->shape.height, node->shape.width};
-    size_t live[2];
-    bool whole_image = w.groups == 1 && node->shape.height == 1 && node->shape.width == 1;
+    bool dense = w.groups == 1 && w.dilation == 1 && node->shape.height == 1 && node->shape.width == 1;
     for (int d = 0; d < 2; d++) {
         size_t begin = 0, end = w.kernel[d];
         if (may_simplify(cpu) && w.dilation == 1)
             live_taps(in_size[d], out_size[d], w.kernel[d], w.stride, w.padding[d], &begin, &end);
         p->full_kernel[d] = w.kernel[d];
+        p->kernel[d] = end - begin;
         p->first_tap[d] = begin;
-        live[d] = end - begin;
-        if (live[d] != w.kernel[d])
+        p->region[d] = begin - w.padding[d];
+        if (end - begin != w.kernel[d])
             p->form = FORM_CROPPED;
-        whole_image = whole_image && live[d] == in_size[d] && begin == w.padding[d] && w.dilation == 1;
+        dense = dense && inside(in_size[d], begin, end, w.padding[d]);
     }
-    cpu->dense[tensor->node] = whole_image;
+    p->dense = dense;
     int k = 0;
     if (w.groups > 1)
         p->dims[k++] = (dnnl_dim_t)w.groups;
     p->dims[k++] = (dnnl_dim_t)(tensor->dims[0] / w.groups);
-    p->dims[k++] = (dnnl_dim_t)tensor->dims[1];
-    for (int d = 0; d < 2 && !(whole_image && live[0] == 1 && live[1] == 1); d++)
-        p->dims[k++] = (dnnl_dim_t)live[d];
+    p->dims[k++] = (dnnl_dim_t)(dense ? tensor->dims[1] * p->kernel[0] * p->kernel[1] : tensor->dims[1]);
+    for (int d = 0; d < 2 && !dense; d++)
+        p->dims[k++] = (dnnl_dim_t)p->kernel[d];
     p->dim_count = k;
 }
 
-/* The dense layer's input before flattening. Sets its pooling aside if that only repeats one pixel. */
+/* A dense layer, with the pooling before it set aside if that only repeats one pixel. */
 static void form_dense(struct cpu *cpu, const struct tensor *tensor, struct parameter *p)
 {
     const struct node *nodes = cpu->graph->nodes;
-    size_t flat = nodes[tensor->node].inputs[0];
-    struct shape in = nodes[flat].shape;
-    cpu->dense[tensor->node] = true;
+    const struct node *flatten = &nodes[nodes[tensor->node].inputs[0]];
+    const struct node *pool = &nodes[flatten->inputs[0]];
+    p->dense = true;
+    p->dim_count = 2;
     p->dims[0] = (dnnl_dim_t)tensor->dims[0];
-    while (nodes[flat].kind == NODE_DROPOUT)
-        flat = nodes[flat].inputs[0];
-    if (nodes[flat].kind == NODE_FLATTEN) {
-        size_t pool = nodes[flat].inputs[0];
-        in = nodes[pool].shape;
-        if (nodes[pool].kind == NODE_ADAPTIVE_POOL && flat == nodes[tensor->node].inputs[0] &&
-            may_simplify(cpu)) {
-            struct shape before = nodes[nodes[pool].inputs[0]].shape;
-            cpu->repeats[pool] = before.height * before.width == 1 && in.height * in.width > 1;
-            if (cpu->repeats[pool]) {
-                p->form = FORM_FOLDED;
-                p->copies = in.height * in.width;
-                in = before;
-            }
-        }
-    }
-    p->dims[1] = (dnnl_dim_t)in.channels;
-    p->dims[2] = (dnnl_dim_t)in.height;
-    p->dims[3] = (dnnl_dim_t)in.width;
-    p->dim_count = in.height * in.width == 1 ? 2 : 4;
+    p->dims[1] = (dnnl_dim_t)tensor->dims[1];
+    if (flatten->kind != NODE_FLATTEN || pool->kind != NODE_ADAPTIVE_POOL || !may_simplify(cpu) ||
+        !sole_readers(cpu->graph, nodes[tensor->node].inputs[0]))
+        return;
+    const struct shape *pixel = &nodes[pool->inputs[0]].shape;
+    if (pixel->height * pixel->width != 1 || pool->shape.height * pool->shape.width == 1)
+        return;
+    cpu->repeats[flatten->inputs[0]] = true;
+    p->form = FORM_FOLDED;
+    p->copies = pool->shape.height * pool->shape.width;
+    p->dims[1] = (dnnl_dim_t)pixel->channels;
 }
 
 static dnnl_format_tag_t plain_tag(int dim_count)
@@ -301,7 +313,6 @@ static void cpu_close(void *state)
         graph_tensors_free(cpu->tensors, cpu->parameter_count);
     free(cpu->parameters);
     free(cpu->first_parameter);
-    free(cpu->dense);
     free(cpu->repeats);
     graph_free(cpu->graph);
     free(cpu);
@@ -317,9 +328,8 @@ static int open_tables(struct cpu *cpu, const struct graph *graph, struct error 
         return -1;
     cpu->parameters = calloc(cpu->parameter_count + 1, sizeof *cpu->parameters);
     cpu->first_parameter = calloc(graph->count, sizeof *cpu->first_parameter);
-    cpu->dense = calloc(graph->count, sizeof *cpu->dense);
     cpu->repeats = calloc(graph->count, sizeof *cpu->repeats);
-    if (!cpu->parameters || !cpu->first_parameter || !cpu->dense || !cpu->repeats)
+    if (!cpu->parameters || !cpu->first_parameter || !cpu->repeats)
         return error_memory(error, "parameters");
     return form_parameters(cpu, error);
 }
@@ -469,16 +479,13 @@ static int convert(const struct cpu *cpu, const struct parameter *p, float *plai
                  : reorder(cpu, &p->md, p->data, &md, plain, error);
 }
 
-/* Calls for each live tap: its place in `live` (planes of the cropped kernel) and in `full`. */
+/* Between the live taps, plane by plane, and the full kernels. */
 static void copy_taps(const struct parameter *p, float *live, float *full, bool to_live)
 {
-    size_t taps = p->full_kernel[0] * p->full_kernel[1];
-    bool square = p->dim_count >= 4;
-    size_t height = square ? (size_t)p->dims[p->dim_count - 2] : 1;
-    size_t width = square ? (size_t)p->dims[p->dim_count - 1] : 1;
+    size_t taps = p->full_kernel[0] * p->full_kernel[1], width = p->kernel[1];
     for (size_t plane = 0; plane < p->count / taps; plane++) {
-        for (size_t h = 0; h < height; h++) {
-            float *a = live + (plane * height + h) * width;
+        for (size_t h = 0; h < p->kernel[0]; h++) {
+            float *a = live + (plane * p->kernel[0] + h) * width;
             float *b = full + plane * taps + (p->first_tap[0] + h) * p->full_kernel[1] + p->first_tap[1];
             memcpy(to_live ? a : b, to_live ? b : a, width * sizeof *a);
         }

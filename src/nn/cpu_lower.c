@@ -403,20 +403,89 @@ static struct operands operands_of(struct lowering *l, size_t node, bool stored)
     const struct node *n = &l->graph->nodes[node];
     const struct parameter *weights = parameter_of(l, node, TENSOR_WEIGHT);
     struct operands o = {.src = no_layout};
-    o.dense = l->cpu->dense[node];
+    o.dense = weights->dense;
     o.weights = stored ? weights->md : layout(l, weights->dim_count, weights->dims, dnnl_format_tag_any);
     if (has_bias(n))
         o.bias = parameter_of(l, node, TENSOR_BIAS)->md;
     if (o.dense) {
-        dnnl_dims_t src = {(dnnl_dim_t)l->program->images}, dst = {src[0], weights->dims[0]};
-        memcpy(src + 1, weights->dims + 1, (size_t)(weights->dim_count - 1) * sizeof *src);
-        o.src = layout(l, weights->dim_count, src, dnnl_format_tag_any);
+        dnnl_dims_t src = {(dnnl_dim_t)l->program->images, weights->dims[1]}, dst = {src[0], weights->dims[0]};
+        o.src = layout(l, 2, src, dnnl_nc);
         o.dst = layout(l, 2, dst, dnnl_nc);
     } else {
         o.src = shape_layout(l, l->graph->nodes[n->inputs[0]].shape, dnnl_format_tag_any);
         o.dst = shape_layout(l, n->shape, dnnl_format_tag_any);
     }
     return o;
+}
+
+/* The image (channels, height, width) a dense layer sees, and where it lies in its input's value. False: it is all of it. */
+static bool seen_of(const struct lowering *l, size_t node, struct shape *seen, dnnl_dims_t offsets)
+{
+    const struct parameter *weights = parameter_of(l, node, TENSOR_WEIGHT);
+    const dnnl_dim_t *in = value_layout(l, input_of(l, node))->dims;
+    *seen = (struct shape){(size_t)in[1], (size_t)in[2], (size_t)in[3]};
+    offsets[0] = offsets[1] = 0;
+    offsets[2] = (dnnl_dim_t)weights->region[0];
+    offsets[3] = (dnnl_dim_t)weights->region[1];
+    if (l->graph->nodes[node].kind == NODE_DENSE ||
+        (weights->kernel[0] == seen->height && weights->kernel[1] == seen->width))
+        return false;
+    seen->height = weights->kernel[0];
+    seen->width = weights->kernel[1];
+    return true;
+}
+
+/* The part of `whole` that `seen` is. */
+static dnnl_memory_desc_t part_layout(struct lowering *l, const dnnl_memory_desc_t *whole, struct shape seen,
+                                      const dnnl_dims_t offsets)
+{
+    dnnl_memory_desc_t part = no_layout;
+    dnnl_dims_t dims = {(dnnl_dim_t)l->program->images, (dnnl_dim_t)seen.channels, (dnnl_dim_t)seen.height,
+                        (dnnl_dim_t)seen.width};
+    if (!l->failed)
+        check(l, dnnl_memory_desc_init_submemory(&part, whole, dims, offsets));
+    return part;
+}
+
+/* What a product reads of its input's value: for a dense layer the image it sees, plain. */
+static size_t product_source(struct lowering *l, size_t node)
+{
+    size_t value = input_of(l, node);
+    struct shape seen;
+    dnnl_dims_t offsets;
+    if (l->failed || !parameter_of(l, node, TENSOR_WEIGHT)->dense)
+        return value;
+    bool part = seen_of(l, node, &seen, offsets);
+    dnnl_memory_desc_t plain = shape_layout(l, seen, dnnl_nchw);
+    if (!part)
+        return as_layout(l, value, &plain);
+    dnnl_memory_desc_t from = part_layout(l, value_layout(l, value), seen, offsets);
+    size_t copy = new_value(l, &plain);
+    emit_reorder(l, &from, value, &plain, copy);
+    return copy;
+}
+
+static void run_zero(const struct step *step, float *const *data, struct pass *pass)
+{
+    (void)pass;
+    memset(data[0], 0, step->elements * sizeof *data[0]);
+}
+
+/* The gradient of the whole input from that of the part a dense layer sees. */
+static size_t whole_gradient(struct lowering *l, size_t node, size_t gradient)
+{
+    struct shape seen;
+    dnnl_dims_t offsets;
+    if (l->failed || !parameter_of(l, node, TENSOR_WEIGHT)->dense || !seen_of(l, node, &seen, offsets))
+        return gradient;
+    size_t whole = new_value(l, value_layout(l, input_of(l, node)));
+    EMIT_FUNCTION(l, run_zero, ((struct step){.elements = value_floats(l, whole)}), whole);
+    if (l->failed)
+        return 0;
+    dnnl_memory_desc_t to = part_layout(l, value_layout(l, whole), seen, offsets);
+    dnnl_memory_desc_t plain = shape_layout(l, seen, dnnl_nchw);
+    emit_reorder(l, &plain, gradient, &to, whole);
+    return whole;
 }
 
 enum product { PRODUCT_FORWARD, PRODUCT_BACKWARD_DATA, PRODUCT_BACKWARD_WEIGHTS };
@@ -497,7 +566,7 @@ static void lower_product(struct lowering *l, size_t node)
         weights->md = *wanted(l, to->forward, DNNL_ARG_WEIGHTS);
         weights->decided = true;
     }
-    to->src = as_layout(l, input_of(l, node), wanted(l, to->forward, DNNL_ARG_SRC));
+    to->src = as_layout(l, product_source(l, node), wanted(l, to->forward, DNNL_ARG_SRC));
     size_t w = as_layout(l, parameter_value(l, weights), wanted(l, to->forward, DNNL_ARG_WEIGHTS));
     size_t b = bias ? parameter_value(l, parameter_of(l, node, TENSOR_BIAS)) : 0;
     to->out = new_output(l, l->graph->nodes[node].shape, to->forward, DNNL_ARG_DST);
@@ -514,12 +583,14 @@ static void lower_product_backward_data(struct lowering *l, size_t node, size_t 
     gradient = as_layout(l, gradient, wanted(l, d, DNNL_ARG_DIFF_DST));
     size_t w = as_layout(l, parameter_value(l, parameter_of(l, node, TENSOR_WEIGHT)),
                          wanted(l, d, DNNL_ARG_WEIGHTS));
-    /* A dense layer's source may be an image: the gradient has the shape of the value, not of a flat node. */
-    const dnnl_memory_desc_t *in = value_layout(l, input_of(l, node));
-    struct shape shape = {(size_t)in->dims[1], (size_t)in->dims[2], (size_t)in->dims[3]};
-    size_t out = new_output(l, shape, d, DNNL_ARG_DIFF_SRC);
+    /* A dense layer's source may be an image: the gradient has the shape of what it sees, not of a flat node. */
+    struct shape seen = l->graph->nodes[n->inputs[0]].shape;
+    dnnl_dims_t offsets;
+    if (parameter_of(l, node, TENSOR_WEIGHT)->dense && !l->failed)
+        seen_of(l, node, &seen, offsets);
+    size_t out = new_output(l, seen, d, DNNL_ARG_DIFF_SRC);
     EMIT(l, d, {DNNL_ARG_DIFF_DST, gradient}, {DNNL_ARG_WEIGHTS, w}, {DNNL_ARG_DIFF_SRC, out});
-    give(l, n->inputs[0], out);
+    give(l, n->inputs[0], whole_gradient(l, node, out));
 }
 
 static void lower_product_backward(struct lowering *l, size_t node)

@@ -25,8 +25,10 @@ struct parameter {
     size_t count; /* of PyTorch's tensor */
     int dim_count;
     dnnl_dims_t dims;      /* stored: (out, in), (groups, out, in, h, w) … */
-    size_t full_kernel[2]; /* FORM_CROPPED: the kernel, and where the live window begins in it */
-    size_t first_tap[2];
+    bool dense; /* computed as a dense layer: a convolution with one output pixel is one, too */
+    /* Of a convolution: PyTorch's kernel, the live window in it, and the place in the image of its first tap (for one
+     * output pixel). */
+    size_t full_kernel[2], first_tap[2], kernel[2], region[2];
     size_t copies; /* FORM_FOLDED: pixels; else 1 */
     bool decided;  /* md is the layout it is stored in */
     dnnl_memory_desc_t md;
@@ -111,7 +113,6 @@ struct cpu {
     struct parameter *parameters; /* one a tensor */
     size_t parameter_count;
     size_t *first_parameter; /* of each node */
-    bool *dense;             /* node: computed as a dense layer */
     bool *repeats; /* node: an adaptive pooling that only repeats, folded into the dense layer after it */
     struct program *programs[4];
     char *weights, *arena;
