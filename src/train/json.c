@@ -1,0 +1,136 @@
+/* joulery.train/1: docs/json.md. */
+#include "base/file.h"
+#include "base/text.h"
+#include "train/program.h"
+
+#include <jansson.h>
+#include <math.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+
+static json_t *number(double value)
+{
+    return isfinite(value) ? json_real(value) : json_null();
+}
+
+static json_t *count(uint64_t value)
+{
+    return json_integer((json_int_t)value);
+}
+
+/* Names of files need not be UTF-8, and JSON must be. */
+static json_t *name(const char *string)
+{
+    json_t *json = string ? json_string(string) : NULL;
+    return json ? json : json_null();
+}
+
+static json_t *epochs_json(const struct train_result *result)
+{
+    json_t *epochs = json_array();
+    for (size_t i = 0; i < result->epoch_count; i++) {
+        const struct train_epoch *e = &result->epochs[i];
+        json_array_append_new(epochs,
+                              json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:b}", "epoch",
+                                        count(e->epoch), "loss", number(e->loss), "accuracy",
+                                        number(e->accuracy), "val_loss", number(e->val_loss), "val_accuracy",
+                                        number(e->val_accuracy), "wall_s", number(e->wall_s), "train_s",
+                                        number(e->train_s), "validation_s", number(e->val_s), "loader_wait_s",
+                                        number(e->waited_s), "images", count(e->images), "cut", e->cut));
+    }
+    return epochs;
+}
+
+static json_t *steps_json(const struct train_result *result)
+{
+    json_t *steps = json_array();
+    for (size_t i = 0; i < result->step_count; i++)
+        json_array_append_new(steps, json_pack("{s:o, s:o}", "step", count(result->steps[i].step), "loss",
+                                               number(result->steps[i].loss)));
+    return steps;
+}
+
+static json_t *data_json(const struct dataset *dataset)
+{
+    json_t *names = json_array(), *skipped = json_array(), *mean = json_array(), *deviation = json_array();
+    for (size_t i = 0; i < dataset->classes; i++)
+        json_array_append_new(names, name(dataset->class_names[i]));
+    for (size_t i = 0; i < dataset->skipped_reason_count; i++)
+        json_array_append_new(skipped, name(dataset->skipped_reasons[i]));
+    for (size_t c = 0; c < dataset->channels; c++) {
+        json_array_append_new(mean, json_real((double)dataset->mean[c]));
+        json_array_append_new(deviation, json_real((double)dataset->deviation[c]));
+    }
+    return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "spec",
+                     name(dataset->name), "size", count(dataset->size), "channels", count(dataset->channels),
+                     "classes", count(dataset->classes), "class_names", names, "train_images",
+                     count(dataset->train.count), "test_images", count(dataset->test.count), "mean", mean,
+                     "deviation", deviation, "note", name(dataset->note), "skipped", count(dataset->skipped),
+                     "skipped_files", skipped);
+}
+
+static json_t *optimizer_json(const struct optimizer_options *optimizer)
+{
+    bool sgd = optimizer->kind == OPTIMIZER_SGD;
+    return json_pack("{s:s, s:f, s:o, s:f}", "name", sgd ? "sgd" : "adam", "learning_rate",
+                     optimizer->learning_rate, "momentum", sgd ? json_real(optimizer->momentum) : json_null(),
+                     "weight_decay", optimizer->weight_decay);
+}
+
+static json_t *options_json(const struct training *training)
+{
+    const struct train_options *options = &training->train;
+    return json_pack("{s:o, s:o, s:o, s:o, s:f, s:b, s:b}", "epochs",
+                     options->epochs ? count(options->epochs) : json_null(), "steps",
+                     options->steps ? count(options->steps) : json_null(), "size", count(training->zoo.size),
+                     "outputs", count(training->zoo.classes), "width", training->zoo.width, "augment",
+                     options->augment, "validate", options->validate);
+}
+
+static const char *end_name(const struct training *training)
+{
+    if (training->signal)
+        return training->signal == SIGINT ? "SIGINT" : "SIGTERM";
+    return training->result.end == TRAIN_DIVERGED ? "diverged" : "finished";
+}
+
+static json_t *document(const struct training *training)
+{
+    const struct train_result *result = &training->result;
+    json_t *root = json_pack("{s:s, s:s, s:s}", "schema", "joulery.train/1", "version", JOULERY_VERSION,
+                             "architecture", training->architecture);
+    json_object_set_new(root, "parameters", count(training->parameters));
+    json_object_set_new(root, "trainable_parameters", count(training->trainable_parameters));
+    json_object_set_new(root, "flops", count(training->flops));
+    json_object_set_new(root, "seed", count(training->train.seed));
+    json_object_set_new(root, "batch", count(training->train.batch));
+    json_object_set_new(root, "threads", count(training->threads));
+    json_object_set_new(root, "optimizer", optimizer_json(&training->optimizer));
+    json_object_set_new(root, "options", options_json(training));
+    json_object_set_new(root, "data", data_json(training->dataset));
+    json_object_set_new(root, "ended", json_string(end_name(training)));
+    json_object_set_new(root, "steps_done", count(result->steps_done));
+    if (training->train.log_steps)
+        json_object_set_new(root, "steps", steps_json(result));
+    json_object_set_new(root, "epochs", epochs_json(result));
+    json_object_set_new(root, "images_per_s", number(result->images_per_s));
+    json_object_set_new(root, "wall_s", number(result->wall_s));
+    json_object_set_new(root, "loader_wait_s", number(result->waited_s));
+    json_object_set_new(root, "loader_wait_share",
+                        result->train_s > 0 ? number(result->waited_s / result->train_s) : json_null());
+    json_object_set_new(root, "network_memory_bytes", count(training->memory_bytes));
+    json_object_set_new(root, "peak_rss_bytes", count(program_peak_rss_bytes()));
+    return root;
+}
+
+int training_write_json(const struct training *training, const char *path, struct error *error)
+{
+    json_t *root = document(training);
+    AUTO_FREE char *dump = root ? json_dumps(root, JSON_INDENT(2)) : NULL;
+    json_decref(root);
+    AUTO_FREE char *line = dump ? text_format("%s\n", dump) : NULL;
+    if (!line)
+        return error_memory(error, path);
+    return file_write(path, line, strlen(line), error);
+}

@@ -1,0 +1,56 @@
+/* program.h: the parts of the program joulery-train; inside the room only. */
+#ifndef JOULERY_TRAIN_PROGRAM_H
+#define JOULERY_TRAIN_PROGRAM_H
+
+#include "base/error.h"
+#include "base/options.h"
+#include "base/progress.h"
+#include "nn/nn.h"
+#include "train/train.h"
+
+#include <stdio.h>
+
+enum { PROGRAM_DONE = 0, PROGRAM_FAILED = 1, PROGRAM_USAGE = 2 };
+
+/* "joulery SUBCOMMAND: message" on standard error (what people typed, also when joulery executed this
+ * program); returns `status`. Clears the error. */
+int program_fail(const char *subcommand, struct error *error, int status);
+int program_parse_result(enum options_result result, const char *subcommand, struct error *error);
+
+int command_train(int argc, char **argv);
+int command_zoo(int argc, char **argv);
+
+/* Cores that this process may use: its affinity, and no more than the control group's CPU quota. At least 1.
+ */
+size_t program_cores(void);
+
+/* What one run of `joulery train` is and does. */
+struct training {
+    const char *architecture;
+    struct zoo_options zoo;
+    struct train_options train;
+    struct optimizer_options optimizer;
+    size_t threads;
+    uint64_t parameters, trainable_parameters, flops;
+    size_t memory_bytes; /* of the network */
+    const struct dataset *dataset;
+    struct train_result result;
+    int signal; /* that stopped it, or 0 */
+};
+
+/* The observer that draws progress and writes a line an epoch to standard error. */
+struct console {
+    struct progress progress;
+};
+void console_start(struct console *console);
+void console_progress(void *context, const struct train_progress *progress);
+void console_epoch(void *context, const struct train_epoch *epoch);
+/* What is trained on what, to standard error; the results, to `stream`. */
+void console_describe(const struct training *training);
+void console_results(const struct training *training, FILE *stream);
+
+/* Writes joulery.train/1 (docs/json.md) to `path`, "-" for standard output. */
+int training_write_json(const struct training *training, const char *path, struct error *error);
+uint64_t program_peak_rss_bytes(void);
+
+#endif

@@ -1,0 +1,300 @@
+#include "train/train.h"
+
+#include "base/clock.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+struct train {
+    struct network *network;
+    const struct dataset *dataset;
+    const struct train_options *options;
+    struct mark_sender *sender;
+    const struct train_observer *observer;
+    struct train_result *result;
+    struct loader *loader, *test_loader;
+    size_t step_room;
+    int64_t begin_ns;
+    uint64_t timed_images; /* of all steps but the first */
+    double timed_s;
+    double val_s; /* the last validation took */
+};
+
+static double since_s(int64_t begin_ns)
+{
+    return (double)(clock_boot_ns() - begin_ns) / NS_PER_S;
+}
+
+static void mark_window(struct train *train, enum mark_kind kind, const char *window, uint64_t index,
+                        const struct mark_metric *metrics, size_t metric_count)
+{
+    struct mark mark = {.kind = kind,
+                        .window = window,
+                        .index = (int64_t)index,
+                        .metrics = metrics,
+                        .metric_count = metric_count};
+    mark_send(train->sender, &mark);
+}
+
+static void mark_epoch_end(struct train *train, const struct train_epoch *epoch)
+{
+    const struct {
+        const char *name;
+        double value;
+    } all[] = {{"loss", epoch->loss},
+               {"accuracy", epoch->accuracy},
+               {"val_loss", epoch->val_loss},
+               {"val_accuracy", epoch->val_accuracy}};
+    struct mark_metric metrics[sizeof all / sizeof *all];
+    size_t count = 0;
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++)
+        if (isfinite(all[i].value))
+            metrics[count++] = (struct mark_metric){all[i].name, all[i].value};
+    mark_window(train, MARK_END, "epoch", epoch->epoch, metrics, count);
+}
+
+static int log_step(struct train *train, double loss, struct error *error)
+{
+    struct train_result *result = train->result;
+    if (!train->options->log_steps)
+        return 0;
+    if (result->step_count == train->step_room) {
+        size_t room = train->step_room ? 2 * train->step_room : 256;
+        struct train_step *steps = reallocarray(result->steps, room, sizeof *steps);
+        if (!steps)
+            return error_memory(error, "losses of the steps");
+        result->steps = steps;
+        train->step_room = room;
+    }
+    result->steps[result->step_count++] = (struct train_step){result->steps_done, loss};
+    return 0;
+}
+
+/* Epochs that there will be at the most; both limits count, and at least one is set. */
+static uint64_t epochs_to_do(const struct train *train)
+{
+    const struct train_options *options = train->options;
+    uint64_t batches = loader_batches(train->loader);
+    uint64_t by_steps = options->steps ? (options->steps - 1) / batches + 1 : UINT64_MAX;
+    return options->epochs && options->epochs < by_steps ? options->epochs : by_steps;
+}
+
+/* Batches still to be trained on in an epoch of which `done` are. */
+static uint64_t batches_in_epoch(const struct train *train, uint64_t done)
+{
+    uint64_t batches = loader_batches(train->loader), steps = train->options->steps;
+    if (!steps)
+        return batches;
+    uint64_t left = steps - train->result->steps_done + done;
+    return left < batches ? left : batches;
+}
+
+static double left_s(const struct train *train, uint64_t epoch, uint64_t done)
+{
+    if (train->timed_images == 0)
+        return NAN;
+    double epochs_left = (double)(epochs_to_do(train) - epoch);
+    double all = (double)train->dataset->train.count;
+    double images =
+        all * epochs_left + (double)(batches_in_epoch(train, done) - done) * (double)train->options->batch;
+    if (train->options->steps) {
+        double by_steps =
+            (double)(train->options->steps - train->result->steps_done) * (double)train->options->batch;
+        images = by_steps < images ? by_steps : images;
+    }
+    double validations = train->options->validate ? (epochs_left + 1) * train->val_s : 0;
+    return images * train->timed_s / (double)train->timed_images + validations;
+}
+
+static void show(const struct train *train, const struct train_epoch *epoch, bool validating, uint64_t done,
+                 uint64_t total, double loss, double accuracy)
+{
+    if (!train->observer->progress)
+        return;
+    struct train_progress progress = {
+        .epoch = epoch->epoch,
+        .epochs = epochs_to_do(train),
+        .validating = validating,
+        .done = done,
+        .total = total,
+        .loss = loss,
+        .accuracy = accuracy,
+        .images_per_s = train->timed_s > 0 ? (double)train->timed_images / train->timed_s : NAN,
+        .left_s = left_s(train, epoch->epoch, validating ? batches_in_epoch(train, 0) : done),
+    };
+    train->observer->progress(train->observer->context, &progress);
+}
+
+static bool asked_to_stop(struct train *train)
+{
+    if (!train->observer->stop || !train->observer->stop(train->observer->context))
+        return false;
+    train->result->end = TRAIN_STOPPED;
+    return true;
+}
+
+struct sums {
+    double loss; /* over images */
+    uint64_t correct, images;
+};
+
+static void add_step(struct sums *sums, const struct step_result *step, size_t count)
+{
+    sums->loss += step->loss * (double)count;
+    sums->correct += step->correct;
+    sums->images += count;
+}
+
+static double mean(double sum, uint64_t count)
+{
+    return count ? sum / (double)count : NAN;
+}
+
+/* One optimiser step with the wait for its batch. 1: done; 0: the epoch has no more batches; -1: error. */
+static int train_batch(struct train *train, struct sums *sums, struct error *error)
+{
+    int64_t begin = clock_boot_ns();
+    const struct batch *batch = loader_next(train->loader);
+    if (!batch)
+        return 0;
+    struct step_result step;
+    if (network_train(train->network, batch->images, batch->labels, batch->count, &step, error) < 0)
+        return -1;
+    if (train->result->steps_done++ > 0) {
+        train->timed_s += since_s(begin);
+        train->timed_images += batch->count;
+    }
+    add_step(sums, &step, batch->count);
+    train->result->last_loss = step.loss;
+    if (log_step(train, step.loss, error) < 0)
+        return -1;
+    if (!isfinite(step.loss))
+        train->result->end = TRAIN_DIVERGED;
+    return 1;
+}
+
+static int train_epoch(struct train *train, struct train_epoch *epoch, struct error *error)
+{
+    int64_t begin = clock_boot_ns();
+    uint64_t total = batches_in_epoch(train, 0);
+    struct sums sums = {0};
+    int result = 1;
+    epoch->cut = total < loader_batches(train->loader);
+    loader_start(train->loader, epoch->epoch - 1);
+    for (uint64_t done = 0; done < total && result > 0 && train->result->end == TRAIN_FINISHED; done++) {
+        if (asked_to_stop(train))
+            break;
+        result = train_batch(train, &sums, error);
+        show(train, epoch, false, done + 1, total, mean(sums.loss, sums.images),
+             mean((double)sums.correct, sums.images));
+    }
+    epoch->cut = epoch->cut || train->result->end != TRAIN_FINISHED || result < 0;
+    epoch->loss = mean(sums.loss, sums.images);
+    epoch->accuracy = mean((double)sums.correct, sums.images);
+    epoch->images = sums.images;
+    epoch->train_s = since_s(begin);
+    epoch->waited_s = loader_waited_s(train->loader);
+    return result < 0 ? -1 : 0;
+}
+
+static int validate(struct train *train, struct train_epoch *epoch, struct error *error)
+{
+    int64_t begin = clock_boot_ns();
+    uint64_t total = loader_batches(train->test_loader), done = 0;
+    struct sums sums = {0};
+    const struct batch *batch = NULL;
+    int result = 0;
+    mark_window(train, MARK_BEGIN, "validation", epoch->epoch, NULL, 0);
+    loader_start(train->test_loader, 0);
+    while (result == 0 && !asked_to_stop(train) && (batch = loader_next(train->test_loader))) {
+        struct step_result step;
+        result = network_evaluate(train->network, batch->images, batch->labels, batch->count, &step, error);
+        if (result == 0)
+            add_step(&sums, &step, batch->count);
+        show(train, epoch, true, ++done, total, epoch->loss, epoch->accuracy);
+    }
+    mark_window(train, MARK_END, "validation", epoch->epoch, NULL, 0);
+    epoch->val_s = train->val_s = since_s(begin);
+    if (sums.images ==
+        train->dataset->test.count) { /* figures of a part would pass for figures of the whole */
+        epoch->val_loss = mean(sums.loss, sums.images);
+        epoch->val_accuracy = mean((double)sums.correct, sums.images);
+    }
+    return result;
+}
+
+static int run_epoch(struct train *train, struct train_epoch *epoch, struct error *error)
+{
+    epoch->val_loss = epoch->val_accuracy = NAN;
+    mark_window(train, MARK_BEGIN, "epoch", epoch->epoch, NULL, 0);
+    int result = train_epoch(train, epoch, error);
+    if (result == 0 && train->test_loader && train->result->end == TRAIN_FINISHED)
+        result = validate(train, epoch, error);
+    epoch->wall_s = epoch->train_s + epoch->val_s;
+    mark_epoch_end(train, epoch);
+    train->result->train_s += epoch->train_s;
+    train->result->waited_s += epoch->waited_s;
+    if (result == 0 && train->observer->epoch && epoch->images > 0)
+        train->observer->epoch(train->observer->context, epoch);
+    return result;
+}
+
+static int run_epochs(struct train *train, struct error *error)
+{
+    struct train_result *result = train->result;
+    uint64_t count = epochs_to_do(train);
+    for (uint64_t i = 0; i < count && result->end == TRAIN_FINISHED; i++) {
+        struct train_epoch *epochs = reallocarray(result->epochs, i + 1, sizeof *epochs);
+        if (!epochs)
+            return error_memory(error, "epochs");
+        result->epochs = epochs;
+        epochs[i] = (struct train_epoch){.epoch = i + 1};
+        result->epoch_count = i + 1;
+        if (run_epoch(train, &epochs[i], error) < 0)
+            return -1;
+    }
+    /* an epoch that was stopped before its first step tells nothing */
+    if (result->epoch_count && result->epochs[result->epoch_count - 1].images == 0)
+        result->epoch_count--;
+    return 0;
+}
+
+int train_run(struct network *network, const struct dataset *dataset, const struct train_options *options,
+              struct mark_sender *sender, const struct train_observer *observer, struct train_result *result,
+              struct error *error)
+{
+    *result = (struct train_result){.last_loss = NAN, .images_per_s = NAN};
+    if (!options->epochs && !options->steps)
+        return error_set(error, "neither a number of epochs nor of steps: expected at least one");
+    struct train train = {.network = network,
+                          .dataset = dataset,
+                          .options = options,
+                          .sender = sender,
+                          .observer = observer,
+                          .result = result,
+                          .begin_ns = clock_boot_ns()};
+    struct loader_options loading = {
+        .batch = options->batch, .train = true, .augment = options->augment, .seed = options->seed};
+    struct loader_options scoring = {.batch = options->batch};
+    int status = -1;
+    train.loader = loader_open(dataset, &loading, error);
+    if (!train.loader)
+        goto out;
+    if (options->validate && !(train.test_loader = loader_open(dataset, &scoring, error)))
+        goto out;
+    status = run_epochs(&train, error);
+    if (train.timed_s > 0)
+        result->images_per_s = (double)train.timed_images / train.timed_s;
+out:
+    loader_close(train.loader);
+    loader_close(train.test_loader);
+    result->wall_s = since_s(train.begin_ns);
+    return status;
+}
+
+void train_result_free(struct train_result *result)
+{
+    free(result->epochs);
+    free(result->steps);
+    *result = (struct train_result){0};
+}

@@ -1,0 +1,89 @@
+/* train.h: the training loop: a data set, a network, and marks for whoever listens. It knows nothing of
+ * meters.
+ *
+ * Each epoch is marked as the window "epoch" (index from 1) and ends with the metrics loss, accuracy,
+ * val_loss and val_accuracy; scoring the test split is the window "validation" inside it. */
+#ifndef JOULERY_TRAIN_TRAIN_H
+#define JOULERY_TRAIN_TRAIN_H
+
+#include "base/error.h"
+#include "dataset/dataset.h"
+#include "mark/mark.h"
+#include "nn/nn.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct train_options {
+    uint64_t epochs; /* 0: as many as the steps need */
+    uint64_t steps;  /* optimiser steps over all epochs at the most; 0: no limit */
+    size_t batch;
+    uint64_t seed; /* of the order and the augmentation */
+    bool augment, validate, log_steps;
+};
+
+enum train_end {
+    TRAIN_FINISHED,
+    TRAIN_STOPPED,  /* the observer asked for it */
+    TRAIN_DIVERGED, /* the loss is no number any more */
+};
+
+/* Loss is the mean cross-entropy an image, accuracy a share from 0 to 1, both over the images of the epoch as
+ * it went (each before the step that learned from it); val_loss and val_accuracy are of the whole test split
+ * after it, NaN if it was not scored. */
+struct train_epoch {
+    uint64_t epoch; /* from 1 */
+    double loss, accuracy, val_loss, val_accuracy;
+    uint64_t images; /* trained on */
+    double train_s, val_s;
+    double wall_s;   /* train_s + val_s */
+    double waited_s; /* of train_s, for the loader */
+    bool cut;        /* stopped before its last batch */
+};
+
+struct train_step {
+    uint64_t step; /* from 1, over all epochs */
+    double loss;
+};
+
+struct train_result {
+    enum train_end end;
+    struct train_epoch *epochs;
+    size_t epoch_count;
+    struct train_step *steps; /* with log_steps */
+    size_t step_count;
+    uint64_t steps_done;
+    double last_loss;
+    double images_per_s; /* images trained on / seconds in steps with the wait for their batch, without the
+                            first step of the run (it includes warming up); NaN if there was only one */
+    double waited_s, train_s; /* sums over epochs */
+    double wall_s;
+};
+
+/* Where training stands, after each batch. */
+struct train_progress {
+    uint64_t epoch, epochs; /* epochs 0: only steps are limited */
+    bool validating;
+    uint64_t done, total;  /* batches of this epoch, or of the validation */
+    double loss, accuracy; /* of the epoch so far */
+    double images_per_s;
+    double left_s; /* of the whole run, NaN while unknown */
+};
+
+struct train_observer {
+    void *context;
+    void (*progress)(void *context, const struct train_progress *progress);
+    void (*epoch)(void *context, const struct train_epoch *epoch);
+    bool (*stop)(void *context); /* asked before each batch */
+};
+
+/* Trains `network` (compiled for options->batch) on `dataset`. `sender` may be NULL. 0, also when stopped or
+ * diverged (result->end says so); -1: an error of the engine or the loader, with what was done until then in
+ * `result`. */
+int train_run(struct network *network, const struct dataset *dataset, const struct train_options *options,
+              struct mark_sender *sender, const struct train_observer *observer, struct train_result *result,
+              struct error *error);
+void train_result_free(struct train_result *result);
+
+#endif
