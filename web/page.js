@@ -118,7 +118,7 @@
       accuracy_title: report.accuracy && report.accuracy.metric === "val_accuracy" ? "validation accuracy" : "accuracy",
       accuracy_format: report.accuracy && report.accuracy.fraction ? ".0%" : "~g",
       ink: style("--ink"), muted: style("--muted"), line: style("--line"), panel: style("--panel"),
-      ...(done.length > MANY ? { dot_size: 12, dot_opacity: 0.2, dot_stroke: null, small_dot: 8, small_opacity: 0.1 }
+      ...(done.length > MANY ? { dot_size: 12, dot_opacity: 0.05, dot_stroke: null, small_dot: 8, small_opacity: 0.1 }
         : { dot_size: 48, dot_opacity: 0.85, dot_stroke: style("--panel"), small_dot: 26, small_opacity: 0.4 }),
       score_title: anyEstimated ? "accuracy per kWh (estimated)" : "accuracy per kWh",
       ...words,
