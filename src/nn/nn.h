@@ -29,9 +29,9 @@ const char *const *zoo_names(size_t *count);
 struct graph *zoo_build(const char *name, const struct zoo_options *options, struct error *error);
 void graph_free(struct graph *graph);
 
-uint64_t graph_parameters(const struct graph *graph);           /* with moving statistics not counted, as torchvision */
+uint64_t graph_parameters(const struct graph *graph); /* with moving statistics not counted, as torchvision */
 uint64_t graph_trainable_parameters(const struct graph *graph);
-uint64_t graph_flops(const struct graph *graph);                /* forward, one image; a multiply-add counts two */
+uint64_t graph_flops(const struct graph *graph); /* forward, one image; a multiply-add counts two */
 
 /* ---- training ---- */
 
@@ -40,8 +40,8 @@ enum optimizer_kind { OPTIMIZER_SGD, OPTIMIZER_ADAM };
 struct optimizer_options {
     enum optimizer_kind kind;
     double learning_rate;
-    double momentum;     /* SGD */
-    double weight_decay; /* added to the gradient, as PyTorch's SGD and Adam do */
+    double momentum;              /* SGD */
+    double weight_decay;          /* added to the gradient, as PyTorch's SGD and Adam do */
     double beta1, beta2, epsilon; /* Adam; 0: 0.9, 0.999, 1e-8 */
 };
 
@@ -61,7 +61,8 @@ struct network *network_new(const struct graph *graph, const struct network_opti
                             struct error *error);
 void network_free(struct network *network);
 
-/* One optimiser step on `count` images (1 <= count <= batch), float (count, channels, size, size), and their labels. */
+/* One optimiser step on `count` images (1 <= count <= batch), float (count, channels, size, size), and their
+ * labels. */
 int network_train(struct network *network, const float *images, const int32_t *labels, size_t count,
                   struct step_result *result, struct error *error);
 
@@ -73,8 +74,9 @@ void network_set_learning_rate(struct network *network, double learning_rate);
 /* Bytes of weights, gradients, optimiser state and activations. */
 size_t network_memory_bytes(const struct network *network);
 
-/* Parameter tensors by torchvision's names, in PyTorch's layout (for golden values, weights and tests). `data` holds
- * `count` floats, which must be the tensor's size. -1: no such tensor or another size (both are named). */
+/* Parameter tensors by torchvision's names, in PyTorch's layout (for golden values, weights and tests).
+ * `data` holds `count` floats, which must be the tensor's size. -1: no such tensor or another size (both are
+ * named). */
 int network_get_tensor(const struct network *network, const char *name, float *data, size_t count,
                        struct error *error);
 int network_set_tensor(struct network *network, const char *name, const float *data, size_t count,

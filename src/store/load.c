@@ -230,6 +230,33 @@ int store_read_record(struct store *store, int64_t run, struct record *record, s
     return result;
 }
 
+int store_list_runs(struct store *store, int (*row)(void *context, const struct run_line *run), void *context,
+                    struct error *error)
+{
+    AUTO_STATEMENT sqlite3_stmt *statement = sql_prepare(
+        store,
+        "SELECT v.run, v.position, v.repetition, v.state, v.factors, run.ended, v.exit_status, v.wall_s, "
+        "v.output_tail FROM runs v JOIN run ON run.id = v.run ORDER BY v.run",
+        error);
+    int found = statement ? 0 : -1;
+    while (statement && (found = sql_step(store, statement, error)) > 0) {
+        struct run_line line = {.run = sqlite3_column_int64(statement, 0),
+                                .position = sqlite3_column_int64(statement, 1),
+                                .repetition = sqlite3_column_int64(statement, 2),
+                                .state = (const char *)sqlite3_column_text(statement, 3),
+                                .factors = (const char *)sqlite3_column_text(statement, 4),
+                                .ended = (const char *)sqlite3_column_text(statement, 5),
+                                .exit_status = sqlite3_column_int(statement, 6),
+                                .wall_s = sqlite3_column_double(statement, 7),
+                                .output_tail = (const char *)sqlite3_column_text(statement, 8)};
+        if (!line.state || !line.factors)
+            return damaged(store, error);
+        if (row(context, &line) < 0)
+            return 0;
+    }
+    return found;
+}
+
 int store_read_trace(struct store *store, int64_t run,
                      int (*row)(void *context, const struct trace_sample *sample), void *context,
                      struct error *error)

@@ -104,6 +104,21 @@ int store_count(struct store *store, struct store_counts *counts, struct error *
 /* A run that has ended, as store_end_run was given it. The caller frees it with record_free. */
 int store_read_record(struct store *store, int64_t run, struct record *record, struct error *error);
 
+/* What is known of a run without reading its record. Valid during the call only. */
+struct run_line {
+    int64_t run, position, repetition;
+    const char *state;   /* "done", … */
+    const char *factors; /* a JSON object */
+    const char *ended;   /* "exited", "signalled", "not started"; NULL before it ended */
+    int exit_status;
+    double wall_s;
+    const char *output_tail; /* NULL: none */
+};
+
+/* Calls `row` for each run in the order they were begun. -1 from `row` stops (and is no error). */
+int store_list_runs(struct store *store, int (*row)(void *context, const struct run_line *run), void *context,
+                    struct error *error);
+
 /* Calls `row` for each trace sample of a run, in the order they were added: a channel's are in time order. -1
  * from `row` stops (and is no error). */
 int store_read_trace(struct store *store, int64_t run,

@@ -1,0 +1,116 @@
+/* step: times training steps of one network on random data, beside the rate of a large matrix product on the
+ * same threads.
+ *
+ *   step ARCHITECTURE [SIZE [BATCH [STEPS [adam|sgd [THREADS]]]]]
+ *
+ * DNNL_VERBOSE=1 beside it prints what each oneDNN primitive took. */
+#include "base/clock.h"
+#include "base/random.h"
+#include "nn/nn.h"
+
+#include <omp.h>
+#include <oneapi/dnnl/dnnl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+
+static int by_value(const void *a, const void *b)
+{
+    double x = *(const double *)a, y = *(const double *)b;
+    return x < y ? -1 : x > y;
+}
+
+static double seconds(void)
+{
+    return (double)clock_boot_ns() / 1e9;
+}
+
+/* FLOP/s of the best of some products of n x n matrices. */
+static double matrix_rate(size_t n)
+{
+    float *m = aligned_alloc(64, 3 * n * n * sizeof *m);
+    double best = 0;
+    if (!m)
+        return 0;
+    for (size_t i = 0; i < 3 * n * n; i++)
+        m[i] = (float)(i % 13) - 6;
+    for (int i = 0; i < 4; i++) {
+        double start = seconds();
+        dnnl_sgemm('N', 'N', (dnnl_dim_t)n, (dnnl_dim_t)n, (dnnl_dim_t)n, 1, m, (dnnl_dim_t)n, m + n * n,
+                   (dnnl_dim_t)n, 0, m + 2 * n * n, (dnnl_dim_t)n);
+        double rate = 2.0 * (double)n * (double)n * (double)n / (seconds() - start);
+        best = rate > best ? rate : best;
+    }
+    free(m);
+    return best;
+}
+
+static size_t argument(int argc, char **argv, int index, size_t otherwise)
+{
+    return argc > index ? (size_t)strtoul(argv[index], NULL, 10) : otherwise;
+}
+
+int main(int argc, char **argv)
+{
+    if (argc < 2) {
+        fprintf(stderr, "usage: step ARCHITECTURE [SIZE [BATCH [STEPS [adam|sgd [THREADS]]]]]\n");
+        return 2;
+    }
+    size_t size = argument(argc, argv, 2, 32), batch = argument(argc, argv, 3, 32);
+    size_t steps = argument(argc, argv, 4, 20), threads = argument(argc, argv, 6, 0);
+    bool sgd = argc > 5 && strcmp(argv[5], "sgd") == 0;
+    if (threads)
+        omp_set_num_threads((int)threads);
+    struct error error = ERROR_INIT;
+    struct graph *graph = zoo_build(argv[1], &(struct zoo_options){.size = size, .classes = 10}, &error);
+    struct network_options options = {
+        .batch = batch,
+        .seed = 1,
+        .optimizer = {.kind = sgd ? OPTIMIZER_SGD : OPTIMIZER_ADAM, .learning_rate = 1e-4, .momentum = 0.9}};
+    double begin = seconds();
+    struct network *network = graph ? network_new(graph, &options, &error) : NULL;
+    if (!network) {
+        fprintf(stderr, "step: %s\n", error_text(&error));
+        return 1;
+    }
+    double opened = seconds() - begin;
+    float *images = malloc(batch * 3 * size * size * sizeof *images);
+    int32_t *labels = malloc(batch * sizeof *labels);
+    double *times = calloc(steps + 1, sizeof *times);
+    if (!images || !labels || !times)
+        return 1;
+    struct random_stream random;
+    random_seed(&random, 1, 0);
+    for (size_t i = 0; i < batch * 3 * size * size; i++)
+        images[i] = (float)random_normal(&random);
+    for (size_t i = 0; i < batch; i++)
+        labels[i] = (int32_t)random_below(&random, 10);
+    struct step_result result = {0};
+    for (size_t i = 0; i < steps + 1; i++) {
+        double start = seconds();
+        if (network_train(network, images, labels, batch, &result, &error)) {
+            fprintf(stderr, "step: %s\n", error_text(&error));
+            return 1;
+        }
+        times[i] = seconds() - start;
+    }
+    qsort(times + 1, steps, sizeof *times, by_value);
+    double median = steps ? times[1 + steps / 2] : times[0];
+    double limit = getenv("DNNL_VERBOSE") ? 0 : matrix_rate(4096);
+    double rate = 3.0 * (double)graph_flops(graph) * (double)batch / median;
+    struct rusage usage;
+    getrusage(RUSAGE_SELF, &usage);
+    printf(
+        "%s %zux%zu batch %zu: %.2f ms a step, %.1f images/s, loss %.4f; first %.0f ms, opened in %.0f ms; "
+        "%.0f GFLOP/s of %.0f; planned %.0f MiB, peak %.0f MiB\n",
+        argv[1], size, size, batch, median * 1e3, (double)batch / median, result.loss, times[0] * 1e3,
+        opened * 1e3, rate / 1e9, limit / 1e9, (double)network_memory_bytes(network) / 0x1p20,
+        (double)usage.ru_maxrss / 1024);
+    network_free(network);
+    graph_free(graph);
+    free(images);
+    free(labels);
+    free(times);
+    return 0;
+}

@@ -1,0 +1,1 @@
+joulery_fuzz(study USES joulery_study)

@@ -1,0 +1,1 @@
+joulery_fuzz(trace USES joulery_store ZLIB::ZLIB)

@@ -1,0 +1,576 @@
+/* The CPU backend: parameters in the layouts oneDNN likes, programs for the batch sizes that occur, one
+ * arena. */
+#include "base/text.h"
+#include "base/units.h"
+#include "nn/backend.h"
+#include "nn/cpu_program.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#define ALIGNMENT ((size_t)64)
+#define HUGE_PAGE ((size_t)1 << 21)
+
+/* Slots of cpu->programs. A program for another number of images than its slot holds replaces it. */
+enum { TRAIN_BATCH, TRAIN_REST, EVALUATE_BATCH, EVALUATE_REST };
+
+/* ---- forms of parameters ---- */
+
+/* Weight decay gives each of a tensor's elements a gradient of its own, which Adam's division makes more than
+ * a decay. */
+static bool may_simplify(const struct cpu *cpu)
+{
+    const struct optimizer_options *o = &cpu->options.optimizer;
+    return o->kind == OPTIMIZER_SGD || o->weight_decay == 0;
+}
+
+/* The taps [*begin, *end) of one dimension that ever meet the image. */
+static void live_taps(size_t in, size_t out, size_t kernel, size_t stride, size_t padding, size_t *begin,
+                      size_t *end)
+{
+    *begin = kernel;
+    *end = 0;
+    for (size_t tap = 0; tap < kernel; tap++) {
+        bool live = false;
+        for (size_t o = 0; o < out && !live; o++)
+            live = o * stride + tap >= padding && o * stride + tap - padding < in;
+        if (live) {
+            *begin = tap < *begin ? tap : *begin;
+            *end = tap + 1;
+        }
+    }
+}
+
+static void form_convolution(struct cpu *cpu, const struct tensor *tensor, struct parameter *p)
+{
+    const struct node *node = &cpu->graph->nodes[tensor->node];
+    const struct shape *in = &cpu->graph->nodes[node->inputs[0]].shape;
+    struct window w = convolution_window(&node->convolution);
+    const size_t in_size[] = {in->height, in->width}, out_size[] = {node->shape.height, node->shape.width};
+    size_t live[2];
+    bool whole_image = w.groups == 1 && node->shape.height == 1 && node->shape.width == 1;
+    for (int d = 0; d < 2; d++) {
+        size_t begin = 0, end = w.kernel[d];
+        if (may_simplify(cpu) && w.dilation == 1)
+            live_taps(in_size[d], out_size[d], w.kernel[d], w.stride, w.padding[d], &begin, &end);
+        p->full_kernel[d] = w.kernel[d];
+        p->first_tap[d] = begin;
+        live[d] = end - begin;
+        if (live[d] != w.kernel[d])
+            p->form = FORM_CROPPED;
+        whole_image = whole_image && live[d] == in_size[d] && begin == w.padding[d] && w.dilation == 1;
+    }
+    cpu->dense[tensor->node] = whole_image;
+    int k = 0;
+    if (w.groups > 1)
+        p->dims[k++] = (dnnl_dim_t)w.groups;
+    p->dims[k++] = (dnnl_dim_t)(tensor->dims[0] / w.groups);
+    p->dims[k++] = (dnnl_dim_t)tensor->dims[1];
+    for (int d = 0; d < 2 && !(whole_image && live[0] == 1 && live[1] == 1); d++)
+        p->dims[k++] = (dnnl_dim_t)live[d];
+    p->dim_count = k;
+}
+
+/* The dense layer's input before flattening. Sets its pooling aside if that only repeats one pixel. */
+static void form_dense(struct cpu *cpu, const struct tensor *tensor, struct parameter *p)
+{
+    const struct node *nodes = cpu->graph->nodes;
+    size_t flat = nodes[tensor->node].inputs[0];
+    struct shape in = nodes[flat].shape;
+    cpu->dense[tensor->node] = true;
+    p->dims[0] = (dnnl_dim_t)tensor->dims[0];
+    while (nodes[flat].kind == NODE_DROPOUT)
+        flat = nodes[flat].inputs[0];
+    if (nodes[flat].kind == NODE_FLATTEN) {
+        size_t pool = nodes[flat].inputs[0];
+        in = nodes[pool].shape;
+        if (nodes[pool].kind == NODE_ADAPTIVE_POOL && flat == nodes[tensor->node].inputs[0] &&
+            may_simplify(cpu)) {
+            struct shape before = nodes[nodes[pool].inputs[0]].shape;
+            cpu->repeats[pool] = before.height * before.width == 1 && in.height * in.width > 1;
+            if (cpu->repeats[pool]) {
+                p->form = FORM_FOLDED;
+                p->copies = in.height * in.width;
+                in = before;
+            }
+        }
+    }
+    p->dims[1] = (dnnl_dim_t)in.channels;
+    p->dims[2] = (dnnl_dim_t)in.height;
+    p->dims[3] = (dnnl_dim_t)in.width;
+    p->dim_count = in.height * in.width == 1 ? 2 : 4;
+}
+
+static dnnl_format_tag_t plain_tag(int dim_count)
+{
+    static const dnnl_format_tag_t tags[] = {
+        dnnl_format_tag_undef, dnnl_a, dnnl_ab, dnnl_abc, dnnl_abcd, dnnl_abcde};
+    return tags[dim_count];
+}
+
+static int form_parameters(struct cpu *cpu, struct error *error)
+{
+    for (size_t i = 0; i < cpu->parameter_count; i++) {
+        const struct tensor *tensor = &cpu->tensors[i];
+        struct parameter *p = &cpu->parameters[i];
+        if (tensor->role == TENSOR_WEIGHT)
+            cpu->first_parameter[tensor->node] = i;
+        *p = (struct parameter){
+            .trainable = tensor->trainable, .count = tensor->count, .copies = 1, .decay = 1};
+        if (tensor->dim_count == 4) {
+            form_convolution(cpu, tensor, p);
+        } else if (tensor->dim_count == 2) {
+            form_dense(cpu, tensor, p);
+        } else {
+            p->dim_count = 1;
+            p->dims[0] = (dnnl_dim_t)tensor->count;
+            p->decided = true;
+            dnnl_status_t status = dnnl_memory_desc_init_by_tag(&p->md, 1, p->dims, dnnl_f32, dnnl_a);
+            if (status != dnnl_success)
+                return dnnl_fail(error, status, tensor->name);
+        }
+    }
+    return 0;
+}
+
+/* ---- memory ---- */
+
+static size_t round_up(size_t bytes, size_t unit)
+{
+    return (bytes + unit - 1) / unit * unit;
+}
+
+static int memory_fail(size_t bytes, size_t batch, struct error *error)
+{
+    AUTO_FREE char *needed = units_bytes(bytes);
+    return error_set(
+        error, "too little memory: %s are needed for a batch of %zu: use a smaller batch, size or width",
+        needed ? needed : "more bytes than there are", batch);
+}
+
+/* Zeroed memory in huge pages where the system gives them: walks over weights miss the TLB less. */
+static char *take_memory(struct cpu *cpu, size_t bytes, struct error *error)
+{
+    size_t physical = (size_t)sysconf(_SC_PHYS_PAGES) * (size_t)sysconf(_SC_PAGESIZE);
+    size_t total = bytes + cpu->weights_bytes + cpu->arena_bytes;
+    void *memory = NULL;
+    if (total < physical)
+        memory = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (total >= physical || memory == MAP_FAILED) {
+        memory_fail(total, cpu->options.batch, error);
+        return NULL;
+    }
+    madvise(memory, bytes, MADV_HUGEPAGE);
+    return memory;
+}
+
+/* Where the next `bytes` go in a region laid out twice: first to learn its size (base NULL), then to place.
+ */
+static float *place(char *base, size_t *offset, size_t bytes)
+{
+    size_t at = *offset;
+    *offset += round_up(bytes, ALIGNMENT);
+    return base ? (float *)(void *)(base + at) : NULL;
+}
+
+static size_t place_parameters(struct cpu *cpu, char *base)
+{
+    bool adam = cpu->options.optimizer.kind == OPTIMIZER_ADAM;
+    bool moment = adam || cpu->options.optimizer.momentum > 0;
+    size_t offset = 0;
+    for (size_t i = 0; i < cpu->parameter_count; i++) {
+        struct parameter *p = &cpu->parameters[i];
+        size_t bytes = dnnl_memory_desc_get_size(&p->md);
+        p->stored_count = bytes / sizeof(float);
+        p->data = place(base, &offset, bytes);
+        if (p->trainable && moment)
+            p->first = place(base, &offset, bytes);
+        if (p->trainable && adam)
+            p->second = place(base, &offset, bytes);
+        if (p->form != FORM_WHOLE)
+            p->rest = place(base, &offset, p->count * sizeof(float));
+    }
+    return offset;
+}
+
+/* ---- programs ---- */
+
+static int grow_arena(struct cpu *cpu, size_t bytes, struct error *error)
+{
+    bytes = round_up(bytes ? bytes : 1, HUGE_PAGE);
+    if (bytes <= cpu->arena_bytes)
+        return 0;
+    char *arena = take_memory(cpu, bytes, error);
+    if (!arena)
+        return -1;
+    if (cpu->arena)
+        munmap(cpu->arena, cpu->arena_bytes);
+    cpu->arena = arena;
+    cpu->arena_bytes = bytes;
+    for (int i = 0; i < 4; i++)
+        if (cpu->programs[i] && program_bind(cpu->programs[i], arena, error))
+            return -1;
+    return 0;
+}
+
+static void drop_program(struct cpu *cpu, int slot)
+{
+    program_free(cpu->programs[slot]);
+    free(cpu->programs[slot]);
+    cpu->programs[slot] = NULL;
+}
+
+static int compile(struct cpu *cpu, int slot, size_t images, struct error *error)
+{
+    bool training = slot == TRAIN_BATCH || slot == TRAIN_REST;
+    drop_program(cpu, slot);
+    struct program *program = calloc(1, sizeof *program);
+    if (!program)
+        return error_memory(error, "program");
+    cpu->programs[slot] = program;
+    if (program_init(program, images, error) || cpu_lower(cpu, program, training, error) ||
+        program_plan(program, error)) {
+        drop_program(cpu, slot);
+        return -1;
+    }
+    return 0;
+}
+
+/* The program for this number of images, compiled when it is first wanted. NULL on error. */
+static struct program *program_for(struct cpu *cpu, bool training, size_t images, struct error *error)
+{
+    bool whole = images == cpu->options.batch;
+    int slot = training ? (whole ? TRAIN_BATCH : TRAIN_REST) : (whole ? EVALUATE_BATCH : EVALUATE_REST);
+    if (cpu->programs[slot] && cpu->programs[slot]->images == images)
+        return cpu->programs[slot];
+    if (compile(cpu, slot, images, error))
+        return NULL;
+    struct program *program = cpu->programs[slot];
+    if (grow_arena(cpu, program->arena_bytes, error) || program_bind(program, cpu->arena, error)) {
+        drop_program(cpu, slot);
+        return NULL;
+    }
+    return program;
+}
+
+/* ---- opening ---- */
+
+static int open_engine(struct cpu *cpu, struct error *error)
+{
+    dnnl_post_ops_t relu = NULL;
+    dnnl_status_t status = dnnl_engine_create(&cpu->engine, dnnl_cpu, 0);
+    if (!status)
+        status = dnnl_stream_create(&cpu->stream, cpu->engine, dnnl_stream_default_flags);
+    if (!status)
+        status = dnnl_primitive_attr_create(&cpu->attributes);
+    if (!status)
+        status = dnnl_primitive_attr_set_scratchpad_mode(cpu->attributes, dnnl_scratchpad_mode_user);
+    if (!status)
+        status = dnnl_post_ops_create(&relu);
+    if (!status)
+        status = dnnl_post_ops_append_eltwise(relu, 1, dnnl_eltwise_relu, 0, 0);
+    if (!status)
+        status = dnnl_primitive_attr_clone(&cpu->relu_attributes, cpu->attributes);
+    if (!status)
+        status = dnnl_primitive_attr_set_post_ops(cpu->relu_attributes, relu);
+    if (relu)
+        dnnl_post_ops_destroy(relu);
+    return status ? dnnl_fail(error, status, "CPU engine") : 0;
+}
+
+static void cpu_close(void *state)
+{
+    struct cpu *cpu = state;
+    for (int i = 0; i < 4; i++)
+        drop_program(cpu, i);
+    if (cpu->attributes)
+        dnnl_primitive_attr_destroy(cpu->attributes);
+    if (cpu->relu_attributes)
+        dnnl_primitive_attr_destroy(cpu->relu_attributes);
+    if (cpu->stream)
+        dnnl_stream_destroy(cpu->stream);
+    if (cpu->engine)
+        dnnl_engine_destroy(cpu->engine);
+    if (cpu->weights)
+        munmap(cpu->weights, cpu->weights_bytes);
+    if (cpu->arena)
+        munmap(cpu->arena, cpu->arena_bytes);
+    if (cpu->tensors)
+        graph_tensors_free(cpu->tensors, cpu->parameter_count);
+    free(cpu->parameters);
+    free(cpu->first_parameter);
+    free(cpu->dense);
+    free(cpu->repeats);
+    graph_free(cpu->graph);
+    free(cpu);
+}
+
+static int open_tables(struct cpu *cpu, const struct graph *graph, struct error *error)
+{
+    cpu->graph = graph_copy(graph, error);
+    if (!cpu->graph)
+        return -1;
+    cpu->tensors = graph_tensors(cpu->graph, &cpu->parameter_count, error);
+    if (!cpu->tensors)
+        return -1;
+    cpu->parameters = calloc(cpu->parameter_count + 1, sizeof *cpu->parameters);
+    cpu->first_parameter = calloc(graph->count, sizeof *cpu->first_parameter);
+    cpu->dense = calloc(graph->count, sizeof *cpu->dense);
+    cpu->repeats = calloc(graph->count, sizeof *cpu->repeats);
+    if (!cpu->parameters || !cpu->first_parameter || !cpu->dense || !cpu->repeats)
+        return error_memory(error, "parameters");
+    return form_parameters(cpu, error);
+}
+
+static int open_memory(struct cpu *cpu, struct error *error)
+{
+    size_t bytes = round_up(place_parameters(cpu, NULL) + 1, HUGE_PAGE);
+    size_t arena = cpu->programs[TRAIN_BATCH]->arena_bytes;
+    size_t physical = (size_t)sysconf(_SC_PHYS_PAGES) * (size_t)sysconf(_SC_PAGESIZE);
+    if (bytes + arena >= physical)
+        return memory_fail(bytes + arena, cpu->options.batch, error);
+    cpu->weights = take_memory(cpu, bytes, error);
+    if (!cpu->weights)
+        return -1;
+    cpu->weights_bytes = bytes;
+    place_parameters(cpu, cpu->weights);
+    if (grow_arena(cpu, arena, error))
+        return -1;
+    return 0;
+}
+
+static void *cpu_open(const struct graph *graph, const struct network_options *options, struct error *error)
+{
+    struct cpu *cpu = calloc(1, sizeof *cpu);
+    if (!cpu) {
+        error_memory(error, "network");
+        return NULL;
+    }
+    cpu->options = *options;
+    cpu->beta1_power = cpu->beta2_power = 1;
+    if (open_tables(cpu, graph, error) || open_engine(cpu, error) ||
+        compile(cpu, TRAIN_BATCH, options->batch, error) || open_memory(cpu, error)) {
+        cpu_close(cpu);
+        return NULL;
+    }
+    return cpu;
+}
+
+/* ---- running ---- */
+
+static struct update next_update(struct cpu *cpu)
+{
+    const struct optimizer_options *o = &cpu->options.optimizer;
+    struct update update = {.kind = o->kind,
+                            .learning_rate = (float)o->learning_rate,
+                            .weight_decay = (float)o->weight_decay,
+                            .momentum = (float)o->momentum,
+                            .beta1 = (float)o->beta1,
+                            .beta2 = (float)o->beta2,
+                            .epsilon = (float)o->epsilon};
+    cpu->beta1_power *= o->beta1;
+    cpu->beta2_power *= o->beta2;
+    update.step_size = (float)(o->learning_rate / (1 - cpu->beta1_power));
+    update.root_scale = (float)(1 / __builtin_sqrt(1 - cpu->beta2_power));
+    return update;
+}
+
+static int cpu_train(void *state, const struct backend_batch *batch, struct step_result *result,
+                     struct error *error)
+{
+    struct cpu *cpu = state;
+    struct program *program = program_for(cpu, true, batch->count, error);
+    if (!program)
+        return -1;
+    cpu->steps++;
+    struct pass pass = {.labels = batch->labels,
+                        .dropout_key =
+                            (cpu->options.seed + 1) * 0x9e3779b97f4a7c15u ^ cpu->steps * 0xbf58476d1ce4e5b9u,
+                        .update = next_update(cpu)};
+    if (program_run(program, cpu->stream, batch->images, &pass, error))
+        return -1;
+    *result = pass.result;
+    return 0;
+}
+
+static int cpu_evaluate(void *state, const struct backend_batch *batch, struct step_result *result,
+                        struct error *error)
+{
+    struct cpu *cpu = state;
+    struct program *program = program_for(cpu, false, batch->count, error);
+    struct pass pass = {.labels = batch->labels};
+    if (!program || program_run(program, cpu->stream, batch->images, &pass, error))
+        return -1;
+    *result = pass.result;
+    return 0;
+}
+
+static void cpu_set_learning_rate(void *state, double learning_rate)
+{
+    struct cpu *cpu = state;
+    cpu->options.optimizer.learning_rate = learning_rate;
+}
+
+static size_t cpu_memory_bytes(const void *state)
+{
+    const struct cpu *cpu = state;
+    return cpu->weights_bytes + cpu->arena_bytes;
+}
+
+/* ---- tensors in and out ---- */
+
+static int reorder(const struct cpu *cpu, const dnnl_memory_desc_t *from, const float *src,
+                   const dnnl_memory_desc_t *to, float *dst, struct error *error)
+{
+    dnnl_primitive_desc_t description = NULL;
+    dnnl_primitive_t primitive = NULL;
+    dnnl_memory_t memories[2] = {NULL, NULL};
+    dnnl_status_t status =
+        dnnl_reorder_primitive_desc_create(&description, from, cpu->engine, to, cpu->engine, NULL);
+    if (!status)
+        status = dnnl_primitive_create(&primitive, description);
+    if (!status)
+        status = dnnl_memory_create(&memories[0], from, cpu->engine, (float *)src);
+    if (!status)
+        status = dnnl_memory_create(&memories[1], to, cpu->engine, dst);
+    dnnl_exec_arg_t arguments[] = {{DNNL_ARG_FROM, memories[0]}, {DNNL_ARG_TO, memories[1]}};
+    if (!status)
+        status = dnnl_primitive_execute(primitive, cpu->stream, 2, arguments);
+    for (int i = 0; i < 2; i++)
+        if (memories[i])
+            dnnl_memory_destroy(memories[i]);
+    if (primitive)
+        dnnl_primitive_destroy(primitive);
+    if (description)
+        dnnl_primitive_desc_destroy(description);
+    return status ? dnnl_fail(error, status, "tensor") : 0;
+}
+
+static size_t plain_count(const struct parameter *p)
+{
+    size_t count = 1;
+    for (int d = 0; d < p->dim_count; d++)
+        count *= (size_t)p->dims[d];
+    return count;
+}
+
+/* From or to the stored layout and `plain`, which has p->dims in order. */
+static int convert(const struct cpu *cpu, const struct parameter *p, float *plain, bool store,
+                   struct error *error)
+{
+    dnnl_memory_desc_t md;
+    dnnl_status_t status =
+        dnnl_memory_desc_init_by_tag(&md, p->dim_count, p->dims, dnnl_f32, plain_tag(p->dim_count));
+    if (status)
+        return dnnl_fail(error, status, "tensor");
+    return store ? reorder(cpu, &md, plain, &p->md, p->data, error)
+                 : reorder(cpu, &p->md, p->data, &md, plain, error);
+}
+
+/* Calls for each live tap: its place in `live` (planes of the cropped kernel) and in `full`. */
+static void copy_taps(const struct parameter *p, float *live, float *full, bool to_live)
+{
+    size_t taps = p->full_kernel[0] * p->full_kernel[1];
+    bool square = p->dim_count >= 4;
+    size_t height = square ? (size_t)p->dims[p->dim_count - 2] : 1;
+    size_t width = square ? (size_t)p->dims[p->dim_count - 1] : 1;
+    for (size_t plane = 0; plane < p->count / taps; plane++) {
+        for (size_t h = 0; h < height; h++) {
+            float *a = live + (plane * height + h) * width;
+            float *b = full + plane * taps + (p->first_tap[0] + h) * p->full_kernel[1] + p->first_tap[1];
+            memcpy(to_live ? a : b, to_live ? b : a, width * sizeof *a);
+        }
+    }
+}
+
+/* sums = the sum over copies; then full = its difference from the mean. */
+static void fold(const struct parameter *p, float *sums, float *full)
+{
+#pragma omp parallel for schedule(static)
+    for (size_t i = 0; i < p->count / p->copies; i++) {
+        float *copies = full + i * p->copies;
+        double sum = 0;
+        for (size_t k = 0; k < p->copies; k++)
+            sum += copies[k];
+        sums[i] = (float)sum;
+        for (size_t k = 0; k < p->copies; k++)
+            copies[k] -= (float)(sum / (double)p->copies);
+    }
+}
+
+static void unfold(const struct parameter *p, const float *sums, float *full)
+{
+#pragma omp parallel for schedule(static)
+    for (size_t i = 0; i < p->count / p->copies; i++)
+        for (size_t k = 0; k < p->copies; k++)
+            full[i * p->copies + k] =
+                (float)(p->decay * p->rest[i * p->copies + k] + (double)sums[i] / (double)p->copies);
+}
+
+static int cpu_get_tensor(const void *state, size_t tensor, float *data, struct error *error)
+{
+    const struct cpu *cpu = state;
+    const struct parameter *p = &cpu->parameters[tensor];
+    if (p->form == FORM_WHOLE)
+        return convert(cpu, p, data, false, error);
+    float *plain = malloc(plain_count(p) * sizeof *plain);
+    if (!plain)
+        return error_memory(error, cpu->tensors[tensor].name);
+    int status = convert(cpu, p, plain, false, error);
+    if (p->form == FORM_FOLDED) {
+        unfold(p, plain, data);
+    } else {
+        for (size_t i = 0; i < p->count; i++)
+            data[i] = (float)(p->decay * p->rest[i]);
+        copy_taps(p, plain, data, false);
+    }
+    free(plain);
+    return status;
+}
+
+static int cpu_set_tensor(void *state, size_t tensor, const float *data, struct error *error)
+{
+    struct cpu *cpu = state;
+    struct parameter *p = &cpu->parameters[tensor];
+    if (p->first)
+        memset(p->first, 0, p->stored_count * sizeof *p->first);
+    if (p->second)
+        memset(p->second, 0, p->stored_count * sizeof *p->second);
+    if (p->form == FORM_WHOLE)
+        return convert(cpu, p, (float *)data, true, error);
+    float *plain = malloc(plain_count(p) * sizeof *plain);
+    if (!plain)
+        return error_memory(error, cpu->tensors[tensor].name);
+    p->decay = 1;
+    p->decay_momentum = 0;
+    if (p->rest != data)
+        memcpy(p->rest, data, p->count * sizeof *data);
+    if (p->form == FORM_FOLDED)
+        fold(p, plain, p->rest);
+    else
+        copy_taps(p, plain, p->rest, true);
+    int status = convert(cpu, p, plain, true, error);
+    free(plain);
+    return status;
+}
+
+static float *cpu_staging(void *state, size_t tensor)
+{
+    struct cpu *cpu = state;
+    return cpu->parameters[tensor].rest;
+}
+
+const struct backend cpu_backend = {
+    .name = "cpu",
+    .open = cpu_open,
+    .close = cpu_close,
+    .train = cpu_train,
+    .evaluate = cpu_evaluate,
+    .set_learning_rate = cpu_set_learning_rate,
+    .memory_bytes = cpu_memory_bytes,
+    .get_tensor = cpu_get_tensor,
+    .set_tensor = cpu_set_tensor,
+    .staging = cpu_staging,
+};

@@ -1,0 +1,301 @@
+#include "nn/cpu_kernels.h"
+
+#include <math.h>
+#include <omp.h>
+#include <string.h>
+
+/* The loops over ranges are compiled for several instruction sets; the loader picks one. Sanitizers can't
+ * instrument the picking. */
+#if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__) && !defined(__SANITIZE_ADDRESS__) &&     \
+    !defined(__SANITIZE_THREAD__)
+#define VECTOR __attribute__((target_clones("arch=skylake-avx512", "arch=haswell", "default")))
+#else
+#define VECTOR
+#endif
+
+/* Below this many elements, waking the other threads costs more than they save. */
+#define PARALLEL_LEAST ((size_t)16384)
+#define GRAIN          ((size_t)16)
+
+/* The part [*begin, *end) of `count` elements this thread takes, in whole cache lines. */
+static void my_range(size_t count, size_t *begin, size_t *end)
+{
+    size_t threads = (size_t)omp_get_num_threads(), thread = (size_t)omp_get_thread_num();
+    size_t lines = (count + GRAIN - 1) / GRAIN;
+    *begin = lines * thread / threads * GRAIN;
+    *end = lines * (thread + 1) / threads * GRAIN;
+    *begin = *begin < count ? *begin : count;
+    *end = *end < count ? *end : count;
+}
+
+VECTOR static void relu_range(float *y, const float *x, size_t begin, size_t end)
+{
+#pragma omp simd
+    for (size_t i = begin; i < end; i++)
+        y[i] = x[i] > 0 ? x[i] : 0;
+}
+
+void kernel_relu(float *y, const float *x, size_t count)
+{
+#pragma omp parallel if (count >= PARALLEL_LEAST)
+    {
+        size_t begin, end;
+        my_range(count, &begin, &end);
+        relu_range(y, x, begin, end);
+    }
+}
+
+VECTOR static void add_range(float *y, const float *a, const float *b, size_t begin, size_t end)
+{
+#pragma omp simd
+    for (size_t i = begin; i < end; i++)
+        y[i] = a[i] + b[i];
+}
+
+VECTOR static void add_relu_range(float *y, const float *a, const float *b, size_t begin, size_t end)
+{
+#pragma omp simd
+    for (size_t i = begin; i < end; i++) {
+        float sum = a[i] + b[i];
+        y[i] = sum > 0 ? sum : 0;
+    }
+}
+
+void kernel_add(float *y, const float *a, const float *b, bool relu, size_t count)
+{
+#pragma omp parallel if (count >= PARALLEL_LEAST)
+    {
+        size_t begin, end;
+        my_range(count, &begin, &end);
+        if (relu)
+            add_relu_range(y, a, b, begin, end);
+        else
+            add_range(y, a, b, begin, end);
+    }
+}
+
+VECTOR static void mask_range(float *d, const float *a, const float *mask, size_t begin, size_t end)
+{
+#pragma omp simd
+    for (size_t i = begin; i < end; i++)
+        d[i] = mask[i] > 0 ? a[i] : 0;
+}
+
+VECTOR static void add_mask_range(float *d, const float *a, const float *b, const float *mask, size_t begin,
+                                  size_t end)
+{
+#pragma omp simd
+    for (size_t i = begin; i < end; i++) {
+        float sum = a[i] + b[i];
+        d[i] = mask[i] > 0 ? sum : 0;
+    }
+}
+
+void kernel_gather_gradient(float *d, const float *a, const float *b, const float *mask, size_t count)
+{
+#pragma omp parallel if (count >= PARALLEL_LEAST)
+    {
+        size_t begin, end;
+        my_range(count, &begin, &end);
+        if (b && mask)
+            add_mask_range(d, a, b, mask, begin, end);
+        else if (b)
+            add_range(d, a, b, begin, end);
+        else if (mask)
+            mask_range(d, a, mask, begin, end);
+        else if (d != a)
+            memcpy(d + begin, a + begin, (end - begin) * sizeof *d);
+    }
+}
+
+/* The finaliser of MurmurHash3 for 64 bits: every bit of the input reaches every bit of the output. */
+static inline uint64_t mix(uint64_t x)
+{
+    x ^= x >> 33;
+    x *= 0xff51afd7ed558ccdu;
+    x ^= x >> 33;
+    x *= 0xc4ceb9fe1a85ec53u;
+    return x ^ (x >> 33);
+}
+
+VECTOR static void dropout_range(float *y, const float *x, uint64_t threshold, float scale, uint64_t key,
+                                 size_t begin, size_t end)
+{
+#pragma omp simd
+    for (size_t i = begin; i < end; i++)
+        y[i] = mix(key + i * 0x9e3779b97f4a7c15u) >> 32 >= threshold ? x[i] * scale : 0;
+}
+
+void kernel_dropout(float *y, const float *x, double probability, uint64_t key, size_t count)
+{
+    uint64_t threshold = (uint64_t)(probability * 0x1p32);
+    float scale = (float)(1 / (1 - probability));
+#pragma omp parallel if (count >= PARALLEL_LEAST)
+    {
+        size_t begin, end;
+        my_range(count, &begin, &end);
+        dropout_range(y, x, threshold, scale, key, begin, end);
+    }
+}
+
+static size_t cell_begin(size_t cell, size_t in, size_t out)
+{
+    return cell * in / out;
+}
+
+static size_t cell_end(size_t cell, size_t in, size_t out)
+{
+    return ((cell + 1) * in + out - 1) / out;
+}
+
+static void pool_plane(float *y, const float *x, const size_t in[2], const size_t out[2])
+{
+    for (size_t h = 0; h < out[0]; h++) {
+        for (size_t w = 0; w < out[1]; w++) {
+            size_t top = cell_begin(h, in[0], out[0]), bottom = cell_end(h, in[0], out[0]);
+            size_t left = cell_begin(w, in[1], out[1]), right = cell_end(w, in[1], out[1]);
+            float sum = 0;
+            for (size_t i = top; i < bottom; i++)
+                for (size_t j = left; j < right; j++)
+                    sum += x[i * in[1] + j];
+            y[h * out[1] + w] = sum / (float)((bottom - top) * (right - left));
+        }
+    }
+}
+
+static void pool_plane_backward(float *dx, const float *dy, const size_t in[2], const size_t out[2])
+{
+    memset(dx, 0, in[0] * in[1] * sizeof *dx);
+    for (size_t h = 0; h < out[0]; h++) {
+        for (size_t w = 0; w < out[1]; w++) {
+            size_t top = cell_begin(h, in[0], out[0]), bottom = cell_end(h, in[0], out[0]);
+            size_t left = cell_begin(w, in[1], out[1]), right = cell_end(w, in[1], out[1]);
+            float share = dy[h * out[1] + w] / (float)((bottom - top) * (right - left));
+            for (size_t i = top; i < bottom; i++)
+                for (size_t j = left; j < right; j++)
+                    dx[i * in[1] + j] += share;
+        }
+    }
+}
+
+void kernel_adaptive_pool(float *y, const float *x, size_t planes, const size_t in[2], const size_t out[2])
+{
+#pragma omp parallel for schedule(static)
+    for (size_t p = 0; p < planes; p++)
+        pool_plane(y + p * out[0] * out[1], x + p * in[0] * in[1], in, out);
+}
+
+void kernel_adaptive_pool_backward(float *dx, const float *dy, size_t planes, const size_t in[2],
+                                   const size_t out[2])
+{
+#pragma omp parallel for schedule(static)
+    for (size_t p = 0; p < planes; p++)
+        pool_plane_backward(dx + p * in[0] * in[1], dy + p * out[0] * out[1], in, out);
+}
+
+/* One image's loss; its gradient, divided by `count`, goes to `gradient` unless NULL. */
+static double image_loss(float *gradient, const float *scores, size_t label, size_t count, size_t classes,
+                         size_t *best)
+{
+    *best = 0;
+    for (size_t k = 1; k < classes; k++)
+        if (scores[k] > scores[*best])
+            *best = k;
+    double most = scores[*best], sum = 0;
+    for (size_t k = 0; k < classes; k++)
+        sum += exp(scores[k] - most);
+    double log_sum = most + log(sum);
+    if (gradient)
+        for (size_t k = 0; k < classes; k++)
+            gradient[k] = (float)((exp(scores[k] - log_sum) - (k == label)) / (double)count);
+    return log_sum - scores[label];
+}
+
+void kernel_loss(float *gradient, const float *scores, const int32_t *labels, size_t count, size_t classes,
+                 struct step_result *result)
+{
+    double loss = 0;
+    size_t correct = 0;
+    for (size_t i = 0; i < count; i++) {
+        size_t best, label = (size_t)labels[i];
+        loss += image_loss(gradient ? gradient + i * classes : NULL, scores + i * classes, label, count,
+                           classes, &best);
+        correct += best == label;
+    }
+    result->loss = loss / (double)count;
+    result->correct = correct;
+}
+
+void kernel_running_statistics(float *running_mean, float *running_var, const float *mean,
+                               const float *variance, size_t channels, size_t n)
+{
+    /* One value a channel says nothing of the variance. */
+    if (n < 2)
+        return;
+    float unbiased = (float)((double)n / (double)(n - 1));
+#pragma omp simd
+    for (size_t c = 0; c < channels; c++) {
+        running_mean[c] = 0.9f * running_mean[c] + 0.1f * mean[c];
+        running_var[c] = 0.9f * running_var[c] + 0.1f * (variance[c] * unbiased);
+    }
+}
+
+VECTOR static void sgd_range(const struct update *update, float *restrict w, const float *restrict g,
+                             size_t begin, size_t end)
+{
+    float rate = update->learning_rate * update->copies, decay = update->weight_decay / update->copies;
+#pragma omp simd
+    for (size_t i = begin; i < end; i++)
+        w[i] -= rate * (g[i] + decay * w[i]);
+}
+
+VECTOR static void momentum_range(const struct update *update, float *restrict w, const float *restrict g,
+                                  float *restrict momentum, size_t begin, size_t end)
+{
+    float rate = update->learning_rate * update->copies, decay = update->weight_decay / update->copies;
+    float keep = update->momentum;
+#pragma omp simd
+    for (size_t i = begin; i < end; i++) {
+        momentum[i] = keep * momentum[i] + (g[i] + decay * w[i]);
+        w[i] -= rate * momentum[i];
+    }
+}
+
+VECTOR static void adam_range(const struct update *update, float *restrict w, const float *restrict g,
+                              float *restrict first, float *restrict second, size_t begin, size_t end)
+{
+    float b1 = update->beta1, b2 = update->beta2, c1 = 1 - b1, c2 = 1 - b2, epsilon = update->epsilon;
+    float step = update->step_size * update->copies, root_scale = update->root_scale;
+    float decay = update->weight_decay;
+#pragma omp simd
+    for (size_t i = begin; i < end; i++) {
+        float d = g[i] + decay * w[i];
+        float m = b1 * first[i] + c1 * d;
+        float v = b2 * second[i] + c2 * (d * d);
+        first[i] = m;
+        second[i] = v;
+        w[i] -= step * m / (sqrtf(v) * root_scale + epsilon);
+    }
+}
+
+static void update_range(const struct update *update, float *w, const float *g, float *first, float *second,
+                         size_t begin, size_t end)
+{
+    if (update->kind == OPTIMIZER_ADAM)
+        adam_range(update, w, g, first, second, begin, end);
+    else if (first)
+        momentum_range(update, w, g, first, begin, end);
+    else
+        sgd_range(update, w, g, begin, end);
+}
+
+void kernel_update(const struct update *update, float *w, const float *g, float *first, float *second,
+                   size_t count)
+{
+#pragma omp parallel if (count >= PARALLEL_LEAST)
+    {
+        size_t begin, end;
+        my_range(count, &begin, &end);
+        update_range(update, w, g, first, second, begin, end);
+    }
+}

@@ -1,0 +1,49 @@
+/* cpu_kernels.h: loops that oneDNN has no primitive for, or only one that takes more passes over memory.
+ *
+ * Elementwise kernels work on whole buffers whatever their layout: the padding of blocked layouts is zero,
+ * and stays so. All run on OpenMP's threads; results don't depend on which thread did what. */
+#ifndef JOULERY_NN_CPU_KERNELS_H
+#define JOULERY_NN_CPU_KERNELS_H
+
+#include "nn/graph.h"
+
+/* y = max(x, 0); in place if x == y. */
+void kernel_relu(float *y, const float *x, size_t count);
+/* y = a + b, or max(a + b, 0); in place if y is a or b. */
+void kernel_add(float *y, const float *a, const float *b, bool relu, size_t count);
+/* d = (a + b) where mask > 0, else 0. b and mask may be NULL: nothing added; no mask. In place if d is a or
+ * b. */
+void kernel_gather_gradient(float *d, const float *a, const float *b, const float *mask, size_t count);
+
+/* y = x / (1 - p) with probability 1 - p, else 0. The choice depends on (key, index) only, so that the
+ * backward pass makes the same one. */
+void kernel_dropout(float *y, const float *x, double probability, uint64_t key, size_t count);
+
+/* x is (planes, in[0], in[1]), y (planes, out[0], out[1]). */
+void kernel_adaptive_pool(float *y, const float *x, size_t planes, const size_t in[2], const size_t out[2]);
+void kernel_adaptive_pool_backward(float *dx, const float *dy, size_t planes, const size_t in[2],
+                                   const size_t out[2]);
+
+/* scores, gradient: (count, classes). The gradient of the mean loss; may be NULL. */
+void kernel_loss(float *gradient, const float *scores, const int32_t *labels, size_t count, size_t classes,
+                 struct step_result *result);
+
+/* Moving statistics of a batch's: running += 0.1 * (batch - running), the variance made unbiased with n / (n
+ * - 1). */
+void kernel_running_statistics(float *running_mean, float *running_var, const float *mean,
+                               const float *variance, size_t channels, size_t n);
+
+/* One step of PyTorch's SGD or Adam on a tensor. `copies` > 1: the tensor holds the sum of that many equal
+ * parameters, each with gradient g. */
+struct update {
+    enum optimizer_kind kind;
+    float learning_rate, weight_decay, copies;
+    float momentum;              /* SGD */
+    float beta1, beta2, epsilon; /* Adam */
+    float step_size, root_scale; /* Adam: learning_rate / (1 - beta1^t), 1 / sqrt(1 - beta2^t) */
+};
+/* first: momentum or first moment; second: second moment; NULL where the optimiser has none. */
+void kernel_update(const struct update *update, float *w, const float *g, float *first, float *second,
+                   size_t count);
+
+#endif

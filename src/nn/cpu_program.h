@@ -1,0 +1,128 @@
+/* cpu_program.h: a straight list of steps over values, with an arena planned by how long each value lives.
+ *
+ * A graph is lowered (cpu_lower.c) to one program for a training step and one for an evaluation, each for an
+ * exact number of images. Calls to oneDNN are confined to the cpu*.c files. */
+#ifndef JOULERY_NN_CPU_PROGRAM_H
+#define JOULERY_NN_CPU_PROGRAM_H
+
+#include "nn/cpu_kernels.h"
+
+#include <oneapi/dnnl/dnnl.h>
+
+/* How a parameter's stored form differs from PyTorch's tensor. Both are exact simplifications. */
+enum parameter_form {
+    FORM_WHOLE,
+    /* A convolution's taps that only ever meet padding are left out: `dims` is the live window. */
+    FORM_CROPPED,
+    /* A dense layer whose input is one pixel repeated: the weights of a pixel's copies are stored as their
+     * sum. Their gradients are equal, so their differences from the mean only ever decay. */
+    FORM_FOLDED,
+};
+
+struct parameter {
+    enum parameter_form form;
+    bool trainable;
+    size_t count; /* of PyTorch's tensor */
+    int dim_count;
+    dnnl_dims_t dims;      /* stored: (out, in), (groups, out, in, h, w) … */
+    size_t full_kernel[2]; /* FORM_CROPPED: the kernel, and where the live window begins in it */
+    size_t first_tap[2];
+    size_t copies; /* FORM_FOLDED: pixels; else 1 */
+    bool decided;  /* md is the layout it is stored in */
+    dnnl_memory_desc_t md;
+    size_t stored_count;          /* floats, with the layout's padding */
+    float *data, *first, *second; /* stored_count floats; first, second: the optimiser's, or NULL */
+    /* Not FORM_WHOLE: PyTorch's tensor of which the dead taps, or the differences from the mean, are true
+     * after multiplication with `decay`, which weight decay shrinks as it does every weight without gradient.
+     */
+    float *rest;
+    double decay, decay_momentum;
+};
+
+struct value {
+    dnnl_memory_desc_t md;
+    size_t bytes;
+    float *const *fixed; /* where its address is kept; NULL: in the arena, at `offset` */
+    size_t offset;
+    size_t first, last; /* steps that use it; first > last: none */
+    size_t pending; /* gradients not yet taken that are this value: it may be overwritten when none is left */
+};
+
+/* What one run of a program is given and gives. */
+struct pass {
+    const int32_t *labels;
+    uint64_t dropout_key; /* differs from step to step */
+    struct update update;
+    struct step_result result;
+};
+
+struct step;
+typedef void step_function(const struct step *step, float *const *data, struct pass *pass);
+
+#define STEP_ARGUMENTS 12
+struct step {
+    const char *name;           /* for profiles: the node's */
+    dnnl_primitive_t primitive; /* or NULL, and then: */
+    step_function *run;
+    int argument_count;
+    size_t values[STEP_ARGUMENTS];
+    dnnl_exec_arg_t arguments[STEP_ARGUMENTS]; /* of a primitive */
+    /* For functions, as each needs: */
+    size_t elements, sizes[4];
+    double probability;
+    uint64_t key;
+    struct parameter *parameter;
+};
+
+struct program {
+    size_t images;
+    struct value *values; /* the first is nobody's */
+    size_t value_count, value_capacity;
+    struct step *steps;
+    size_t step_count, step_capacity;
+    size_t arena_bytes;
+    float *input; /* the images of this pass */
+    size_t input_value;
+    float **data; /* addresses of all values */
+};
+
+int program_init(struct program *program, size_t images, struct error *error);
+void program_free(struct program *program);
+/* 0 if memory ran out, which is never a value's number. */
+size_t program_add_value(struct program *program, const dnnl_memory_desc_t *md, float *const *fixed);
+/* Copies the step and takes over its primitive and memories. */
+int program_add_step(struct program *program, const struct step *step, struct error *error);
+/* Lifetimes and offsets; sets arena_bytes. */
+int program_plan(struct program *program, struct error *error);
+/* Connects all arguments with the arena and the parameters. */
+int program_bind(struct program *program, char *arena, struct error *error);
+int program_run(struct program *program, dnnl_stream_t stream, const float *images, struct pass *pass,
+                struct error *error);
+
+/* ---- the backend's state, shared by cpu.c and cpu_lower.c ---- */
+
+struct cpu {
+    struct graph *graph;
+    struct network_options options;
+    dnnl_engine_t engine;
+    dnnl_stream_t stream;
+    dnnl_primitive_attr_t attributes, relu_attributes; /* scratchpads are ours; with a ReLU after */
+    struct tensor *tensors;
+    struct parameter *parameters; /* one a tensor */
+    size_t parameter_count;
+    size_t *first_parameter; /* of each node */
+    bool *dense;             /* node: computed as a dense layer */
+    bool *repeats; /* node: an adaptive pooling that only repeats, folded into the dense layer after it */
+    struct program *programs[4];
+    char *weights, *arena;
+    size_t weights_bytes, arena_bytes;
+    uint64_t steps; /* trained */
+    double beta1_power, beta2_power;
+};
+
+int dnnl_fail(struct error *error, dnnl_status_t status, const char *what);
+/* Equal to the byte: they may differ in how they describe dimensions of one. */
+bool same_layout(const dnnl_memory_desc_t *a, const dnnl_memory_desc_t *b);
+int cpu_lower(struct cpu *cpu, struct program *program, bool training, struct error *error);
+
+#endif

@@ -1,0 +1,467 @@
+#include "nn/graph.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/text.h"
+
+/* Larger tensors than this a side are mistakes, and products of four such sides fit 64 bits after checks. */
+#define MOST_SIDE ((size_t)1 << 28)
+
+struct graph *graph_new(const char *architecture, enum init_scheme init)
+{
+    struct graph *graph = calloc(1, sizeof *graph);
+    if (!graph)
+        return NULL;
+    graph->init = init;
+    graph->architecture = strdup(architecture);
+    if (!graph->architecture) {
+        free(graph);
+        return NULL;
+    }
+    return graph;
+}
+
+void graph_free(struct graph *graph)
+{
+    if (!graph)
+        return;
+    for (size_t i = 0; i < graph->count; i++)
+        free(graph->nodes[i].name);
+    free(graph->nodes);
+    free(graph->architecture);
+    error_clear(&graph->error);
+    free(graph);
+}
+
+struct graph *graph_copy(const struct graph *graph, struct error *error)
+{
+    struct graph *copy = graph_new(graph->architecture, graph->init);
+    if (!copy)
+        goto memory;
+    copy->nodes = calloc(graph->count, sizeof *copy->nodes);
+    if (!copy->nodes)
+        goto memory;
+    copy->capacity = graph->count;
+    for (size_t i = 0; i < graph->count; i++) {
+        copy->nodes[i] = graph->nodes[i];
+        copy->nodes[i].name = strdup(graph->nodes[i].name);
+        copy->count = i + 1;
+        if (!copy->nodes[i].name)
+            goto memory;
+    }
+    return copy;
+memory:
+    graph_free(copy);
+    error_memory(error, "graph");
+    return NULL;
+}
+
+static const char *kind_name(enum node_kind kind)
+{
+    static const char *const names[] = {
+        [NODE_INPUT] = "input",
+        [NODE_CONVOLUTION] = "convolution",
+        [NODE_BATCH_NORM] = "batch normalisation",
+        [NODE_RELU] = "ReLU",
+        [NODE_MAX_POOL] = "max pooling",
+        [NODE_AVERAGE_POOL] = "average pooling",
+        [NODE_ADAPTIVE_POOL] = "adaptive pooling",
+        [NODE_DENSE] = "dense layer",
+        [NODE_DROPOUT] = "dropout",
+        [NODE_ADD] = "addition",
+        [NODE_FLATTEN] = "flatten",
+        [NODE_LOSS] = "loss",
+    };
+    return names[kind];
+}
+
+static size_t fail(struct graph *graph, const struct node *node, const char *reason)
+{
+    if (!graph->failed) {
+        graph->failed = true;
+        error_set(&graph->error, "%s: %s%s%s: %s", graph->architecture, kind_name(node->kind),
+                  node->name && *node->name ? " " : "", node->name ? node->name : "", reason);
+    }
+    return 0;
+}
+
+static size_t fail_memory(struct graph *graph)
+{
+    if (!graph->failed) {
+        graph->failed = true;
+        error_memory(&graph->error, "graph");
+    }
+    return 0;
+}
+
+static bool sane(struct shape shape)
+{
+    size_t all;
+    return shape.channels > 0 && shape.height > 0 && shape.width > 0 && shape.channels <= MOST_SIDE &&
+           shape.height <= MOST_SIDE && shape.width <= MOST_SIDE &&
+           !__builtin_mul_overflow(shape.height * shape.width, shape.channels, &all) && all <= SIZE_MAX / 64;
+}
+
+/* Takes over node->name being borrowed: the graph keeps a copy. */
+static size_t add_node(struct graph *graph, struct node node)
+{
+    if (graph->failed)
+        return 0;
+    if (!sane(node.shape))
+        return fail(graph, &node, "its output would be empty or too large to address");
+    if (graph->count == graph->capacity) {
+        size_t capacity = graph->capacity ? graph->capacity * 2 : 64;
+        struct node *nodes = realloc(graph->nodes, capacity * sizeof *nodes);
+        if (!nodes)
+            return fail_memory(graph);
+        graph->nodes = nodes;
+        graph->capacity = capacity;
+    }
+    node.name = strdup(node.name ? node.name : "");
+    if (!node.name)
+        return fail_memory(graph);
+    graph->nodes[graph->count] = node;
+    return graph->count++;
+}
+
+static struct shape shape_of(const struct graph *graph, size_t node)
+{
+    return graph->failed || node >= graph->count ? (struct shape){0, 0, 0} : graph->nodes[node].shape;
+}
+
+static struct node node_on(enum node_kind kind, size_t input, const char *name, struct shape shape)
+{
+    return (struct node){
+        .kind = kind, .name = (char *)name, .inputs = {input, 0}, .input_count = 1, .shape = shape};
+}
+
+size_t graph_input(struct graph *graph, struct shape shape)
+{
+    return add_node(graph, (struct node){.kind = NODE_INPUT, .name = (char *)"", .shape = shape});
+}
+
+struct window convolution_window(const struct convolution *convolution)
+{
+    bool oblong = convolution->kernel_width != 0;
+    return (struct window){
+        .kernel = {convolution->kernel, oblong ? convolution->kernel_width : convolution->kernel},
+        .padding = {convolution->padding, oblong ? convolution->padding_width : convolution->padding},
+        .stride = convolution->stride ? convolution->stride : 1,
+        .dilation = convolution->dilation ? convolution->dilation : 1,
+        .groups = convolution->groups ? convolution->groups : 1,
+    };
+}
+
+/* Places a window of `extent` has in `size` with `padding` on both sides; 0 and the graph failed if it has
+ * none. */
+static size_t places(struct graph *graph, const struct node *node, size_t size, size_t extent, size_t stride,
+                     size_t padding)
+{
+    if (extent == 0 || stride == 0 || extent > MOST_SIDE || padding > MOST_SIDE) {
+        fail(graph, node, "its window must have a size and a stride of at least 1");
+        return 0;
+    }
+    if (size + 2 * padding < extent) {
+        AUTO_FREE char *reason =
+            text_format("its input of %zu pixels is too small for a window of %zu with a padding of %zu: "
+                        "use images at least %.1f times as large",
+                        size, extent, padding, (double)(extent - 2 * padding) / (double)size);
+        fail(graph, node, reason ? reason : "its input is too small");
+        return 0;
+    }
+    return (size + 2 * padding - extent) / stride + 1;
+}
+
+size_t graph_convolution(struct graph *graph, size_t input, const char *name, struct convolution convolution)
+{
+    if (graph->failed)
+        return 0;
+    struct shape in = shape_of(graph, input);
+    struct window w = convolution_window(&convolution);
+    struct node node = node_on(NODE_CONVOLUTION, input, name, in);
+    node.convolution = convolution;
+    if (convolution.out == 0 || in.channels % w.groups || convolution.out % w.groups) {
+        AUTO_FREE char *reason = text_format("%zu channels in and %zu out can't be divided into %zu groups",
+                                             in.channels, convolution.out, w.groups);
+        return fail(graph, &node, reason ? reason : "groups don't divide the channels");
+    }
+    if (w.kernel[0] == 0 || w.kernel[0] > 1024 || w.kernel[1] > 1024 || w.dilation > 1024)
+        return fail(graph, &node, "its window must be between 1 and 1024 pixels wide");
+    node.shape.channels = convolution.out;
+    node.shape.height =
+        places(graph, &node, in.height, (w.kernel[0] - 1) * w.dilation + 1, w.stride, w.padding[0]);
+    if (!graph->failed)
+        node.shape.width =
+            places(graph, &node, in.width, (w.kernel[1] - 1) * w.dilation + 1, w.stride, w.padding[1]);
+    return add_node(graph, node);
+}
+
+size_t graph_batch_norm(struct graph *graph, size_t input, const char *name)
+{
+    return add_node(graph, node_on(NODE_BATCH_NORM, input, name, shape_of(graph, input)));
+}
+
+size_t graph_relu(struct graph *graph, size_t input)
+{
+    return add_node(graph, node_on(NODE_RELU, input, "", shape_of(graph, input)));
+}
+
+static size_t add_pool(struct graph *graph, enum node_kind kind, size_t input, struct pooling pooling)
+{
+    if (graph->failed)
+        return 0;
+    struct shape in = shape_of(graph, input);
+    struct node node = node_on(kind, input, "", in);
+    if (pooling.stride == 0)
+        pooling.stride = pooling.kernel;
+    node.pooling = pooling;
+    if (pooling.padding > pooling.kernel / 2)
+        return fail(graph, &node, "its padding must be at most half its window");
+    node.shape.height = places(graph, &node, in.height, pooling.kernel, pooling.stride, pooling.padding);
+    if (!graph->failed)
+        node.shape.width = places(graph, &node, in.width, pooling.kernel, pooling.stride, pooling.padding);
+    return add_node(graph, node);
+}
+
+size_t graph_max_pool(struct graph *graph, size_t input, struct pooling pooling)
+{
+    return add_pool(graph, NODE_MAX_POOL, input, pooling);
+}
+
+size_t graph_average_pool(struct graph *graph, size_t input, struct pooling pooling)
+{
+    return add_pool(graph, NODE_AVERAGE_POOL, input, pooling);
+}
+
+size_t graph_adaptive_pool(struct graph *graph, size_t input, size_t height, size_t width)
+{
+    struct shape in = shape_of(graph, input);
+    return add_node(graph,
+                    node_on(NODE_ADAPTIVE_POOL, input, "", (struct shape){in.channels, height, width}));
+}
+
+size_t graph_flatten(struct graph *graph, size_t input)
+{
+    struct shape in = shape_of(graph, input);
+    size_t all = in.channels * in.height * in.width;
+    return add_node(graph, node_on(NODE_FLATTEN, input, "", (struct shape){all, 1, 1}));
+}
+
+size_t graph_dense(struct graph *graph, size_t input, const char *name, size_t out)
+{
+    if (graph->failed)
+        return 0;
+    struct shape in = shape_of(graph, input);
+    struct node node = node_on(NODE_DENSE, input, name, (struct shape){out, 1, 1});
+    node.dense_bias = true;
+    if (in.height != 1 || in.width != 1)
+        return fail(graph, &node, "its input must be flattened first");
+    return add_node(graph, node);
+}
+
+size_t graph_dropout(struct graph *graph, size_t input, double probability)
+{
+    struct node node = node_on(NODE_DROPOUT, input, "", shape_of(graph, input));
+    node.dropout = probability;
+    if (!(probability >= 0 && probability < 1))
+        return graph->failed ? 0 : fail(graph, &node, "its probability must be at least 0 and below 1");
+    return add_node(graph, node);
+}
+
+size_t graph_add(struct graph *graph, size_t a, size_t b)
+{
+    if (graph->failed)
+        return 0;
+    struct shape left = shape_of(graph, a), right = shape_of(graph, b);
+    struct node node = node_on(NODE_ADD, a, "", left);
+    node.inputs[1] = b;
+    node.input_count = 2;
+    if (a == b || left.channels != right.channels || left.height != right.height ||
+        left.width != right.width) {
+        AUTO_FREE char *reason =
+            text_format("expected two tensors of one shape, found %zux%zux%zu and %zux%zux%zu", left.channels,
+                        left.height, left.width, right.channels, right.height, right.width);
+        return fail(graph, &node, reason ? reason : "shapes differ");
+    }
+    return add_node(graph, node);
+}
+
+struct graph *graph_finish(struct graph *graph, size_t logits, struct error *error)
+{
+    if (!graph) {
+        error_memory(error, "graph");
+        return NULL;
+    }
+    struct shape shape = shape_of(graph, logits);
+    struct node node = node_on(NODE_LOSS, logits, "", shape);
+    if (!graph->failed && (shape.height != 1 || shape.width != 1))
+        fail(graph, &node, "the scores must be flat");
+    add_node(graph, node);
+    if (!graph->failed)
+        return graph;
+    error_set(error, "%s", error_text(&graph->error));
+    graph_free(graph);
+    return NULL;
+}
+
+const struct shape *graph_input_shape(const struct graph *graph)
+{
+    return &graph->nodes[0].shape;
+}
+
+size_t graph_classes(const struct graph *graph)
+{
+    return graph->nodes[graph->count - 1].shape.channels;
+}
+
+/* ---- parameter tensors ---- */
+
+static struct init constant(double value)
+{
+    return (struct init){INIT_CONSTANT, value};
+}
+
+static struct init weight_init(const struct graph *graph, const struct node *node, size_t fan_in,
+                               size_t fan_out)
+{
+    bool dense = node->kind == NODE_DENSE;
+    if (graph->init == INIT_KAIMING_01 && dense)
+        return (struct init){INIT_NORMAL, 0.01};
+    if (graph->init != INIT_PYTORCH && !dense)
+        return (struct init){INIT_NORMAL, sqrt(2.0 / (double)fan_out)};
+    return (struct init){INIT_UNIFORM, 1 / sqrt((double)fan_in)};
+}
+
+static struct init bias_init(const struct graph *graph, const struct node *node, size_t fan_in)
+{
+    bool zero = graph->init == INIT_KAIMING_01 || (graph->init == INIT_KAIMING && node->kind != NODE_DENSE);
+    return zero ? constant(0) : (struct init){INIT_UNIFORM, 1 / sqrt((double)fan_in)};
+}
+
+/* The tensors of one node, unnamed, into `tensors` (at most four). Returns how many. */
+static size_t node_tensors(const struct graph *graph, size_t number, struct tensor *tensors)
+{
+    const struct node *node = &graph->nodes[number];
+    struct shape in = graph->nodes[node->inputs[0]].shape;
+    size_t out = node->shape.channels;
+    struct tensor flat = {.node = number, .trainable = true, .dims = {out}, .dim_count = 1};
+    size_t count = 0;
+    if (node->kind == NODE_BATCH_NORM) {
+        for (int role = TENSOR_WEIGHT; role <= TENSOR_RUNNING_VAR; role++) {
+            tensors[count] = flat;
+            tensors[count].role = role;
+            tensors[count].trainable = role <= TENSOR_BIAS;
+            tensors[count++].init = constant(role == TENSOR_WEIGHT || role == TENSOR_RUNNING_VAR);
+        }
+    } else if (node->kind == NODE_CONVOLUTION) {
+        struct window w = convolution_window(&node->convolution);
+        size_t taps = w.kernel[0] * w.kernel[1], fan_in = in.channels / w.groups * taps;
+        tensors[count++] = (struct tensor){.node = number,
+                                           .role = TENSOR_WEIGHT,
+                                           .trainable = true,
+                                           .dims = {out, in.channels / w.groups, w.kernel[0], w.kernel[1]},
+                                           .dim_count = 4,
+                                           .init = weight_init(graph, node, fan_in, out * taps)};
+        if (node->convolution.bias) {
+            tensors[count] = flat;
+            tensors[count].role = TENSOR_BIAS;
+            tensors[count++].init = bias_init(graph, node, fan_in);
+        }
+    } else if (node->kind == NODE_DENSE) {
+        tensors[count++] = (struct tensor){.node = number,
+                                           .role = TENSOR_WEIGHT,
+                                           .trainable = true,
+                                           .dims = {out, in.channels},
+                                           .dim_count = 2,
+                                           .init = weight_init(graph, node, in.channels, out)};
+        if (node->dense_bias) {
+            tensors[count] = flat;
+            tensors[count].role = TENSOR_BIAS;
+            tensors[count++].init = bias_init(graph, node, in.channels);
+        }
+    }
+    return count;
+}
+
+static int finish_tensor(const struct graph *graph, struct tensor *tensor, struct error *error)
+{
+    static const char *const suffixes[] = {"weight", "bias", "running_mean", "running_var"};
+    const char *node = graph->nodes[tensor->node].name;
+    tensor->count = 1;
+    for (int d = 0; d < tensor->dim_count; d++)
+        if (__builtin_mul_overflow(tensor->count, tensor->dims[d], &tensor->count) ||
+            tensor->count > SIZE_MAX / 64)
+            return error_set(error, "%s: %s.%s is too large to address", graph->architecture, node,
+                             suffixes[tensor->role]);
+    tensor->name = text_format("%s.%s", node, suffixes[tensor->role]);
+    return tensor->name ? 0 : error_memory(error, "tensor names");
+}
+
+struct tensor *graph_tensors(const struct graph *graph, size_t *count, struct error *error)
+{
+    struct tensor *tensors = calloc(graph->count, 4 * sizeof *tensors);
+    *count = 0;
+    if (!tensors) {
+        error_memory(error, "tensors");
+        return NULL;
+    }
+    for (size_t i = 0; i < graph->count; i++) {
+        size_t added = node_tensors(graph, i, tensors + *count);
+        for (size_t k = 0; k < added; k++) {
+            if (finish_tensor(graph, &tensors[*count], error)) {
+                graph_tensors_free(tensors, *count);
+                return NULL;
+            }
+            ++*count;
+        }
+    }
+    return tensors;
+}
+
+void graph_tensors_free(struct tensor *tensors, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        free(tensors[i].name);
+    free(tensors);
+}
+
+uint64_t graph_parameters(const struct graph *graph)
+{
+    uint64_t total = 0;
+    for (size_t i = 0; i < graph->count; i++) {
+        struct tensor tensors[4];
+        size_t count = node_tensors(graph, i, tensors);
+        for (size_t k = 0; k < count; k++) {
+            uint64_t elements = tensors[k].trainable;
+            for (int d = 0; d < tensors[k].dim_count; d++)
+                elements *= tensors[k].dims[d];
+            total += elements;
+        }
+    }
+    return total;
+}
+
+uint64_t graph_trainable_parameters(const struct graph *graph)
+{
+    return graph_parameters(graph);
+}
+
+uint64_t graph_flops(const struct graph *graph)
+{
+    uint64_t total = 0;
+    for (size_t i = 0; i < graph->count; i++) {
+        const struct node *node = &graph->nodes[i];
+        struct tensor tensors[4];
+        if (node->kind != NODE_CONVOLUTION && node->kind != NODE_DENSE)
+            continue;
+        node_tensors(graph, i, tensors);
+        uint64_t products = 2;
+        for (int d = 0; d < tensors[0].dim_count; d++)
+            products *= tensors[0].dims[d];
+        total += products * node->shape.height * node->shape.width;
+    }
+    return total;
+}

@@ -1,0 +1,150 @@
+/* graph.h: networks described: a list of layers with shapes, without memory and without a backend.
+ *
+ * A graph is built from its input on, one call a layer; each call returns the new node's number, to be given
+ * to the layers that read it. The first mistake is kept, all later calls do nothing, and graph_finish reports
+ * it: an architecture reads like the table in its paper, without a check on each line. Nodes with parameters
+ * are named as torchvision's modules ("layer1.0.conv1"), so that their tensors get torchvision's names. */
+#ifndef JOULERY_NN_GRAPH_H
+#define JOULERY_NN_GRAPH_H
+
+#include "base/error.h"
+#include "nn/nn.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum node_kind {
+    NODE_INPUT,
+    NODE_CONVOLUTION,
+    NODE_BATCH_NORM,
+    NODE_RELU,
+    NODE_MAX_POOL,
+    NODE_AVERAGE_POOL,
+    NODE_ADAPTIVE_POOL, /* average, to a given size */
+    NODE_DENSE,
+    NODE_DROPOUT,
+    NODE_ADD,
+    NODE_FLATTEN,
+    NODE_LOSS, /* softmax and mean cross-entropy; the last node */
+};
+
+/* Of one image. A flat vector of n is (n, 1, 1). */
+struct shape {
+    size_t channels, height, width;
+};
+
+enum init_kind {
+    INIT_CONSTANT, /* scale */
+    INIT_NORMAL,   /* mean 0, deviation scale */
+    INIT_UNIFORM,  /* in [-scale, scale) */
+};
+
+struct init {
+    enum init_kind kind;
+    double scale;
+};
+
+/* How a graph's weights start; torchvision's architectures differ in this. */
+enum init_scheme {
+    INIT_PYTORCH,    /* PyTorch's defaults: weights and biases uniform in +-1/sqrt(fan in) */
+    INIT_KAIMING,    /* convolution: normal, sqrt(2 / fan out), bias 0; dense: PyTorch's default (resnet) */
+    INIT_KAIMING_01, /* convolution: as above; dense: normal(0, 0.01), bias 0 (vgg) */
+};
+
+struct convolution {
+    size_t out;                    /* channels */
+    size_t kernel, kernel_width;   /* kernel_width 0: as kernel */
+    size_t stride;                 /* 0: 1 */
+    size_t padding, padding_width; /* padding_width is read only when kernel_width is given */
+    size_t dilation;               /* 0: 1 */
+    size_t groups;                 /* 0: 1 */
+    bool bias;
+};
+
+struct pooling {
+    size_t kernel;
+    size_t stride; /* 0: as kernel */
+    size_t padding;
+};
+
+struct node {
+    enum node_kind kind;
+    char *name;       /* torchvision's module name; "" where it has no parameters and no name */
+    size_t inputs[2]; /* numbers of earlier nodes */
+    size_t input_count;
+    struct shape shape; /* of its output */
+    union {
+        struct convolution convolution;
+        struct pooling pooling;
+        bool dense_bias;
+        double dropout; /* the probability of losing a value */
+    };
+};
+
+struct graph {
+    char *architecture;
+    struct node *nodes;
+    size_t count, capacity;
+    enum init_scheme init;
+    bool failed;
+    struct error error;
+};
+
+/* NULL if memory ran out. */
+struct graph *graph_new(const char *architecture, enum init_scheme init);
+struct graph *graph_copy(const struct graph *graph, struct error *error);
+/* Adds the loss on `logits` (classes, 1, 1) and hands over the graph; after a mistake frees it, sets the
+ * error and returns NULL. */
+struct graph *graph_finish(struct graph *graph, size_t logits, struct error *error);
+
+size_t graph_input(struct graph *graph, struct shape shape);
+size_t graph_convolution(struct graph *graph, size_t input, const char *name, struct convolution convolution);
+size_t graph_batch_norm(struct graph *graph, size_t input, const char *name);
+size_t graph_relu(struct graph *graph, size_t input);
+size_t graph_max_pool(struct graph *graph, size_t input, struct pooling pooling);
+/* The padding's zeros are counted, as PyTorch does. */
+size_t graph_average_pool(struct graph *graph, size_t input, struct pooling pooling);
+/* Cell i of n averages [floor(i*size/n), ceil((i+1)*size/n)), as PyTorch's AdaptiveAvgPool2d: an input
+ * smaller than the output is repeated. */
+size_t graph_adaptive_pool(struct graph *graph, size_t input, size_t height, size_t width);
+size_t graph_flatten(struct graph *graph, size_t input);
+size_t graph_dense(struct graph *graph, size_t input, const char *name, size_t out);
+size_t graph_dropout(struct graph *graph, size_t input, double probability);
+size_t graph_add(struct graph *graph, size_t a, size_t b);
+
+const struct shape *graph_input_shape(const struct graph *graph);
+size_t graph_classes(const struct graph *graph);
+
+/* ---- parameter tensors ---- */
+
+enum tensor_role {
+    TENSOR_WEIGHT,       /* convolution (out, in/groups, kernel, kernel_width); dense (out, in); batch norm
+                            (channels) */
+    TENSOR_BIAS,         /* (out) or (channels) */
+    TENSOR_RUNNING_MEAN, /* (channels) */
+    TENSOR_RUNNING_VAR,  /* (channels) */
+};
+
+struct tensor {
+    char *name; /* "layer1.0.conv1.weight" */
+    size_t node;
+    enum tensor_role role;
+    bool trainable; /* false: moving statistics, which are no parameters to torchvision's count */
+    size_t dims[4];
+    int dim_count;
+    size_t count; /* elements */
+    struct init init;
+};
+
+/* All tensors in the order of the nodes; `*count` of them. Free with graph_tensors_free. */
+struct tensor *graph_tensors(const struct graph *graph, size_t *count, struct error *error);
+void graph_tensors_free(struct tensor *tensors, size_t count);
+
+/* Convolution's geometry with the defaults filled in. */
+struct window {
+    size_t kernel[2], stride, padding[2], dilation, groups;
+};
+struct window convolution_window(const struct convolution *convolution);
+
+#endif

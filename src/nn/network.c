@@ -1,0 +1,209 @@
+/* A network: a graph on a backend, its tensors by name, its first weights. */
+#include "base/random.h"
+#include "base/text.h"
+#include "nn/backend.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct network {
+    const struct backend *backend;
+    void *state;
+    struct tensor *tensors;
+    size_t tensor_count;
+    size_t batch, classes;
+};
+
+/* Weights are drawn in pieces with a stream each, so that they don't depend on the number of threads. */
+#define PIECE ((size_t)65536)
+
+static void init_piece(const struct init *init, float *data, size_t count, uint64_t seed, uint64_t stream)
+{
+    struct random_stream random;
+    random_seed(&random, seed, stream);
+    for (size_t i = 0; i < count; i++) {
+        if (init->kind == INIT_CONSTANT)
+            data[i] = (float)init->scale;
+        else if (init->kind == INIT_NORMAL)
+            data[i] = (float)(init->scale * random_normal(&random));
+        else
+            data[i] = (float)(init->scale * (2 * random_uniform(&random) - 1));
+    }
+}
+
+static void init_tensor(const struct tensor *tensor, size_t number, float *data, uint64_t seed)
+{
+    size_t pieces = (tensor->count + PIECE - 1) / PIECE;
+#pragma omp parallel for schedule(dynamic)
+    for (size_t p = 0; p < pieces; p++) {
+        size_t first = p * PIECE;
+        size_t count = tensor->count - first < PIECE ? tensor->count - first : PIECE;
+        init_piece(&tensor->init, data + first, count, seed, (uint64_t)number << 32 | p);
+    }
+}
+
+static int init_tensors(struct network *network, uint64_t seed, struct error *error)
+{
+    for (size_t i = 0; i < network->tensor_count; i++) {
+        const struct tensor *tensor = &network->tensors[i];
+        float *staging = network->backend->staging(network->state, i);
+        float *own = staging ? NULL : malloc(tensor->count * sizeof *own);
+        if (!staging && !own)
+            return error_memory(error, tensor->name);
+        init_tensor(tensor, i, staging ? staging : own, seed);
+        int status = network->backend->set_tensor(network->state, i, staging ? staging : own, error);
+        free(own);
+        if (status)
+            return -1;
+    }
+    return 0;
+}
+
+static int check_options(const struct network_options *options, struct error *error)
+{
+    const struct optimizer_options *o = &options->optimizer;
+    if (options->batch == 0 || options->batch > 1000000)
+        return error_set(error, "batch of %zu images: expected 1 to 1000000", options->batch);
+    if (!(o->learning_rate >= 0 && isfinite(o->learning_rate)))
+        return error_set(error, "learning rate %g: expected 0 or more", o->learning_rate);
+    if (!(o->momentum >= 0 && o->momentum < 1))
+        return error_set(error, "momentum %g: expected at least 0 and below 1", o->momentum);
+    if (!(o->weight_decay >= 0 && isfinite(o->weight_decay)))
+        return error_set(error, "weight decay %g: expected 0 or more", o->weight_decay);
+    if (!(o->beta1 >= 0 && o->beta1 < 1 && o->beta2 >= 0 && o->beta2 < 1 && o->epsilon >= 0))
+        return error_set(error,
+                         "Adam with betas %g, %g and epsilon %g: expected betas below 1, none negative",
+                         o->beta1, o->beta2, o->epsilon);
+    return 0;
+}
+
+struct network *network_new(const struct graph *graph, const struct network_options *options,
+                            struct error *error)
+{
+    struct network_options filled = *options;
+    if (check_options(options, error))
+        return NULL;
+    if (filled.optimizer.beta1 == 0)
+        filled.optimizer.beta1 = 0.9;
+    if (filled.optimizer.beta2 == 0)
+        filled.optimizer.beta2 = 0.999;
+    if (filled.optimizer.epsilon == 0)
+        filled.optimizer.epsilon = 1e-8;
+    struct network *network = calloc(1, sizeof *network);
+    if (!network) {
+        error_memory(error, "network");
+        return NULL;
+    }
+    network->backend = &cpu_backend;
+    network->batch = options->batch;
+    network->classes = graph_classes(graph);
+    network->tensors = graph_tensors(graph, &network->tensor_count, error);
+    if (network->tensors)
+        network->state = network->backend->open(graph, &filled, error);
+    if (!network->state || init_tensors(network, options->seed, error)) {
+        network_free(network);
+        error_prefix(error, "%s", graph->architecture);
+        return NULL;
+    }
+    return network;
+}
+
+void network_free(struct network *network)
+{
+    if (!network)
+        return;
+    if (network->state)
+        network->backend->close(network->state);
+    if (network->tensors)
+        graph_tensors_free(network->tensors, network->tensor_count);
+    free(network);
+}
+
+static int check_batch(const struct network *network, const int32_t *labels, size_t count,
+                       struct error *error)
+{
+    if (count == 0 || count > network->batch)
+        return error_set(error, "%zu images: expected 1 to %zu, the batch the network was made for", count,
+                         network->batch);
+    for (size_t i = 0; i < count; i++)
+        if (labels[i] < 0 || (size_t)labels[i] >= network->classes)
+            return error_set(error, "label %d of image %zu: expected 0 to %zu", labels[i], i,
+                             network->classes - 1);
+    return 0;
+}
+
+int network_train(struct network *network, const float *images, const int32_t *labels, size_t count,
+                  struct step_result *result, struct error *error)
+{
+    struct backend_batch batch = {images, labels, count};
+    if (check_batch(network, labels, count, error))
+        return -1;
+    return network->backend->train(network->state, &batch, result, error);
+}
+
+int network_evaluate(struct network *network, const float *images, const int32_t *labels, size_t count,
+                     struct step_result *result, struct error *error)
+{
+    struct backend_batch batch = {images, labels, count};
+    if (check_batch(network, labels, count, error))
+        return -1;
+    return network->backend->evaluate(network->state, &batch, result, error);
+}
+
+void network_set_learning_rate(struct network *network, double learning_rate)
+{
+    network->backend->set_learning_rate(network->state, learning_rate);
+}
+
+size_t network_memory_bytes(const struct network *network)
+{
+    return network->backend->memory_bytes(network->state);
+}
+
+static const char *nearest_tensor(const struct network *network, const char *name)
+{
+    const char **names = malloc(network->tensor_count * sizeof *names);
+    if (!names)
+        return NULL;
+    for (size_t i = 0; i < network->tensor_count; i++)
+        names[i] = network->tensors[i].name;
+    const char *nearest = text_nearest(name, names, network->tensor_count);
+    free(names);
+    return nearest;
+}
+
+static int find_tensor(const struct network *network, const char *name, size_t count, size_t *number,
+                       struct error *error)
+{
+    for (size_t i = 0; i < network->tensor_count; i++) {
+        if (strcmp(network->tensors[i].name, name))
+            continue;
+        *number = i;
+        if (network->tensors[i].count == count)
+            return 0;
+        return error_set(error, "tensor %s: expected %zu values, found %zu", name, network->tensors[i].count,
+                         count);
+    }
+    const char *nearest = nearest_tensor(network, name);
+    return nearest ? error_set(error, "no tensor '%s' in this network (did you mean %s?)", name, nearest)
+                   : error_set(error, "no tensor '%s' in this network", name);
+}
+
+int network_get_tensor(const struct network *network, const char *name, float *data, size_t count,
+                       struct error *error)
+{
+    size_t number;
+    if (find_tensor(network, name, count, &number, error))
+        return -1;
+    return network->backend->get_tensor(network->state, number, data, error);
+}
+
+int network_set_tensor(struct network *network, const char *name, const float *data, size_t count,
+                       struct error *error)
+{
+    size_t number;
+    if (find_tensor(network, name, count, &number, error))
+        return -1;
+    return network->backend->set_tensor(network->state, number, data, error);
+}
