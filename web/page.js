@@ -29,6 +29,7 @@
   };
   const inUnit = (scale, x) => { const [size, unit] = unitFor(scale, x); return `${digits(x / size)} ${unit}`; };
   const energyText = (j) => (known(j) ? inUnit(ENERGY, j) : "–");
+  const kwhText = (j) => (j >= J_PER_KWH / 1000 ? `${digits(j / J_PER_KWH)} kWh` : `${digits(j / J_PER_KWH * 1000)} Wh`);
   const massText = (kg) => (known(kg) ? inUnit(MASS_KG, kg) : "–");
   const countText = (n) => Math.round(n).toLocaleString("en");
   const percent = (x, n = 1) => `${(x * 100).toFixed(n)} %`;
@@ -232,7 +233,7 @@
       return { place: name(where), mass: kg / size, text: massText(kg) };
     });
     byId("emissions-lead").textContent =
-      `All ${countText(done.length)} finished runs used ${energyText(total_j)} (${digits(total_j / J_PER_KWH)} kWh)` +
+      `All ${countText(done.length)} finished runs used ${energyText(total_j)} (${kwhText(total_j)})` +
       `${anyEstimated ? ", an estimate" : ""}; at a PUE of ${place.pue} they emit, by the grid of ${sorted.length} places:`;
     return draw("emissions", { emissions, totals }, { places: sorted.map(name), mass_unit: `${unit} CO₂e${anyEstimated ? ", estimated" : ""}` });
   }
