@@ -80,7 +80,8 @@ static const char *code_of_alias(const char *name)
     return name;
 }
 
-/* Codes are compared with codes and names with names. Two letters are near to every code: nothing is offered. */
+/* Codes are compared with codes and names with names. Two letters are near to every code: nothing is offered.
+ */
 static const char *nearest_location(const char *given)
 {
     if (strlen(given) < 3)
