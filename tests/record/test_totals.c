@@ -16,7 +16,7 @@
     }
 #define JOULES(e)                                                                                            \
     {                                                                                                        \
-        .known = true, .energy_j = (e), .uncertainty_j = (e) / 100                                           \
+        .known = true, .energy_j = (e), .uncertainty_j = (e) / 100.0                                         \
     }
 
 static void no_joule_is_counted_twice(void **state)
