@@ -46,6 +46,9 @@ const char *text_nearest(const char *name, const char *const *names, size_t coun
  */
 char *text_utf8(const char *bytes, size_t size);
 
+/* text_utf8 without control characters, each of which becomes "?": for names from outside that go to a terminal. */
+char *text_printable(const char *string);
+
 /* For `cleanup`: frees a char *. */
 void text_free_string(char **string);
 #define AUTO_FREE __attribute__((cleanup(text_free_string)))

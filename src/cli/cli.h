@@ -13,6 +13,10 @@ int cli_fail(const char *subcommand, struct error *error, int status);
 /* What a subcommand returns when options_parse said HELP or WRONG. */
 int cli_parse_result(enum options_result result, const char *subcommand, struct error *error);
 
+/* joulery run: measures a command; the exit status is the command's own. joulery meters: lists the instruments. */
+int cli_run(int argc, char **argv);
+int cli_meters(int argc, char **argv);
+
 /* joulery train, joulery zoo: replaced by joulery-train, which holds the engine. */
 int cli_engine(int argc, char **argv);
 

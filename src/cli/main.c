@@ -13,6 +13,8 @@ struct subcommand {
 
 static const struct subcommand subcommands[] = {
     {"study", cli_study, "run a study: factors x levels x repetitions, each run measured, into a database"},
+    {"run", cli_run, "measure any command with all its children"},
+    {"meters", cli_meters, "list the instruments: which can be used, and how to mend the others"},
     {"train", cli_engine, "train a network (joulery-train)"},
     {"zoo", cli_engine, "list the architectures with their parameters and FLOPs (joulery-train)"},
     {"report", cli_report, "say what a study found: the answer, its page, its figures"},
