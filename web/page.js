@@ -29,6 +29,7 @@
   };
   const inUnit = (scale, x) => { const [size, unit] = unitFor(scale, x); return `${digits(x / size)} ${unit}`; };
   const energyText = (j) => (known(j) ? inUnit(ENERGY, j) : "–");
+  const kwhText = (j) => (j >= J_PER_KWH / 1000 ? `${digits(j / J_PER_KWH)} kWh` : `${digits(j / J_PER_KWH * 1000)} Wh`);
   const massText = (kg) => (known(kg) ? inUnit(MASS_KG, kg) : "–");
   const countText = (n) => Math.round(n).toLocaleString("en");
   const percent = (x, n = 1) => `${(x * 100).toFixed(n)} %`;
@@ -118,7 +119,8 @@
       accuracy_title: report.accuracy && report.accuracy.metric === "val_accuracy" ? "validation accuracy" : "accuracy",
       accuracy_format: report.accuracy && report.accuracy.fraction ? ".0%" : "~g",
       ink: style("--ink"), muted: style("--muted"), line: style("--line"), panel: style("--panel"),
-      dot_size: done.length > MANY ? 14 : 48,
+      ...(done.length > MANY ? { dot_size: 12, dot_opacity: 0.05, dot_stroke: null, small_dot: 8, small_opacity: 0.1 }
+        : { dot_size: 48, dot_opacity: 0.85, dot_stroke: style("--panel"), small_dot: 26, small_opacity: 0.4 }),
       score_title: anyEstimated ? "accuracy per kWh (estimated)" : "accuracy per kWh",
       ...words,
     });
@@ -231,7 +233,7 @@
       return { place: name(where), mass: kg / size, text: massText(kg) };
     });
     byId("emissions-lead").textContent =
-      `All ${countText(done.length)} finished runs used ${energyText(total_j)} (${digits(total_j / J_PER_KWH)} kWh)` +
+      `All ${countText(done.length)} finished runs used ${energyText(total_j)} (${kwhText(total_j)})` +
       `${anyEstimated ? ", an estimate" : ""}; at a PUE of ${place.pue} they emit, by the grid of ${sorted.length} places:`;
     return draw("emissions", { emissions, totals }, { places: sorted.map(name), mass_unit: `${unit} CO₂e${anyEstimated ? ", estimated" : ""}` });
   }

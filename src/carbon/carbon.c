@@ -80,12 +80,15 @@ static const char *code_of_alias(const char *name)
     return name;
 }
 
-/* Codes are compared with codes and names with names: every three letters are near to some code of three. */
+/* Codes are compared with codes and names with names. Two letters are near to every code: nothing is offered.
+ */
 static const char *nearest_location(const char *given)
 {
+    if (strlen(given) < 3)
+        return NULL;
     const char *names[LOCATIONS + ALIASES];
     size_t count = 0;
-    bool code = strlen(given) <= 3;
+    bool code = strlen(given) == 3;
     for (size_t i = 0; i < LOCATIONS; i++)
         names[count++] = code ? locations[i].code : locations[i].name;
     for (size_t i = 0; i < ALIASES && !code; i++)

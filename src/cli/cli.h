@@ -20,9 +20,11 @@ int cli_meters(int argc, char **argv);
 /* joulery train, joulery zoo: replaced by joulery-train, which holds the engine. */
 int cli_engine(int argc, char **argv);
 
-/* joulery study run, status, check. */
-int cli_study(int argc, char **argv);
+/* joulery report, joulery locations. */
 int cli_report(int argc, char **argv);
 int cli_locations(int argc, char **argv);
+
+/* joulery study run, status, check. */
+int cli_study(int argc, char **argv);
 
 #endif

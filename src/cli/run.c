@@ -73,18 +73,35 @@ static void print_emissions(const struct run_options *options, const struct ener
             at->year, at->source, options->pue);
 }
 
+/* "total (cpu + dram)": what there are instruments for. */
+static char *total_label(const struct record *record)
+{
+    static const enum channel_scope scopes[] = {SCOPE_CPU, SCOPE_DRAM, SCOPE_GPU};
+    struct text label = TEXT_INIT;
+    for (size_t s = 0; s < sizeof scopes / sizeof *scopes; s++) {
+        bool present = false;
+        for (size_t i = 0; i < record->channel_count; i++)
+            present = present || record->channels[i].scope == scopes[s];
+        if (present)
+            text_printf(&label, "%s%s", label.length ? " + " : "total (", channel_scope_name(scopes[s]));
+    }
+    text_append(&label, label.length ? ")" : "total");
+    return text_take(&label);
+}
+
 static void print_totals(const struct record *record, const struct run_options *options)
 {
     struct energy_totals totals = record_totals(record, 0);
-    print_value("total of processors, memory and GPUs", totals.software_j, totals.software_uncertainty_j,
-                record->wall_s, totals.estimated ? ", estimated" : "");
+    AUTO_FREE char *label = total_label(record);
+    print_value(or_empty(label), totals.software_j, totals.software_uncertainty_j, record->wall_s,
+                totals.estimated ? "  estimated" : "");
     if (!isnan(totals.hardware_j))
-        print_value("total at the wall", totals.hardware_j, totals.hardware_uncertainty_j, record->wall_s,
-                    "");
+        print_value("total (wall)", totals.hardware_j, totals.hardware_uncertainty_j, record->wall_s, "");
     if (isnan(totals.software_j))
         return;
     AUTO_FREE char *kwh = units_kwh(totals.software_j);
-    fprintf(stderr, "  %11s%s\n", or_empty(kwh), totals.estimated ? "   estimated" : "");
+    fprintf(stderr, "  %11s%s\n", or_empty(kwh),
+            totals.estimated ? "                         estimated" : "");
     print_emissions(options, &totals);
 }
 
@@ -105,7 +122,7 @@ static void print_window(const struct record *record, size_t i)
         text_append(&label, ", not ended");
     AUTO_FREE char *line = text_take(&label);
     print_value(or_empty(line), totals.software_j, totals.software_uncertainty_j, window->wall_s,
-                totals.estimated ? ", estimated" : "");
+                totals.estimated ? "  estimated" : "");
 }
 
 static void print_windows(const struct record *record)

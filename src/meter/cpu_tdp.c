@@ -70,16 +70,29 @@ char *cpu_tdp_normalise(const char *name)
     return words ? text_take(&result) : NULL;
 }
 
+/* Whether `word` stands in the line, case ignored: rules out nearly all lines before the costly comparison.
+ */
+static bool line_has(const char *line, size_t length, const char *word)
+{
+    size_t size = strlen(word);
+    for (size_t i = 0; i + size <= length; i++)
+        if (strncasecmp(line + i, word, size) == 0)
+            return true;
+    return false;
+}
+
 double cpu_tdp_find(const char *model_name)
 {
     AUTO_FREE char *wanted = cpu_tdp_normalise(model_name);
     if (!wanted || !wanted[0])
         return 0;
+    const char *space = strrchr(wanted, ' ');
+    const char *last_word = space ? space + 1 : wanted;
     double found_w = 0;
     for (const char *line = (const char *)cpu_tdp_csv; *line && found_w == 0;) {
         size_t length = strcspn(line, "\n");
         size_t comma = strcspn(line, ",");
-        if (line[0] != '#' && comma < length) {
+        if (line[0] != '#' && comma < length && line_has(line, length, last_word)) {
             AUTO_FREE char *name = strndup(line + comma + 1, length - comma - 1);
             AUTO_FREE char *watts = strndup(line, comma);
             AUTO_FREE char *normal = name ? cpu_tdp_normalise(name) : NULL;

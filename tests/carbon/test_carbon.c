@@ -107,6 +107,8 @@ static void an_unknown_location_names_the_nearest(void **state)
     assert_null(strstr(error_text(&error), "did you mean"));
     assert_non_null(strstr(error_text(&error), "joulery locations"));
     assert_null(carbon_find("", &error));
+    assert_null(carbon_find("XX", &error));
+    assert_null(strstr(error_text(&error), "did you mean"));
     error_clear(&error);
 }
 

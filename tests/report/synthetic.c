@@ -33,9 +33,11 @@ struct made {
     char *notes[1];
 };
 
+/* From -1 for the first repetition to 1 for the last. */
 static double offset(const struct synthetic *synthetic, const struct planned_run *planned)
 {
-    return (double)planned->repetition - (double)(synthetic->repetitions + 1) / 2;
+    double last = (double)synthetic->repetitions;
+    return last > 1 ? (2 * (double)planned->repetition - last - 1) / (last - 1) : 0;
 }
 
 static void make_channels(struct made *made, const struct synthetic *synthetic)

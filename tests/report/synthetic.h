@@ -10,9 +10,9 @@
 #define SYNTHETIC_ARCHS  4
 #define SYNTHETIC_EPOCHS 5
 
-/* Of architecture a: the mean energy of a run and its accuracy. Repetition r of R is energy x (1 + 0.02 (r -
- * (R + 1) / 2)) and accuracy + 0.01 (r - (R + 1) / 2), so that means are these for every R; batch b of the
- * second factor is energy x (1 + 0.25 b), accuracy - 0.02 b. */
+/* Of architecture a: the mean energy of a run and its accuracy. Repetitions go from energy x 0.98 and
+ * accuracy - 0.01 to energy x 1.02 and accuracy + 0.01 in equal steps, so that means are these however many
+ * there are; batch b of the second factor is energy x (1 + 0.25 b), accuracy - 0.02 b. */
 extern const double synthetic_energy_j[SYNTHETIC_ARCHS];
 extern const double synthetic_accuracy[SYNTHETIC_ARCHS];
 /* The architecture's name, or with `hostile` what a page must show and never run. */

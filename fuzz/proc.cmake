@@ -1,0 +1,1 @@
+joulery_fuzz(proc USES joulery_meter)

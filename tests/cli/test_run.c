@@ -1,0 +1,196 @@
+/* `joulery run` and `joulery meters` from outside. */
+#include "base/file.h"
+#include "base/text.h"
+
+#include <jansson.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+struct shop {
+    char *folder; /* of output and JSON; gone at the end */
+    char *error;  /* what the last command wrote to standard error */
+    char *output;
+};
+
+static int open_shop(void **state)
+{
+    struct shop *shop = calloc(1, sizeof *shop);
+    shop->folder = strdup("/tmp/joulery-cli-XXXXXX");
+    *state = shop;
+    return mkdtemp(shop->folder) ? 0 : -1;
+}
+
+static int close_shop(void **state)
+{
+    struct shop *shop = *state;
+    AUTO_FREE char *command = text_format("rm -rf %s", shop->folder);
+    int status = system(command);
+    free(shop->folder);
+    free(shop->error);
+    free(shop->output);
+    free(shop);
+    return status;
+}
+
+static char *slurp(const struct shop *shop, const char *name)
+{
+    struct error error = ERROR_INIT;
+    AUTO_FREE char *path = file_join(shop->folder, name);
+    char *content = file_read(path, 1u << 24, NULL, &error);
+    if (!content)
+        fail_msg("%s", error_text(&error));
+    return content;
+}
+
+/* Runs `joulery …` in the shop's folder without RAPL; returns the exit status. */
+static int joulery(struct shop *shop, const char *arguments)
+{
+    const char *folder = getenv("JOULERY_BIN");
+    assert_non_null(folder);
+    AUTO_FREE char *command =
+        text_format("cd %s && JOULERY_SYSFS=/nonexistent %s/joulery %s >out 2>err </dev/null", shop->folder,
+                    folder, arguments);
+    int status = system(command);
+    free(shop->error);
+    free(shop->output);
+    shop->error = slurp(shop, "err");
+    shop->output = slurp(shop, "out");
+    assert_true(WIFEXITED(status));
+    return WEXITSTATUS(status);
+}
+
+static void says(const struct shop *shop, const char *words)
+{
+    if (!strstr(shop->error, words))
+        fail_msg("expected '%s' in:\n%s", words, shop->error);
+}
+
+static size_t times(const char *text, const char *word)
+{
+    size_t count = 0;
+    for (const char *at = strstr(text, word); at; at = strstr(at + 1, word))
+        count++;
+    return count;
+}
+
+static void the_command_owns_standard_output_and_the_exit_status(void **state)
+{
+    struct shop *shop = *state;
+    assert_int_equal(joulery(shop, "run --location DEU --pue 1.5 -- sh -c 'echo hello; exit 42'"), 42);
+    assert_string_equal(shop->output, "hello\n");
+    says(shop, "CO2e, estimated, in Germany");
+    says(shop, "PUE 1.5");
+    says(shop, "not measured: rapl: /nonexistent/class/powercap");
+    says(shop, "exit status was 42");
+    /* at the channel, the total, the kWh, the CO2e and in the note */
+    assert_true(times(shop->error, "estimated") >= 5);
+    assert_int_equal(joulery(shop, "run -q -- sh -c 'kill -9 $$'"), 137);
+    assert_string_equal(shop->error, "");
+    assert_int_equal(joulery(shop, "run -- true"), 0);
+    says(shop, "--location");
+}
+
+static void wrong_use_is_told_before_anything_runs(void **state)
+{
+    struct shop *shop = *state;
+    assert_int_equal(joulery(shop, "run --location Atlantis -- touch ran"), 2);
+    says(shop, "Atlantis");
+    assert_int_equal(joulery(shop, "run --pue 1.2 -- touch ran"), 2);
+    says(shop, "--pue changes only emissions");
+    assert_int_equal(joulery(shop, "run --pue 0.5 --location SWE -- touch ran"), 2);
+    assert_int_equal(joulery(shop, "run --rate 5000 -- touch ran"), 2);
+    assert_int_equal(joulery(shop, "run --metre rapl -- touch ran"), 2);
+    says(shop, "did you mean --meter?");
+    assert_int_equal(joulery(shop, "run"), 2);
+    assert_int_equal(joulery(shop, "run --meter rapl -- touch ran"), 1);
+    says(shop, "/nonexistent/class/powercap");
+    AUTO_FREE char *path = file_join(shop->folder, "ran");
+    assert_false(file_exists(path));
+    assert_int_equal(joulery(shop, "run -- ./no-such-command"), 127);
+    says(shop, "./no-such-command: not found");
+    assert_int_equal(joulery(shop, "run -- /etc/passwd"), 126);
+    says(shop, "/etc/passwd: Permission denied");
+}
+
+static json_t *load(const struct shop *shop, const char *name)
+{
+    AUTO_FREE char *content = slurp(shop, name);
+    json_error_t error;
+    json_t *json = json_loads(content, 0, &error);
+    if (!json)
+        fail_msg("%s: %s", name, error.text);
+    return json;
+}
+
+static void json_has_what_others_build_on(void **state)
+{
+    struct shop *shop = *state;
+    assert_int_equal(joulery(shop, "run --json run.json --tdp 100 --location SWE -- sleep 0.3"), 0);
+    json_t *json = load(shop, "run.json");
+    const char *schema, *kind, *location, *window;
+    int exit_status, estimated;
+    double wall_s, energy_j, mean_w, software_j, intensity, pue, kg, cpu_s;
+    json_int_t rss;
+    assert_int_equal(json_unpack(json,
+                                 "{s:s, s:i, s:f, s:[{s:s, s:f, s:f}], s:{s:f, s:b}, s:[{s:s}], s:{s:s, s:f, "
+                                 "s:f, s:f}, s:{s:f, s:I}}",
+                                 "schema", &schema, "exit_status", &exit_status, "wall_s", &wall_s,
+                                 "channels", "kind", &kind, "energy_j", &energy_j, "mean_w", &mean_w,
+                                 "totals", "software_j", &software_j, "estimated", &estimated, "windows",
+                                 "name", &window, "emissions", "location", &location, "intensity_g_per_kwh",
+                                 &intensity, "pue", &pue, "kg_co2e", &kg, "recorder", "cpu_s", &cpu_s,
+                                 "peak_rss_bytes", &rss),
+                     0);
+    assert_string_equal(schema, "joulery.run/1");
+    assert_string_equal(kind, "model");
+    assert_string_equal(location, "SWE");
+    assert_string_equal(window, "run");
+    assert_true(estimated && wall_s > 0.3 && wall_s < 2 && cpu_s > 0 && cpu_s < 0.3 && rss > 0);
+    assert_true(mean_w > 0.4 && mean_w < 61); /* of 100 W */
+    double expected_kg = software_j / 3.6e6 * intensity / 1000;
+    assert_true(pue == 1 && kg > 0.999 * expected_kg && kg < 1.001 * expected_kg);
+    json_decref(json);
+    assert_int_equal(joulery(shop, "meters --json -"), 0);
+    json = json_loads(shop->output, 0, NULL);
+    assert_string_equal(json_string_value(json_object_get(json, "schema")), "joulery.meters/1");
+    json_decref(json);
+    assert_int_equal(joulery(shop, "meters"), 0);
+    assert_non_null(strstr(shop->output, "can't be used: rapl: /nonexistent/class/powercap"));
+    assert_non_null(strstr(shop->output, "what to do:"));
+}
+
+static void any_script_can_mark_its_epochs(void **state)
+{
+    struct shop *shop = *state;
+    if (system("python3 -c 'import time; time.clock_gettime_ns(7)' >/dev/null 2>&1") != 0)
+        skip();
+    assert_int_equal(joulery(shop, "run --json run.json -- python3 " EXAMPLES "/mark.py"), 0);
+    json_t *json = load(shop, "run.json");
+    const json_t *windows = json_object_get(json, "windows");
+    assert_int_equal(json_array_size(windows), 4);
+    const json_t *epoch = json_array_get(windows, 3);
+    assert_string_equal(json_string_value(json_object_get(epoch, "name")), "epoch");
+    assert_int_equal(json_integer_value(json_object_get(epoch, "index")), 3);
+    assert_true(json_is_true(json_object_get(epoch, "complete")));
+    assert_true(json_real_value(json_object_get(json_object_get(epoch, "metrics"), "accuracy")) > 0);
+    says(shop, "epoch 3, ");
+    json_decref(json);
+    assert_int_equal(system("env -u JOULERY_SOCKET python3 " EXAMPLES "/mark.py"), 0);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(the_command_owns_standard_output_and_the_exit_status),
+        cmocka_unit_test(wrong_use_is_told_before_anything_runs),
+        cmocka_unit_test(json_has_what_others_build_on),
+        cmocka_unit_test(any_script_can_mark_its_epochs),
+    };
+    return cmocka_run_group_tests(tests, open_shop, close_shop);
+}

@@ -1,0 +1,194 @@
+#include "rapl_tree.h"
+
+#include "base/clock.h"
+#include "base/text.h"
+
+#include <fcntl.h>
+#include <ftw.h>
+#include <math.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define PERIOD_S   1.7
+#define FILE_BYTES 16 /* 15 digits and a newline, stored at once: a reader never sees half a number */
+
+struct tree_zone {
+    struct rapl_zone given;
+    char *directory;
+    char *counter; /* energy_uj, mapped */
+    atomic_int fault;
+    double reset_j; /* the writer's own: where the counter began again */
+    int seen_fault;
+};
+
+struct rapl_tree {
+    char *root;
+    struct tree_zone *zones;
+    size_t count;
+    int64_t start_ns;
+    atomic_bool stop;
+    pthread_t writer;
+};
+
+static void require(int holds, const char *what)
+{
+    if (holds)
+        return;
+    perror(what);
+    abort();
+}
+
+static double energy_since_start_j(const struct rapl_tree *tree, size_t zone, int64_t boot_ns)
+{
+    const struct rapl_zone *given = &tree->zones[zone].given;
+    double elapsed_s = (double)(boot_ns - tree->start_ns) / NS_PER_S;
+    double turn = 2 * M_PI / PERIOD_S;
+    return given->mean_w * elapsed_s + given->swing_w / turn * (1 - cos(turn * elapsed_s));
+}
+
+double rapl_tree_truth_j(const struct rapl_tree *tree, size_t zone, int64_t from_ns, int64_t to_ns)
+{
+    return energy_since_start_j(tree, zone, to_ns) - energy_since_start_j(tree, zone, from_ns);
+}
+
+static void write_counter(struct rapl_tree *tree, size_t i)
+{
+    struct tree_zone *zone = &tree->zones[i];
+    int fault = atomic_load(&zone->fault);
+    double energy_j = zone->given.start_j + energy_since_start_j(tree, i, clock_boot_ns());
+    if (fault == RAPL_RESET && zone->seen_fault != RAPL_RESET)
+        zone->reset_j = energy_j;
+    zone->seen_fault = fault;
+    uint64_t range_uj = (uint64_t)llround(zone->given.range_j * 1e6);
+    uint64_t energy_uj = (uint64_t)((energy_j - zone->reset_j) * 1e6) % range_uj;
+    char text[32];
+    if (fault == RAPL_GONE)
+        snprintf(text, sizeof text, "%15s\n", "-");
+    else
+        snprintf(text, sizeof text, "%015llu\n", (unsigned long long)energy_uj);
+    memcpy(zone->counter, text, FILE_BYTES);
+}
+
+static void *move_counters(void *argument)
+{
+    struct rapl_tree *tree = argument;
+    for (int64_t next_ns = clock_boot_ns(); !atomic_load(&tree->stop); next_ns += NS_PER_S / 1000) {
+        for (size_t i = 0; i < tree->count; i++)
+            write_counter(tree, i);
+        clock_sleep_until(next_ns);
+    }
+    return NULL;
+}
+
+static void make_directories(const char *path)
+{
+    char *copy = strdup(path);
+    for (char *slash = strchr(copy + 1, '/'); slash; slash = strchr(slash + 1, '/')) {
+        *slash = '\0';
+        mkdir(copy, 0755);
+        *slash = '/';
+    }
+    mkdir(copy, 0755);
+    free(copy);
+}
+
+static void write_file(const char *directory, const char *name, const char *content)
+{
+    AUTO_FREE char *path = text_format("%s/%s", directory, name);
+    FILE *file = fopen(path, "w");
+    require(file != NULL, path);
+    fputs(content, file);
+    fclose(file);
+}
+
+/* "devices/virtual/powercap/intel-rapl/intel-rapl:0/intel-rapl:0:1" */
+static char *zone_directory(const char *entry)
+{
+    AUTO_FREE char *control = strndup(entry, strcspn(entry, ":"));
+    const char *second = strchr(strchr(entry, ':') + 1, ':');
+    AUTO_FREE char *parent = second ? strndup(entry, (size_t)(second - entry)) : NULL;
+    return text_format("devices/virtual/powercap/%s/%s%s%s", control, parent ? parent : "", parent ? "/" : "",
+                       entry);
+}
+
+static void make_zone(struct rapl_tree *tree, size_t i)
+{
+    struct tree_zone *zone = &tree->zones[i];
+    AUTO_FREE char *relative = zone_directory(zone->given.entry);
+    zone->directory = text_format("%s/%s", tree->root, relative);
+    make_directories(zone->directory);
+    AUTO_FREE char *target = text_format("../../%s", relative);
+    AUTO_FREE char *link = text_format("%s/class/powercap/%s", tree->root, zone->given.entry);
+    require(symlink(target, link) == 0, link);
+    AUTO_FREE char *name = text_format("%s\n", zone->given.name);
+    AUTO_FREE char *range = text_format("%.0f\n", zone->given.range_j * 1e6);
+    write_file(zone->directory, "name", name);
+    write_file(zone->directory, "max_energy_range_uj", range);
+    write_file(zone->directory, "energy_uj", "000000000000000\n");
+    AUTO_FREE char *path = text_format("%s/energy_uj", zone->directory);
+    int descriptor = open(path, O_RDWR | O_CLOEXEC);
+    zone->counter = mmap(NULL, FILE_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED, descriptor, 0);
+    require(descriptor >= 0 && zone->counter != MAP_FAILED, path);
+    close(descriptor);
+}
+
+struct rapl_tree *rapl_tree_make(const struct rapl_zone *zones, size_t count)
+{
+    struct rapl_tree *tree = calloc(1, sizeof *tree);
+    tree->root = strdup("/tmp/joulery-tree-XXXXXX");
+    require(mkdtemp(tree->root) != NULL, tree->root);
+    chmod(tree->root, 0755);
+    AUTO_FREE char *class = text_format("%s/class/powercap", tree->root);
+    make_directories(class);
+    tree->zones = calloc(count + 1, sizeof *tree->zones);
+    tree->count = count;
+    tree->start_ns = clock_boot_ns();
+    for (size_t i = 0; i < count; i++) {
+        tree->zones[i].given = zones[i];
+        make_zone(tree, i);
+        write_counter(tree, i);
+    }
+    require(pthread_create(&tree->writer, NULL, move_counters, tree) == 0, "writer");
+    return tree;
+}
+
+const char *rapl_tree_sysfs(const struct rapl_tree *tree)
+{
+    return tree->root;
+}
+
+void rapl_tree_fault(struct rapl_tree *tree, size_t zone, enum rapl_fault fault)
+{
+    atomic_store(&tree->zones[zone].fault, fault);
+}
+
+char *rapl_tree_path(const struct rapl_tree *tree, size_t zone, const char *file)
+{
+    return text_format("%s/%s", tree->zones[zone].directory, file);
+}
+
+static int remove_entry(const char *path, const struct stat *status, int type, struct FTW *at)
+{
+    (void)status, (void)type, (void)at;
+    return remove(path);
+}
+
+void rapl_tree_free(struct rapl_tree *tree)
+{
+    atomic_store(&tree->stop, true);
+    pthread_join(tree->writer, NULL);
+    for (size_t i = 0; i < tree->count; i++) {
+        munmap(tree->zones[i].counter, FILE_BYTES);
+        free(tree->zones[i].directory);
+    }
+    nftw(tree->root, remove_entry, 16, FTW_DEPTH | FTW_PHYS);
+    free(tree->zones);
+    free(tree->root);
+    free(tree);
+}
