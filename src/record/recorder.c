@@ -1,6 +1,7 @@
 #include "record/recorder.h"
 
 #include "base/clock.h"
+#include "base/file.h"
 #include "base/text.h"
 #include "mark/mark.h"
 #include "record/account.h"
@@ -329,6 +330,17 @@ static void stop_samplers(struct run *run)
     run->sampler_count = 0;
 }
 
+/* VmHWM of proc(5): getrusage's figure still holds what this process was before it became joulery. */
+static uint64_t own_peak_rss_bytes(void)
+{
+    static const char key[] = "\nVmHWM:";
+    struct error ignored = ERROR_INIT;
+    AUTO_FREE char *status = file_read("/proc/self/status", 1u << 16, NULL, &ignored);
+    error_clear(&ignored);
+    const char *line = status ? strstr(status, key) : NULL;
+    return line ? strtoull(line + sizeof key - 1, NULL, 10) * 1024 : 0;
+}
+
 static int complete(struct run *run, struct error *error)
 {
     struct record *record = run->record;
@@ -349,7 +361,7 @@ static int complete(struct run *run, struct error *error)
     struct rusage usage;
     getrusage(RUSAGE_SELF, &usage);
     record->recorder_cpu_s = own_cpu_s(&usage) - run->cpu_before_s;
-    record->recorder_peak_rss_bytes = (uint64_t)usage.ru_maxrss * 1024;
+    record->recorder_peak_rss_bytes = own_peak_rss_bytes();
     return 0;
 }
 

@@ -83,6 +83,20 @@ static int child_descriptors(void)
     return open_ones;
 }
 
+/* Says when it is ready, so that no signal comes too early. */
+static int child_interrupted(void)
+{
+    sigset_t interrupt;
+    sigemptyset(&interrupt);
+    sigaddset(&interrupt, SIGINT);
+    sigprocmask(SIG_BLOCK, &interrupt, NULL);
+    struct mark_sender *sender = mark_sender_open();
+    mark_send(sender, &(struct mark){.kind = MARK_NOTE, .text = "ready"});
+    mark_sender_close(sender);
+    int signal;
+    return sigwait(&interrupt, &signal) == 0 && signal == SIGINT ? 7 : 9;
+}
+
 static int run_child(const char *what, const char *argument)
 {
     if (strcmp(what, "epochs") == 0)
@@ -91,6 +105,8 @@ static int run_child(const char *what, const char *argument)
         return child_flood();
     if (strcmp(what, "descriptors") == 0)
         return child_descriptors();
+    if (strcmp(what, "interrupted") == 0)
+        return child_interrupted();
     if (strcmp(what, "sleep") == 0)
         sleep_ms(atoi(argument));
     return 0;
@@ -393,19 +409,19 @@ static void a_caller_can_stop_early(void **state)
     record_free(&record);
 }
 
-static void signal_ourselves(void *context, pid_t child)
+static void signal_ourselves(void *context, const struct record *record)
 {
-    (void)context, (void)child;
-    sleep_ms(100);
+    (void)context, (void)record;
     kill(getpid(), SIGINT);
 }
 
 static void signals_are_forwarded(void **state)
 {
     (void)state;
-    char *command[] = {"sh", "-c", "trap 'exit 7' INT; while :; do sleep 0.05; done", NULL};
+    char *command[] = {self, "child", "interrupted", NULL};
     struct record record;
-    run_with(&record, (struct recorder_options){.command = command, .started = signal_ourselves});
+    run_with(&record,
+             (struct recorder_options){.command = command, .marked = signal_ourselves, .timeout_s = 20});
     assert_int_equal(record.end, END_EXITED);
     assert_int_equal(record.exit_status, 7);
     record_free(&record);
