@@ -131,8 +131,13 @@ static int add_word(char **command, size_t *count, char *word, struct error *err
 
 static int add_option(char **command, size_t *count, const char *name, const char *value, struct error *error)
 {
+    bool flag = study_option_is_flag(name);
+    if (flag && strcmp(value, "true") != 0)
+        return 0;
     if (add_word(command, count, text_format("--%s", name), error) < 0)
         return -1;
+    if (flag)
+        return 0;
     return add_word(command, count, strdup(value), error);
 }
 

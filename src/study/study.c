@@ -283,10 +283,24 @@ static int read_factors(struct reading *reading, const yaml_node_t *node)
 /* The options of `joulery train` that a study may set. Its seed is the study's, its --json nobody would read.
  */
 static const char *const train_options[] = {
-    "arch",   "data",      "size",    "width",     "classes", "epochs",  "steps",
-    "batch",  "optimizer", "lr",      "momentum",  "seed",    "threads", "weights",
-    "freeze", "head",      "dropout", "precision", "decay",   "augment", "schedule",
+    "arch",      "data", "size",     "width", "classes", "epochs",       "steps",   "batch",
+    "optimizer", "lr",   "momentum", "seed",  "threads", "weight-decay", "augment", "no-validation",
 };
+
+bool study_option_is_flag(const char *name)
+{
+    return strcmp(name, "augment") == 0 || strcmp(name, "no-validation") == 0;
+}
+
+static int check_flag(const struct reading *reading, const struct study_text *name,
+                      const struct study_text *value)
+{
+    if (!study_option_is_flag(name->text) || strcmp(value->text, "true") == 0 ||
+        strcmp(value->text, "false") == 0)
+        return 0;
+    return study_error(reading->study, value->line, reading->error, "%s: expected true or false, found '%s'",
+                       name->text, value->text);
+}
 
 #define TRAIN_OPTIONS (sizeof train_options / sizeof *train_options)
 
@@ -317,7 +331,9 @@ static int read_option(struct reading *reading, const yaml_node_t *key, const ya
     for (size_t i = 0; i + 1 < study->option_count; i++)
         if (strcmp(study->options[i].name.text, name) == 0)
             return study_error(study, option->name.line, reading->error, "'%s' stands here twice", name);
-    return read_placed(reading, value, "a single value", &option->value);
+    if (read_placed(reading, value, "a single value", &option->value) < 0)
+        return -1;
+    return check_flag(reading, &option->name, &option->value);
 }
 
 static int read_train(struct reading *reading, const yaml_node_t *node)
@@ -491,11 +507,21 @@ static int check_command(const struct reading *reading)
     return 0;
 }
 
+static int check_train_factor(const struct reading *reading, const struct study_factor *factor)
+{
+    if (check_train_option(reading, &factor->name) < 0)
+        return -1;
+    for (size_t i = 0; i < factor->level_count; i++)
+        if (check_flag(reading, &factor->name, &factor->levels[i]) < 0)
+            return -1;
+    return 0;
+}
+
 static int check_train(const struct reading *reading)
 {
     const struct study *study = reading->study;
     for (size_t i = 0; i < study->factor_count; i++)
-        if (check_train_option(reading, &study->factors[i].name) < 0)
+        if (check_train_factor(reading, &study->factors[i]) < 0)
             return -1;
     for (size_t k = 0; k < study->option_count; k++)
         for (size_t i = 0; i < study->factor_count; i++)

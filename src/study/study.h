@@ -6,6 +6,7 @@
 
 #include "base/error.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -28,6 +29,9 @@ struct study_option {
     struct study_text name;
     struct study_text value;
 };
+
+/* Whether an option of `joulery train` takes no value: in a study it is true or false. */
+bool study_option_is_flag(const char *name);
 
 enum study_order {
     ORDER_SHUFFLED, /* each repetition a block with every treatment once, in an order drawn for it */

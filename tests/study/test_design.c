@@ -127,10 +127,12 @@ static void workloads_are_given_their_levels_and_seed(void **state)
     assert_true(first != second && first >= 0 && second >= 0 && first < 1LL << 31 && second < 1LL << 31);
     study_free(study);
 
-    AUTO_FREE char *train = command_line("order: listed\ntrain:\n  epochs: 3\n  data: shapes:3 0\n", 5);
-    AUTO_FREE char *expected =
-        text_format("/bin/joulery-train|train|--arch|b|--size|96|--epochs|3|--data|shapes:3 0|--seed|%lld",
-                    (long long)first);
+    AUTO_FREE char *train = command_line(
+        "order: listed\ntrain:\n  epochs: 3\n  augment: true\n  no-validation: false\n  data: shapes:3 0\n",
+        5);
+    AUTO_FREE char *expected = text_format(
+        "/bin/joulery-train|train|--arch|b|--size|96|--epochs|3|--augment|--data|shapes:3 0|--seed|%lld",
+        (long long)first);
     assert_string_equal(train, expected);
 
     AUTO_FREE char *command = command_line(
