@@ -29,7 +29,7 @@ def arguments():
     parser.add_argument("--size", type=int, default=32)
     parser.add_argument("--epochs", type=int, default=3)
     parser.add_argument("--batch", type=int, default=128)
-    parser.add_argument("--lr", type=float, default=0.05)
+    parser.add_argument("--lr", type=float, default=0.01)
     parser.add_argument("--momentum", type=float, default=0.9)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--augment", action="store_true", help="crops with 4 pixels of padding, and flips")
@@ -104,6 +104,7 @@ class PyTorch:
         images, labels = self.train
         seconds = 0.0
         for epoch in range(options.epochs):
+            loss_sum = 0.0
             network.train()
             order = torch.randperm(len(labels))
             begin = time.monotonic()
@@ -114,9 +115,12 @@ class PyTorch:
                 loss = torch.nn.functional.cross_entropy(network(self.floats(batch)), labels[chosen])
                 loss.backward()
                 optimizer.step()
+                loss_sum += loss.item() * len(chosen)
             seconds += time.monotonic() - begin
             accuracy = self.score(network)
-            print(f"pytorch seed {seed} epoch {epoch + 1}: accuracy {accuracy:.2f} %", file=sys.stderr)
+            loss = loss_sum / len(labels)
+            print(f"pytorch seed {seed} epoch {epoch + 1}: loss {loss:.4f}, validation accuracy {accuracy:.2f} %",
+                  file=sys.stderr, flush=True)
         return accuracy, options.epochs * len(labels) / seconds
 
     def score(self, network):
