@@ -135,8 +135,10 @@ static void wrong_usage_says_what_to_do(void **state)
     expect("train --arch resnet18 --size 4", 2, "too small");
     expect("train --data shapez", 1, "did you mean shapes?");
     expect("train --data cifar10:/nonexistent", 1, "/nonexistent/data_batch_1.bin: no such file");
+    expect("train --arch lenet5 --data shapes:100 --steps 1 --batch 900000", 0, "1 steps in");
+    expect("train --arch lenet5 --data shapes:100 --steps 1 --batch 900000", 0, "1 steps in");
     expect("train --arch lenet5 --data shapes:100 --steps 1 --json /nonexistent/x.json", 1,
-           "/nonexistent/x.json: No such");
+           "/nonexistent/x.json: can't be written to: No such");
 }
 
 static void divergence_is_told_and_fails(void **state)
