@@ -18,6 +18,9 @@ enum {
     COUNT_MOST = 1 << 30, /* of anything counted on the command line: doubles and sizes hold it */
 };
 
+/* Whole numbers up to here come through JSON unharmed, whoever reads it. */
+#define SEED_MOST 9007199254740992.0
+
 struct arguments {
     const char *arch, *data, *optimizer, *json;
     uint64_t size, classes, epochs, steps, batch, seed, threads;
@@ -51,7 +54,8 @@ static enum options_result parse(int argc, char **argv, struct arguments *a, str
          "random crops (4 pixels of padding) and horizontal flips", 0, 0},
         {"--no-validation", 0, OPTION_FLAG, &a->no_validation, NULL,
          "don't score the test images after each epoch", 0, 0},
-        {"--seed", 0, OPTION_COUNT, &a->seed, "N", "of weights, order, augmentation and dropout (0)", 0, 0},
+        {"--seed", 0, OPTION_COUNT, &a->seed, "N", "of weights, order, augmentation and dropout (0)", 0,
+         SEED_MOST},
         {"--threads", 0, OPTION_COUNT, &a->threads, "N", "of the engine; 0: the cores there are (0)", 0,
          4096},
         {"--log-steps", 0, OPTION_FLAG, &a->log_steps, NULL, "put the loss of every step into the JSON", 0,
