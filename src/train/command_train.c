@@ -2,18 +2,24 @@
 #include "base/text.h"
 #include "train/program.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <math.h>
 #include <omp.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 enum {
     LEAST_SIZE = 32, /* smaller images are enlarged to it: every architecture takes it */
     EPOCHS_DEFAULT = 5,
     COUNT_MOST = 1 << 30, /* of anything counted on the command line: doubles and sizes hold it */
 };
+
+/* Whole numbers up to here come through JSON unharmed, whoever reads it. */
+#define SEED_MOST 9007199254740992.0
 
 struct arguments {
     const char *arch, *data, *optimizer, *json;
@@ -48,7 +54,8 @@ static enum options_result parse(int argc, char **argv, struct arguments *a, str
          "random crops (4 pixels of padding) and horizontal flips", 0, 0},
         {"--no-validation", 0, OPTION_FLAG, &a->no_validation, NULL,
          "don't score the test images after each epoch", 0, 0},
-        {"--seed", 0, OPTION_COUNT, &a->seed, "N", "of weights, order, augmentation and dropout (0)", 0, 0},
+        {"--seed", 0, OPTION_COUNT, &a->seed, "N", "of weights, order, augmentation and dropout (0)", 0,
+         SEED_MOST},
         {"--threads", 0, OPTION_COUNT, &a->threads, "N", "of the engine; 0: the cores there are (0)", 0,
          4096},
         {"--log-steps", 0, OPTION_FLAG, &a->log_steps, NULL, "put the loss of every step into the JSON", 0,
@@ -113,10 +120,32 @@ static int prepare(const struct arguments *arguments, struct training *training,
     return 0;
 }
 
+/* A place that can't be written to is better known before hours of training than after. */
+static int check_writable(const char *path, struct error *error)
+{
+    struct stat status;
+    if (!path || strcmp(path, "-") == 0)
+        return 0;
+    if (stat(path, &status) == 0 && S_ISDIR(status.st_mode))
+        return error_set(error, "--json %s: expected a file, found a folder", path);
+    const char *slash = strrchr(path, '/');
+    AUTO_FREE char *folder = slash == path ? strdup("/")
+                             : slash       ? strndup(path, (size_t)(slash - path))
+                                           : strdup(".");
+    if (!folder)
+        return error_memory(error, path);
+    bool special = stat(path, &status) == 0 && !S_ISREG(status.st_mode);
+    if (access(special ? path : folder, W_OK) < 0)
+        return error_set(error, "--json %s: can't be written to: %s", path, strerror(errno));
+    return 0;
+}
+
 static int fit_to_data(struct training *training, const struct dataset *dataset, struct error *error)
 {
     training->dataset = dataset;
     training->zoo.size = dataset->size;
+    if (training->train.batch > dataset->train.count)
+        training->train.batch = dataset->train.count;
     if (!training->zoo.classes)
         training->zoo.classes = dataset->classes;
     if (training->zoo.classes < dataset->classes)
@@ -237,6 +266,8 @@ int command_train(int argc, char **argv)
         return program_parse_result(parsed, "train", &error);
     if (prepare(&arguments, &training, &error) < 0)
         return program_fail("train", &error, PROGRAM_USAGE);
+    if (check_writable(arguments.json, &error) < 0)
+        return program_fail("train", &error, PROGRAM_FAILED);
     struct dataset_options options = {
         .size = arguments.size, .least_size = LEAST_SIZE, .threads = training.threads};
     struct dataset *dataset = dataset_open(arguments.data, &options, &error);

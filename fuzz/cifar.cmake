@@ -1,0 +1,1 @@
+joulery_fuzz(cifar USES joulery_dataset)

@@ -1,0 +1,1 @@
+joulery_fuzz(idx USES joulery_dataset)

@@ -1,0 +1,1 @@
+joulery_fuzz(image USES joulery_dataset)

@@ -1,0 +1,208 @@
+/* joulery-train as people run it. */
+#include "base/file.h"
+#include "base/text.h"
+
+#include <jansson.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+/* Runs "joulery-train ARGUMENTS", returns its exit status; `*output` is what it wrote to both streams. */
+static int run(const char *arguments, char **output)
+{
+    AUTO_FREE char *command = text_format("'%s/joulery-train' 2>&1 %s", getenv("JOULERY_BIN"), arguments);
+    FILE *pipe = popen(command, "r");
+    assert_non_null(pipe);
+    struct text text = TEXT_INIT;
+    char block[4096];
+    for (size_t got; (got = fread(block, 1, sizeof block, pipe)) > 0;)
+        text_append_bytes(&text, block, got);
+    int status = pclose(pipe);
+    *output = text_take(&text);
+    assert_true(WIFEXITED(status));
+    return WEXITSTATUS(status);
+}
+
+static void expect(const char *arguments, int status, const char *said)
+{
+    AUTO_FREE char *output = NULL;
+    int found = run(arguments, &output);
+    if (found != status || !strstr(output, said))
+        fail_msg("%s: status %d, expected %d and '%s' in: %s", arguments, found, status, said, output);
+}
+
+static json_t *run_json(const char *arguments)
+{
+    AUTO_FREE char *quiet = text_format("%s --json - 2>/dev/null", arguments);
+    AUTO_FREE char *output = NULL;
+    assert_int_equal(run(quiet, &output), 0);
+    json_error_t error;
+    json_t *json = json_loads(output, 0, &error);
+    if (!json)
+        fail_msg("%s: %s", error.text, output);
+    return json;
+}
+
+static const char *text_of(json_t *json, const char *key)
+{
+    return json_string_value(json_object_get(json, key));
+}
+
+static json_int_t count_of(json_t *json, const char *key)
+{
+    return json_integer_value(json_object_get(json, key));
+}
+
+static void train_writes_what_docs_json_promises(void **state)
+{
+    (void)state;
+    json_t *json =
+        run_json("train --arch lenet5 --data shapes:100 --epochs 2 --batch 40 --threads 1 --log-steps "
+                 "--optimizer sgd --lr 0.02 --seed 7 --classes 12");
+    assert_string_equal(text_of(json, "schema"), "joulery.train/1");
+    assert_string_equal(text_of(json, "architecture"), "lenet5");
+    assert_string_equal(text_of(json, "ended"), "finished");
+    assert_int_equal(count_of(json, "steps_done"), 6);
+    assert_int_equal(count_of(json, "seed"), 7);
+    assert_int_equal(count_of(json, "batch"), 40);
+    assert_int_equal(count_of(json, "threads"), 1);
+    assert_true(count_of(json, "parameters") > 60000);
+    assert_true(count_of(json, "peak_rss_bytes") > 1 << 20);
+    assert_int_equal(json_array_size(json_object_get(json, "steps")), 6);
+    json_t *epochs = json_object_get(json, "epochs");
+    assert_int_equal(json_array_size(epochs), 2);
+    assert_int_equal(count_of(json_array_get(epochs, 1), "epoch"), 2);
+    assert_true(json_is_real(json_object_get(json_array_get(epochs, 1), "val_accuracy")));
+    assert_true(json_real_value(json_object_get(json, "images_per_s")) > 0);
+    assert_true(json_is_real(json_object_get(json, "loader_wait_share")));
+    assert_string_equal(text_of(json_object_get(json, "optimizer"), "name"), "sgd");
+    assert_int_equal(count_of(json_object_get(json, "options"), "outputs"), 12);
+    assert_int_equal(count_of(json_object_get(json, "data"), "train_images"), 100);
+    json_decref(json);
+}
+
+static void without_validation_its_figures_are_null(void **state)
+{
+    (void)state;
+    json_t *json = run_json("train --arch lenet5 --data shapes:100 --steps 1 --no-validation");
+    json_t *epoch = json_array_get(json_object_get(json, "epochs"), 0);
+    assert_true(json_is_null(json_object_get(epoch, "val_loss")));
+    assert_true(json_is_null(json_object_get(json, "images_per_s")));
+    assert_null(json_object_get(json, "steps"));
+    json_decref(json);
+}
+
+static void zoo_lists_torchvisions_counts(void **state)
+{
+    (void)state;
+    json_t *json = run_json("zoo");
+    assert_string_equal(text_of(json, "schema"), "joulery.zoo/1");
+    size_t i, found = 0;
+    json_t *entry;
+    json_array_foreach(json_object_get(json, "architectures"), i, entry)
+    {
+        if (strcmp(text_of(entry, "name"), "resnet18") == 0)
+            found += count_of(entry, "parameters") == 11689512;
+        if (strcmp(text_of(entry, "name"), "vgg16") == 0)
+            found += count_of(entry, "parameters") == 138357544;
+        assert_true(count_of(entry, "flops") > 0);
+    }
+    assert_int_equal(found, 2);
+    json_decref(json);
+    expect("zoo --size 32 --classes 10", 0, "resnet50");
+}
+
+static void wrong_usage_says_what_to_do(void **state)
+{
+    (void)state;
+    expect("", 2, "usage: joulery-train");
+    expect("trian", 2, "did you mean train?");
+    expect("train -h", 0, "example:");
+    expect("zoo -h", 0, "example:");
+    expect("train --arch resnet5", 2, "did you mean resnet50?");
+    expect("train --bach 3", 2, "did you mean --batch?");
+    expect("train --batch 0", 2, "--batch: expected 1 to");
+    expect("train --optimizer sdg", 2, "did you mean sgd?");
+    expect("train --data shapes:100 --classes 3 --arch lenet5", 2,
+           "expected at least the 10 classes of shapes:100");
+    expect("train --arch resnet18 --size 4", 2, "too small");
+    expect("train --data shapez", 1, "did you mean shapes?");
+    expect("train --data cifar10:/nonexistent", 1, "/nonexistent/data_batch_1.bin: no such file");
+    expect("train --arch lenet5 --data shapes:100 --steps 1 --batch 900000", 0, "1 steps in");
+    expect("train --arch lenet5 --data shapes:100 --steps 1 --batch 900000", 0, "1 steps in");
+    expect("train --arch lenet5 --data shapes:100 --steps 1 --json /nonexistent/x.json", 1,
+           "/nonexistent/x.json: can't be written to: No such");
+}
+
+static void divergence_is_told_and_fails(void **state)
+{
+    (void)state;
+    expect("train --arch lenet5 --data shapes:100 --optimizer sgd --lr 1e6 --epochs 50", 1,
+           "training diverged: try a smaller --lr (it is 1e+06)");
+}
+
+/* Stops a training that would go on for long, once it has begun, and reads what it wrote. */
+static void stop_with(int number, const char *name)
+{
+    AUTO_FREE char *program = text_format("%s/joulery-train", getenv("JOULERY_BIN"));
+    AUTO_FREE char *path = text_format("/tmp/joulery-stop-%d.json", (int)getpid());
+    int marks[2];
+    assert_int_equal(pipe(marks), 0);
+    pid_t child = fork();
+    if (child == 0) {
+        dup2(marks[1], STDERR_FILENO);
+        close(marks[0]);
+        execl(program, program, "train", "--arch", "lenet5", "--data", "shapes:100", "--epochs", "1000000",
+              "--json", path, (char *)NULL);
+        _exit(99);
+    }
+    close(marks[1]);
+    FILE *talk = fdopen(marks[0], "r");
+    char *line = NULL;
+    size_t room = 0;
+    while (getline(&line, &room, talk) > 0 && strncmp(line, "epoch 2", 7) != 0)
+        ;
+    assert_int_equal(kill(child, number), 0);
+    while (getline(&line, &room, talk) > 0)
+        ;
+    int status;
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_true(WIFEXITED(status));
+    assert_int_equal(WEXITSTATUS(status), 128 + number);
+    json_error_t error;
+    json_t *json = json_load_file(path, 0, &error);
+    assert_non_null(json);
+    assert_string_equal(text_of(json, "ended"), name);
+    assert_true(json_array_size(json_object_get(json, "epochs")) >= 2);
+    json_decref(json);
+    unlink(path);
+    free(line);
+    fclose(talk);
+}
+
+static void signals_end_it_cleanly(void **state)
+{
+    (void)state;
+    stop_with(SIGINT, "SIGINT");
+    stop_with(SIGTERM, "SIGTERM");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(train_writes_what_docs_json_promises),
+        cmocka_unit_test(without_validation_its_figures_are_null),
+        cmocka_unit_test(zoo_lists_torchvisions_counts),
+        cmocka_unit_test(wrong_usage_says_what_to_do),
+        cmocka_unit_test(divergence_is_told_and_fails),
+        cmocka_unit_test(signals_end_it_cleanly),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
