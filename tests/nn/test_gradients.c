@@ -1,5 +1,5 @@
-/* Gradients against differences of the loss, for every kind of layer: the gradient is what one step of SGD at rate 1 takes
- * away; the loss without a step is that of a step at rate 0. */
+/* Gradients against differences of the loss, for every kind of layer: the gradient is what one step of SGD at
+ * rate 1 takes away; the loss without a step is that of a step at rate 0. */
 #include "base/random.h"
 #include "nn/graph.h"
 
@@ -32,15 +32,17 @@ static size_t plain_convolution(struct graph *g, size_t x)
 static size_t grouped_convolution(struct graph *g, size_t x)
 {
     x = conv(g, x, "a", (struct convolution){.out = 32, .kernel = 3, .padding = 1});
-    x = conv(g, x, "b", (struct convolution){.out = 32, .kernel = 3, .groups = 2, .padding = 1, .bias = true});
+    x = conv(g, x, "b",
+             (struct convolution){.out = 32, .kernel = 3, .groups = 2, .padding = 1, .bias = true});
     return head(g, conv(g, x, "c", (struct convolution){.out = 32, .kernel = 3, .groups = 32, .padding = 1}));
 }
 
 static size_t dilated_oblong_convolution(struct graph *g, size_t x)
 {
     x = conv(g, x, "a", (struct convolution){.out = 7, .kernel = 3, .padding = 2, .dilation = 2});
-    return head(g, conv(g, x, "b", (struct convolution){.out = 5, .kernel = 1, .kernel_width = 5,
-                                                        .padding_width = 2, .bias = true}));
+    return head(g, conv(g, x, "b",
+                        (struct convolution){
+                            .out = 5, .kernel = 1, .kernel_width = 5, .padding_width = 2, .bias = true}));
 }
 
 /* Taps that only meet padding; a part of the image seen by a convolution with one output pixel. */
@@ -69,7 +71,8 @@ static size_t normalised_pixels(struct graph *g, size_t x)
 
 static size_t pools(struct graph *g, size_t x)
 {
-    x = graph_relu(g, conv(g, x, "a", (struct convolution){.out = 6, .kernel = 3, .padding = 1, .bias = true}));
+    x = graph_relu(g,
+                   conv(g, x, "a", (struct convolution){.out = 6, .kernel = 3, .padding = 1, .bias = true}));
     x = graph_max_pool(g, x, (struct pooling){.kernel = 3, .stride = 2, .padding = 1});
     x = conv(g, x, "b", (struct convolution){.out = 6, .kernel = 3, .padding = 1});
     x = graph_average_pool(g, x, (struct pooling){.kernel = 3, .stride = 1, .padding = 1});
@@ -84,14 +87,16 @@ static size_t uneven_pool(struct graph *g, size_t x)
 
 static size_t repeating_pool(struct graph *g, size_t x)
 {
-    x = conv(g, graph_adaptive_pool(g, x, 1, 1), "a", (struct convolution){.out = 6, .kernel = 1, .bias = true});
+    x = conv(g, graph_adaptive_pool(g, x, 1, 1), "a",
+             (struct convolution){.out = 6, .kernel = 1, .bias = true});
     return head(g, graph_adaptive_pool(g, graph_relu(g, x), 3, 3));
 }
 
 /* The pooling has a second reader, so that nothing may be folded. */
 static size_t repeating_pool_read_twice(struct graph *g, size_t x)
 {
-    x = conv(g, graph_adaptive_pool(g, x, 1, 1), "a", (struct convolution){.out = 6, .kernel = 1, .bias = true});
+    x = conv(g, graph_adaptive_pool(g, x, 1, 1), "a",
+             (struct convolution){.out = 6, .kernel = 1, .bias = true});
     x = graph_adaptive_pool(g, x, 2, 2);
     size_t left = graph_dense(g, graph_flatten(g, x), "left", CLASSES);
     return graph_add(g, left, graph_dense(g, graph_flatten(g, x), "right", CLASSES));
@@ -99,10 +104,11 @@ static size_t repeating_pool_read_twice(struct graph *g, size_t x)
 
 static size_t residual(struct graph *g, size_t x)
 {
-    x = graph_relu(g, conv(g, x, "a", (struct convolution){.out = 16, .kernel = 3, .stride = 2, .padding = 1}));
-    size_t y = graph_relu(g, graph_batch_norm(
-                                 g, conv(g, x, "b", (struct convolution){.out = 16, .kernel = 3, .padding = 1}),
-                                 "n"));
+    x = graph_relu(g,
+                   conv(g, x, "a", (struct convolution){.out = 16, .kernel = 3, .stride = 2, .padding = 1}));
+    size_t y = graph_relu(
+        g, graph_batch_norm(g, conv(g, x, "b", (struct convolution){.out = 16, .kernel = 3, .padding = 1}),
+                            "n"));
     size_t z = conv(g, x, "c", (struct convolution){.out = 16, .kernel = 1, .bias = true});
     x = graph_relu(g, graph_add(g, y, x));
     return head(g, graph_add(g, graph_add(g, x, z), graph_relu(g, z)));
@@ -168,7 +174,8 @@ static void check_gradient(struct bed *bed, size_t tensor, size_t at, double gra
     for (size_t i = 0; i < sizeof widths / sizeof *widths; i++) {
         found = difference(bed, tensor, at, widths[i]);
         if (getenv("JOULERY_TEST_TALK"))
-            print_message("%s[%zu] %g: %g, %g\n", bed->tensors[tensor].name, at, (double)widths[i], gradient, found);
+            print_message("%s[%zu] %g: %g, %g\n", bed->tensors[tensor].name, at, (double)widths[i], gradient,
+                          found);
         if (fabs(found - gradient) <= 1e-3 + 1e-2 * fabs(gradient))
             return;
     }
