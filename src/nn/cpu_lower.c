@@ -250,7 +250,9 @@ static size_t new_output(struct lowering *l, struct shape shape, dnnl_primitive_
     const dnnl_memory_desc_t *md = wanted(l, description, argument);
     if (l->failed || md->ndims == 4)
         return new_value(l, md);
-    dnnl_memory_desc_t plain = shape_layout(l, shape, dnnl_nchw);
+    /* The same memory for single pixels, but batch normalisation is faster on what is called channels-last. */
+    bool pixel = shape.height * shape.width == 1;
+    dnnl_memory_desc_t plain = shape_layout(l, shape, pixel ? dnnl_nhwc : dnnl_nchw);
     return new_value(l, &plain);
 }
 
