@@ -250,7 +250,9 @@ static size_t new_output(struct lowering *l, struct shape shape, dnnl_primitive_
     const dnnl_memory_desc_t *md = wanted(l, description, argument);
     if (l->failed || md->ndims == 4)
         return new_value(l, md);
-    dnnl_memory_desc_t plain = shape_layout(l, shape, dnnl_nchw);
+    /* The same memory for single pixels, but batch normalisation is faster on what is called channels-last. */
+    bool pixel = shape.height * shape.width == 1;
+    dnnl_memory_desc_t plain = shape_layout(l, shape, pixel ? dnnl_nhwc : dnnl_nchw);
     return new_value(l, &plain);
 }
 
@@ -408,7 +410,8 @@ static struct operands operands_of(struct lowering *l, size_t node, bool stored)
     if (has_bias(n))
         o.bias = parameter_of(l, node, TENSOR_BIAS)->md;
     if (o.dense) {
-        dnnl_dims_t src = {(dnnl_dim_t)l->program->images, weights->dims[1]}, dst = {src[0], weights->dims[0]};
+        dnnl_dims_t src = {(dnnl_dim_t)l->program->images, weights->dims[1]},
+                    dst = {src[0], weights->dims[0]};
         o.src = layout(l, 2, src, dnnl_nc);
         o.dst = layout(l, 2, dst, dnnl_nc);
     } else {
@@ -418,7 +421,8 @@ static struct operands operands_of(struct lowering *l, size_t node, bool stored)
     return o;
 }
 
-/* The image (channels, height, width) a dense layer sees, and where it lies in its input's value. False: it is all of it. */
+/* The image (channels, height, width) a dense layer sees, and where it lies in its input's value. False: it
+ * is all of it. */
 static bool seen_of(const struct lowering *l, size_t node, struct shape *seen, dnnl_dims_t offsets)
 {
     const struct parameter *weights = parameter_of(l, node, TENSOR_WEIGHT);
@@ -583,7 +587,8 @@ static void lower_product_backward_data(struct lowering *l, size_t node, size_t 
     gradient = as_layout(l, gradient, wanted(l, d, DNNL_ARG_DIFF_DST));
     size_t w = as_layout(l, parameter_value(l, parameter_of(l, node, TENSOR_WEIGHT)),
                          wanted(l, d, DNNL_ARG_WEIGHTS));
-    /* A dense layer's source may be an image: the gradient has the shape of what it sees, not of a flat node. */
+    /* A dense layer's source may be an image: the gradient has the shape of what it sees, not of a flat node.
+     */
     struct shape seen = l->graph->nodes[n->inputs[0]].shape;
     dnnl_dims_t offsets;
     if (parameter_of(l, node, TENSOR_WEIGHT)->dense && !l->failed)

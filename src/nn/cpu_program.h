@@ -24,10 +24,10 @@ struct parameter {
     bool trainable;
     size_t count; /* of PyTorch's tensor */
     int dim_count;
-    dnnl_dims_t dims;      /* stored: (out, in), (groups, out, in, h, w) … */
-    bool dense; /* computed as a dense layer: a convolution with one output pixel is one, too */
-    /* Of a convolution: PyTorch's kernel, the live window in it, and the place in the image of its first tap (for one
-     * output pixel). */
+    dnnl_dims_t dims; /* stored: (out, in), (groups, out, in, h, w) … */
+    bool dense;       /* computed as a dense layer: a convolution with one output pixel is one, too */
+    /* Of a convolution: PyTorch's kernel, the live window in it, and the place in the image of its first tap
+     * (for one output pixel). */
     size_t full_kernel[2], first_tap[2], kernel[2], region[2];
     size_t copies; /* FORM_FOLDED: pixels; else 1 */
     bool decided;  /* md is the layout it is stored in */

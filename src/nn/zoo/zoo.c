@@ -6,18 +6,26 @@
 #include <math.h>
 #include <string.h>
 
+/* name, usual image size, least image size */
+#define ARCHITECTURE_TABLE(X)                                                                                \
+    X(lenet5, 32, 32)                                                                                        \
+    X(vgg16, 224, 32)                                                                                        \
+    X(vgg19, 224, 32)                                                                                        \
+    X(resnet18, 224, 32)                                                                                     \
+    X(resnet50, 224, 32)
+
 static const struct architecture {
     const char *name;
     zoo_builder *build;
     size_t usual_size, least_size;
 } architectures[] = {
-    {"lenet5", zoo_lenet5, 32, 32},      {"vgg16", zoo_vgg16, 224, 32},       {"vgg19", zoo_vgg19, 224, 32},
-    {"resnet18", zoo_resnet18, 224, 32}, {"resnet50", zoo_resnet50, 224, 32},
-};
-#define ARCHITECTURES (sizeof architectures / sizeof *architectures)
+#define ARCHITECTURE(name, usual, least) {#name, zoo_##name, usual, least},
+    ARCHITECTURE_TABLE(ARCHITECTURE)};
 
-static const char *const names[] = {"lenet5", "vgg16", "vgg19", "resnet18", "resnet50"};
-_Static_assert(sizeof names / sizeof *names == ARCHITECTURES, "one name an architecture");
+static const char *const names[] = {
+#define NAME(name, usual, least) #name,
+    ARCHITECTURE_TABLE(NAME)};
+#define ARCHITECTURES (sizeof architectures / sizeof *architectures)
 
 const char *const *zoo_names(size_t *count)
 {

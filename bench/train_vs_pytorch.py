@@ -1,0 +1,110 @@
+#!/usr/bin/env python3
+"""Training speed of joulery and of PyTorch, side by side on the same cores.
+
+    python3 bench/train_vs_pytorch.py [--program PATH] [--architectures resnet18,resnet50,vgg16,vgg19] ...
+
+Both train torchvision's network on images of one size, batch and precision (float32), with the same optimiser and threads. They
+take turns (joulery, PyTorch in each of its ways, joulery, ...), each turn a process of its own; the medians over the turns are
+compared. PyTorch gets its best of: contiguous or channels-last tensors. Its data is one batch in memory, so its loader costs
+nothing; joulery's is what `joulery train` really does. Peak memory is the process's.
+
+Needs torch and torchvision (Debian: python3-torch, python3-torchvision). Its own child runs with --child.
+"""
+import argparse
+import json
+import os
+import resource
+import statistics
+import subprocess
+import sys
+import time
+
+
+def arguments():
+    here = os.path.dirname(os.path.abspath(__file__))
+    p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    p.add_argument("--program", default=os.path.join(here, "..", "build", "release", "bin", "joulery-train"))
+    p.add_argument("--architectures", default="resnet18,resnet50,vgg16,vgg19")
+    p.add_argument("--size", type=int, default=32)
+    p.add_argument("--batch", type=int, default=32)
+    p.add_argument("--steps", type=int, default=12)
+    p.add_argument("--turns", type=int, default=3)
+    p.add_argument("--optimizer", choices=("adam", "sgd"), default="adam")
+    p.add_argument("--threads", type=int, default=len(os.sched_getaffinity(0)))
+    p.add_argument("--child", help=argparse.SUPPRESS)
+    p.add_argument("--channels-last", action="store_true", help=argparse.SUPPRESS)
+    return p.parse_args()
+
+
+def pytorch_child(a):
+    import torch
+    import torchvision
+
+    torch.set_num_threads(a.threads)
+    torch.manual_seed(1)
+    layout = torch.channels_last if a.channels_last else torch.contiguous_format
+    model = getattr(torchvision.models, a.child)(num_classes=10).to(memory_format=layout)
+    images = torch.randn(a.batch, 3, a.size, a.size).contiguous(memory_format=layout)
+    labels = torch.randint(0, 10, (a.batch,))
+    if a.optimizer == "adam":
+        optimizer = torch.optim.Adam(model.parameters(), 1e-4)
+    else:
+        optimizer = torch.optim.SGD(model.parameters(), 0.01, momentum=0.9)
+    times = []
+    for _ in range(a.steps + 2):
+        begin = time.perf_counter()
+        optimizer.zero_grad(set_to_none=True)
+        torch.nn.functional.cross_entropy(model(images), labels).backward()
+        optimizer.step()
+        times.append(time.perf_counter() - begin)
+    rate = a.batch * a.steps / sum(times[2:])  # the first two warm up
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    print(json.dumps({"images_per_s": rate, "peak_rss_bytes": peak}))
+
+
+def last_json(output):
+    return json.loads(output[output.index("{"):])
+
+
+def run_pytorch(a, architecture, channels_last):
+    command = [sys.executable, os.path.abspath(__file__), "--child", architecture, "--threads", str(a.threads)]
+    command += ["--size", str(a.size), "--batch", str(a.batch), "--steps", str(a.steps), "--optimizer", a.optimizer]
+    command += ["--channels-last"] if channels_last else []
+    environment = dict(os.environ, OMP_NUM_THREADS=str(a.threads))
+    return last_json(subprocess.run(command, check=True, capture_output=True, text=True, env=environment).stdout)
+
+
+def run_joulery(a, architecture):
+    images = max(2000, 2 * a.batch)
+    command = [a.program, "train", "--arch", architecture, "--data", f"shapes:{images}", "--size", str(a.size)]
+    command += ["--batch", str(a.batch), "--steps", str(a.steps), "--optimizer", a.optimizer]
+    command += ["--threads", str(a.threads), "--json", "-"]
+    return last_json(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+
+
+def median(results, key):
+    return statistics.median(r[key] for r in results)
+
+
+def main():
+    a = arguments()
+    if a.child:
+        return pytorch_child(a)
+    print(f"{a.size}x{a.size}, batch {a.batch}, {a.optimizer}, float32, {a.threads} threads; medians of {a.turns} turns")
+    print(f"{'':10} {'joulery':>12} {'PyTorch':>12} {'channels-last':>14} {'ratio':>7} {'peak MiB':>16}")
+    for architecture in a.architectures.split(","):
+        ours, plain, last = [], [], []
+        for _ in range(a.turns):
+            ours.append(run_joulery(a, architecture))
+            plain.append(run_pytorch(a, architecture, False))
+            last.append(run_pytorch(a, architecture, True))
+        rates = [median(r, "images_per_s") for r in (ours, plain, last)]
+        best = plain if rates[1] >= rates[2] else last
+        peaks = [median(r, "peak_rss_bytes") / 2**20 for r in (ours, best)]
+        print(f"{architecture:10} {rates[0]:8.1f} im/s {rates[1]:8.1f} im/s {rates[2]:10.1f} im/s "
+              f"{rates[0] / max(rates[1:]):6.2f}x {peaks[0]:7.0f} /{peaks[1]:7.0f}")
+        sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    main()
