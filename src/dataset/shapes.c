@@ -1,4 +1,4 @@
-/* Drawn images: one of ten shapes, large, in the middle of smaller ones of any kind, under bars and noise.
+/* Drawn images: one of ten shapes, large and bright, among smaller ones of any kind, under bars and noise.
  *
  * Everything but the outline is drawn from the same distributions whatever the class, and all shapes have the
  * same area, so that neither colour nor size gives the class away. Only + - * / and sqrt, which IEEE 754
@@ -132,25 +132,12 @@ static struct point direction(struct random_stream *random)
     }
 }
 
-static struct colour any_colour(struct random_stream *random)
+static struct colour any_colour(struct random_stream *random, double low, double high)
 {
     struct colour colour;
     for (size_t c = 0; c < DATASET_CHANNELS; c++)
-        colour.channel[c] = random_uniform(random);
+        colour.channel[c] = between(random, low, high);
     return colour;
-}
-
-/* A colour some way from `from`: without contrast there is nothing to see. */
-static struct colour contrasting(struct random_stream *random, const struct colour *from, double least)
-{
-    for (;;) {
-        struct colour colour = any_colour(random);
-        double distance = 0;
-        for (size_t c = 0; c < DATASET_CHANNELS; c++)
-            distance += fabs(colour.channel[c] - from->channel[c]);
-        if (distance >= least)
-            return colour;
-    }
 }
 
 static struct colour change(struct random_stream *random, double most)
@@ -194,13 +181,13 @@ static struct point any_point(struct random_stream *random, double margin)
 
 static void add_clutter(struct scene *scene, struct random_stream *random)
 {
-    size_t count = 3 + random_below(random, 4);
+    size_t count = 1 + random_below(random, 4);
     for (size_t i = 0; i < count; i++) {
         const struct shape *shape = &shapes[random_below(random, CLASSES)];
         struct point center = any_point(random, 0);
-        double radius = between(random, 0.05, 0.11);
+        double radius = between(random, 0.04, 0.09);
         struct layer *layer = add_shape(scene, random, shape, center, radius, 1);
-        layer->colour = any_colour(random);
+        layer->colour = any_colour(random, 0, 0.9);
         layer->change = change(random, 0.2);
     }
 }
@@ -208,13 +195,13 @@ static void add_clutter(struct scene *scene, struct random_stream *random)
 /* A thin bar is a square stretched far. */
 static void add_bars(struct scene *scene, struct random_stream *random)
 {
-    size_t count = random_below(random, 3);
+    size_t count = random_below(random, 2);
     for (size_t i = 0; i < count; i++) {
         struct point center = any_point(random, 0.1);
         double radius = between(random, 0.08, 0.13);
         double stretch = between(random, 2.5, 4);
         struct layer *layer = add_shape(scene, random, &shapes[2], center, radius, stretch);
-        layer->colour = any_colour(random);
+        layer->colour = any_colour(random, 0, 0.9);
         layer->change = change(random, 0.2);
     }
 }
@@ -222,18 +209,18 @@ static void add_bars(struct scene *scene, struct random_stream *random)
 static void compose(struct scene *scene, struct random_stream *random, size_t class_index)
 {
     *scene = (struct scene){0};
-    scene->background = any_colour(random);
-    scene->change_x = change(random, 0.35);
-    scene->change_y = change(random, 0.35);
+    scene->background = any_colour(random, 0, 0.5);
+    scene->change_x = change(random, 0.2);
+    scene->change_y = change(random, 0.2);
     add_clutter(scene, random);
-    double radius = between(random, 0.15, 0.27);
+    double radius = between(random, 0.21, 0.31);
     struct point center = any_point(random, 0.05 + radius);
     double stretch = between(random, 0.85, 1.18);
     struct layer *layer = add_shape(scene, random, &shapes[class_index], center, radius, stretch);
-    layer->colour = contrasting(random, &scene->background, 0.5);
-    layer->change = change(random, 0.3);
+    layer->colour = any_colour(random, 0.5, 1);
+    layer->change = change(random, 0.15);
     add_bars(scene, random);
-    scene->noise = between(random, 0.02, 0.14);
+    scene->noise = between(random, 0.02, 0.1);
 }
 
 static bool inside(const struct layer *layer, double dx, double dy)
