@@ -1,7 +1,7 @@
-/* step: times training steps of one network on random data, beside the rate of a large matrix product on the
+/* bench_step: times training steps of one network on random data, beside the rate of a large matrix product on the
  * same threads.
  *
- *   step ARCHITECTURE [SIZE [BATCH [STEPS [adam|sgd [THREADS]]]]]
+ *   bench_step ARCHITECTURE [SIZE [BATCH [STEPS [adam|sgd [THREADS]]]]]
  *
  * DNNL_VERBOSE=1 beside it prints what each oneDNN primitive took. */
 #include "base/clock.h"
@@ -54,7 +54,7 @@ static size_t argument(int argc, char **argv, int index, size_t otherwise)
 int main(int argc, char **argv)
 {
     if (argc < 2) {
-        fprintf(stderr, "usage: step ARCHITECTURE [SIZE [BATCH [STEPS [adam|sgd [THREADS]]]]]\n");
+        fprintf(stderr, "usage: bench_step ARCHITECTURE [SIZE [BATCH [STEPS [adam|sgd [THREADS]]]]]\n");
         return 2;
     }
     size_t size = argument(argc, argv, 2, 32), batch = argument(argc, argv, 3, 32);
@@ -71,7 +71,7 @@ int main(int argc, char **argv)
     double begin = seconds();
     struct network *network = graph ? network_new(graph, &options, &error) : NULL;
     if (!network) {
-        fprintf(stderr, "step: %s\n", error_text(&error));
+        fprintf(stderr, "bench_step: %s\n", error_text(&error));
         return 1;
     }
     double opened = seconds() - begin;
@@ -90,7 +90,7 @@ int main(int argc, char **argv)
     for (size_t i = 0; i < steps + 1; i++) {
         double start = seconds();
         if (network_train(network, images, labels, batch, &result, &error)) {
-            fprintf(stderr, "step: %s\n", error_text(&error));
+            fprintf(stderr, "bench_step: %s\n", error_text(&error));
             return 1;
         }
         times[i] = seconds() - start;

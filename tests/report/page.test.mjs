@@ -108,13 +108,11 @@ const tests = {
     await page.locator("#all-runs > summary").click();
     await page.waitForFunction(() => document.querySelectorAll("#runs-table tbody tr").length === 14);
   },
-  async "ten thousand runs stay a page"(browser) {
+  async "a thousand runs stay a page"(browser) {
     const store = join(folder, "many.db"), file = join(folder, "many.html");
-    if (!process.env.JOULERY_TEST_MANY) return;
-    execFileSync(makeStore, [store, "plain", "2500"]);
-    const begun = process.hrtime.bigint();
+    execFileSync(makeStore, [store, "plain", "250"]);
     execFileSync(joulery, ["report", store, "-o", file]);
-    console.log(`# 10,000 runs: ${Number(process.hrtime.bigint() - begun) / 1e9} s, ${statSync(file).size} bytes`);
+    assert.ok(statSync(file).size < 4e6);
     const { said } = await openReport(browser, pathToFileURL(file).href);
     assert.deepEqual(said, []);
   },
