@@ -171,15 +171,14 @@
         place: run.position + 1, deviation: run.energy_j / group.energy_j.mean - 1,
       };
     });
-    const bound = (x) => (known(x) && report.accuracy.fraction ? Math.min(1, Math.max(0, x)) : x);
     const kinds = measured.map((group) => {
       const e = group.energy_j, a = group.accuracy, s = group.accuracy_per_kwh;
       return {
         label: group.label, main: group.main, n: e.n, energy: scaled(e.mean),
         low: scaled(axis.log && e.low <= 0 ? e.least : e.low), high: scaled(e.high),
         least: scaled(e.least), q1: scaled(e.q1), median: scaled(e.median), q3: scaled(e.q3), most: scaled(e.most),
-        accuracy: mean(a), accuracy_low: a ? bound(a.low) : null, accuracy_high: a ? bound(a.high) : null,
-        score: mean(s), score_low: s && known(s.low) ? Math.max(0, s.low) : null, score_high: s ? s.high : null, front: group.front,
+        accuracy: mean(a), accuracy_low: a ? a.low : null, accuracy_high: a ? a.high : null,
+        score: mean(s), score_low: s ? s.low : null, score_high: s ? s.high : null, front: group.front,
         energy_text: energyText(e.mean), accuracy_text: a ? accuracyText(a.mean) : "–", score_text: scoreText(mean(s)),
       };
     });

@@ -55,6 +55,9 @@ static int summarise_group(struct report *report, size_t place, double *values, 
         size_t count = report_values(report, place, figures[i].figure, values);
         if (stats_summarise(values, count, figures[i].summary, error) < 0)
             return -1;
+        bool share = figures[i].figure == FIGURE_ACCURACY && report->accuracy_is_fraction;
+        if (figures[i].summary->least >= 0)
+            stats_bound_interval(figures[i].summary, 0, share ? 1 : INFINITY);
     }
     double relative = 0;
     size_t known = 0;

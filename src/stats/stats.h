@@ -23,6 +23,9 @@ struct summary {
 /* -1 only if memory ran out. */
 int stats_summarise(const double *values, size_t count, struct summary *summary, struct error *error);
 
+/* Cuts the interval to what the quantity can be at all (an energy is not negative, a share not above 1). */
+void stats_bound_interval(struct summary *summary, double least, double most);
+
 /* How many times as large `a` is as `b`: the ratio of geometric means, and its 95 % interval from Welch's
  * unequal variances t on the logarithms (Welch, Biometrika 34, 1947). low and high are NAN where a side has
  * one value, or where neither scatters. All values must be above 0: false, and NAN everywhere, if one isn't

@@ -34,3 +34,11 @@ int stats_summarise(const double *values, size_t count, struct summary *summary,
     free(sorted);
     return 0;
 }
+
+void stats_bound_interval(struct summary *summary, double least, double most)
+{
+    if (summary->low < least)
+        summary->low = least;
+    if (summary->high > most)
+        summary->high = most;
+}

@@ -81,6 +81,21 @@ static void a_ratio_that_cannot_be_judged_says_so(void **state)
     assert_false(stats_ratio(energy, 5, NULL, 0, &r));
 }
 
+static void an_interval_ends_where_the_quantity_does(void **state)
+{
+    (void)state;
+    struct error error = ERROR_INIT;
+    const double shares[] = {0.1, 0.9, 1.0};
+    struct summary s;
+    assert_int_equal(stats_summarise(shares, 3, &s, &error), 0);
+    assert_true(s.low < 0 && s.high > 1);
+    stats_bound_interval(&s, 0, 1);
+    assert_true(s.low == 0 && s.high == 1);
+    assert_int_equal(stats_summarise(shares, 1, &s, &error), 0);
+    stats_bound_interval(&s, 0, 1);
+    assert_true(isnan(s.low) && isnan(s.high));
+}
+
 static void the_pareto_front_has_every_point_that_none_beats(void **state)
 {
     (void)state;
@@ -103,6 +118,7 @@ int main(void)
         cmocka_unit_test(one_value_has_no_spread_and_none_has_nothing),
         cmocka_unit_test(ratios_have_welchs_interval),
         cmocka_unit_test(a_ratio_that_cannot_be_judged_says_so),
+        cmocka_unit_test(an_interval_ends_where_the_quantity_does),
         cmocka_unit_test(the_pareto_front_has_every_point_that_none_beats),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
