@@ -5,6 +5,8 @@ set(JOULERY_WARNINGS -Wall -Wextra -Wshadow -Wconversion -Wno-sign-conversion -W
 
 add_library(joulery_flags INTERFACE)
 target_compile_options(joulery_flags INTERFACE $<$<COMPILE_LANGUAGE:C>:${JOULERY_WARNINGS}>
+                       # clang says so where `omp simd` has no effect, as without optimisation
+                       $<$<AND:$<COMPILE_LANGUAGE:C>,$<C_COMPILER_ID:Clang>>:-Wno-pass-failed>
                        -fno-omit-frame-pointer)
 target_compile_definitions(joulery_flags INTERFACE _GNU_SOURCE JOULERY_VERSION="${PROJECT_VERSION}")
 target_include_directories(joulery_flags INTERFACE ${PROJECT_SOURCE_DIR}/src ${PROJECT_SOURCE_DIR}/include)
