@@ -83,7 +83,11 @@ void lower_dropout(struct lowering *l, size_t node)
     l->nodes[node].out = src;
     if (!drops(l, node))
         return;
-    l->nodes[node].out = in_place_output(l, l->graph->nodes[node].inputs[0], true);
+    /* Values in (image, channel, height, width) order: the same are lost whatever layout a CPU likes best. */
+    dnnl_memory_desc_t plain = shape_layout(l, l->graph->nodes[node].shape, dnnl_nchw);
+    size_t input = src;
+    src = as_layout(l, input, &plain);
+    l->nodes[node].out = src == input ? in_place_output(l, l->graph->nodes[node].inputs[0], true) : src;
     EMIT_FUNCTION(l, run_dropout, dropout_step(l, node, src), src, l->nodes[node].out);
 }
 
