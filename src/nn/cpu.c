@@ -1,5 +1,6 @@
 /* The CPU backend: parameters in the layouts oneDNN likes, programs for the batch sizes that occur, one
  * arena. */
+#include "base/memory.h"
 #include "base/text.h"
 #include "base/units.h"
 #include "nn/backend.h"
@@ -8,7 +9,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <unistd.h>
 
 #define ALIGNMENT ((size_t)64)
 #define HUGE_PAGE ((size_t)1 << 21)
@@ -154,24 +154,29 @@ static size_t round_up(size_t bytes, size_t unit)
     return (bytes + unit - 1) / unit * unit;
 }
 
-static int memory_fail(size_t bytes, size_t batch, struct error *error)
+/* -1 if `bytes` more than there are now can't be had; `total` is what the network needs in all. */
+static int check_memory(size_t bytes, size_t total, size_t batch, struct error *error)
 {
-    AUTO_FREE char *needed = units_bytes(bytes);
+    uint64_t available = memory_available();
+    if (bytes < available)
+        return 0;
+    AUTO_FREE char *needed = units_bytes(total), *left = units_bytes(available);
     return error_set(
-        error, "too little memory: %s are needed for a batch of %zu: use a smaller batch, size or width",
-        needed ? needed : "more bytes than there are", batch);
+        error,
+        "too little memory: a batch of %zu needs %s, and %s can be had: use a smaller batch, size or width",
+        batch, needed ? needed : "much", left ? left : "less");
 }
 
 /* Zeroed memory in huge pages where the system gives them: walks over weights miss the TLB less. */
 static char *take_memory(struct cpu *cpu, size_t bytes, struct error *error)
 {
-    size_t physical = (size_t)sysconf(_SC_PHYS_PAGES) * (size_t)sysconf(_SC_PAGESIZE);
-    size_t total = bytes + cpu->weights_bytes + cpu->arena_bytes;
-    void *memory = NULL;
-    if (total < physical)
-        memory = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    if (total >= physical || memory == MAP_FAILED) {
-        memory_fail(total, cpu->options.batch, error);
+    size_t total = bytes + cpu->weights_bytes;
+    if (check_memory(bytes, total, cpu->options.batch, error))
+        return NULL;
+    void *memory = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (memory == MAP_FAILED) {
+        AUTO_FREE char *needed = units_bytes(total);
+        error_memory(error, needed ? needed : "network");
         return NULL;
     }
     madvise(memory, bytes, MADV_HUGEPAGE);
@@ -338,9 +343,8 @@ static int open_memory(struct cpu *cpu, struct error *error)
 {
     size_t bytes = round_up(place_parameters(cpu, NULL) + 1, HUGE_PAGE);
     size_t arena = cpu->programs[TRAIN_BATCH]->arena_bytes;
-    size_t physical = (size_t)sysconf(_SC_PHYS_PAGES) * (size_t)sysconf(_SC_PAGESIZE);
-    if (bytes + arena >= physical)
-        return memory_fail(bytes + arena, cpu->options.batch, error);
+    if (check_memory(bytes + arena, bytes + arena, cpu->options.batch, error))
+        return -1;
     cpu->weights = take_memory(cpu, bytes, error);
     if (!cpu->weights)
         return -1;

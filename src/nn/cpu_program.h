@@ -1,6 +1,6 @@
 /* cpu_program.h: a straight list of steps over values, with an arena planned by how long each value lives.
  *
- * A graph is lowered (cpu_lower.c) to one program for a training step and one for an evaluation, each for an
+ * A graph is lowered (cpu_lower.h) to one program for a training step and one for an evaluation, each for an
  * exact number of images. Calls to oneDNN are confined to the cpu*.c files. */
 #ifndef JOULERY_NN_CPU_PROGRAM_H
 #define JOULERY_NN_CPU_PROGRAM_H
@@ -101,7 +101,7 @@ int program_bind(struct program *program, char *arena, struct error *error);
 int program_run(struct program *program, dnnl_stream_t stream, const float *images, struct pass *pass,
                 struct error *error);
 
-/* ---- the backend's state, shared by cpu.c and cpu_lower.c ---- */
+/* ---- the backend's state, shared by cpu.c and the lowering ---- */
 
 struct cpu {
     struct graph *graph;

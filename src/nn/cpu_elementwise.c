@@ -1,0 +1,135 @@
+/* ReLU, addition, dropout and the loss: functions of our own, in place where nobody else reads the input. */
+#include "nn/cpu_lower.h"
+
+static void run_relu(const struct step *step, float *const *data, struct pass *pass)
+{
+    (void)pass;
+    kernel_relu(data[1], data[0], step->elements);
+}
+
+static void run_add(const struct step *step, float *const *data, struct pass *pass)
+{
+    (void)pass;
+    kernel_add(data[2], data[0], data[1], step->sizes[0], step->elements);
+}
+
+static void run_dropout(const struct step *step, float *const *data, struct pass *pass)
+{
+    kernel_dropout(data[1], data[0], step->probability, pass->dropout_key ^ step->key, step->elements);
+}
+
+/* Whether nobody but its one reader sees the value of `node`, under whatever name. */
+static bool sole_reader(const struct lowering *l, size_t node)
+{
+    for (;;) {
+        const struct node *n = &l->graph->nodes[node];
+        if (n->kind == NODE_INPUT || l->nodes[node].readers > 1)
+            return false;
+        if (l->nodes[node].out != l->nodes[n->inputs[0]].out)
+            return true;
+        node = n->inputs[0];
+    }
+}
+
+/* The input's own value where a layer may overwrite it, else a new one. No primitive's backward pass reads
+ * its output; a ReLU's reads only where it is positive, which `keeps_sign` says the layer leaves as it was.
+ */
+static size_t in_place_output(struct lowering *l, size_t input, bool keeps_sign)
+{
+    enum node_kind kind = l->graph->nodes[input].kind;
+    bool produced = kind == NODE_BATCH_NORM || kind == NODE_CONVOLUTION || kind == NODE_DENSE;
+    if (sole_reader(l, input) && (keeps_sign || produced))
+        return l->nodes[input].out;
+    return add_value(l, value_layout(l, l->nodes[input].out));
+}
+
+void lower_relu(struct lowering *l, size_t node)
+{
+    size_t src = input_of(l, node);
+    if (l->nodes[node].fused) {
+        l->nodes[node].out = src;
+        return;
+    }
+    l->nodes[node].out = in_place_output(l, l->graph->nodes[node].inputs[0], true);
+    EMIT_FUNCTION(l, run_relu, ((struct step){.elements = value_floats(l, src)}), src, l->nodes[node].out);
+}
+
+void lower_add(struct lowering *l, size_t node)
+{
+    const struct node *n = &l->graph->nodes[node];
+    size_t a = l->nodes[n->inputs[0]].out;
+    size_t b = as_layout(l, l->nodes[n->inputs[1]].out, value_layout(l, a));
+    l->nodes[node].out = in_place_output(l, n->inputs[0], false);
+    EMIT_FUNCTION(l, run_add,
+                  ((struct step){.elements = value_floats(l, a), .sizes = {l->nodes[node].relu != 0}}), a, b,
+                  l->nodes[node].out);
+}
+
+static struct step dropout_step(const struct lowering *l, size_t node, size_t value)
+{
+    return (struct step){.elements = value_floats(l, value),
+                         .probability = l->graph->nodes[node].dropout,
+                         .key = (uint64_t)(node + 1) * 0xd1342543de82ef95u};
+}
+
+static bool drops(const struct lowering *l, size_t node)
+{
+    return l->training && l->graph->nodes[node].dropout > 0;
+}
+
+void lower_dropout(struct lowering *l, size_t node)
+{
+    size_t src = input_of(l, node);
+    l->nodes[node].out = src;
+    if (!drops(l, node))
+        return;
+    /* Values in (image, channel, height, width) order: the same are lost whatever layout a CPU likes best. */
+    dnnl_memory_desc_t plain = shape_layout(l, l->graph->nodes[node].shape, dnnl_nchw);
+    size_t input = src;
+    src = as_layout(l, input, &plain);
+    l->nodes[node].out = src == input ? in_place_output(l, l->graph->nodes[node].inputs[0], true) : src;
+    EMIT_FUNCTION(l, run_dropout, dropout_step(l, node, src), src, l->nodes[node].out);
+}
+
+void lower_dropout_backward(struct lowering *l, size_t node)
+{
+    size_t gradient = take_gradient(l, node, 0);
+    if (drops(l, node)) {
+        gradient = as_layout(l, gradient, value_layout(l, l->nodes[node].out));
+        size_t out = free_to_overwrite(l, gradient) ? gradient : add_value(l, value_layout(l, gradient));
+        EMIT_FUNCTION(l, run_dropout, dropout_step(l, node, gradient), gradient, out);
+        gradient = out;
+    }
+    give_gradient(l, l->graph->nodes[node].inputs[0], gradient);
+}
+
+void lower_relu_backward(struct lowering *l, size_t node)
+{
+    size_t input = l->graph->nodes[node].inputs[0];
+    bool done_below = l->nodes[node].fused && l->graph->nodes[input].kind == NODE_BATCH_NORM;
+    give_gradient(l, input, take_gradient(l, node, done_below ? 0 : l->nodes[node].out));
+}
+
+void lower_add_backward(struct lowering *l, size_t node)
+{
+    size_t gradient = take_gradient(l, node, 0);
+    for (int i = 0; i < 2; i++)
+        give_gradient(l, l->graph->nodes[node].inputs[i], gradient);
+}
+
+static void run_loss(const struct step *step, float *const *data, struct pass *pass)
+{
+    kernel_loss(data[1], data[0], pass->labels, step->sizes[0], step->sizes[1], &pass->result);
+}
+
+void lower_loss(struct lowering *l, size_t node)
+{
+    struct shape shape = l->graph->nodes[node].shape;
+    dnnl_memory_desc_t md = shape_layout(l, shape, dnnl_nchw);
+    size_t scores = as_layout(l, input_of(l, node), &md);
+    size_t gradient = l->training ? add_value(l, &md) : 0;
+    EMIT_FUNCTION(l, run_loss, ((struct step){.sizes = {l->program->images, shape.channels}}), scores,
+                  gradient);
+    if (l->training)
+        give_gradient(l, l->graph->nodes[node].inputs[0], gradient);
+}

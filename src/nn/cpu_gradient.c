@@ -1,0 +1,81 @@
+/* Gradients between nodes, and from nodes to their parameters. */
+#include "nn/cpu_lower.h"
+
+static void run_gather(const struct step *step, float *const *data, struct pass *pass)
+{
+    (void)pass;
+    kernel_gather_gradient(data[0], data[1], data[2], data[3], step->elements);
+}
+
+static size_t gather(struct lowering *l, size_t a, size_t b, size_t mask, size_t like)
+{
+    a = as_layout(l, a, value_layout(l, like));
+    b = b ? as_layout(l, b, value_layout(l, like)) : 0;
+    const struct value *values = l->program->values;
+    size_t out = !values[a].pending && !values[a].fixed        ? a
+                 : b && !values[b].pending && !values[b].fixed ? b
+                                                               : 0;
+    if (!out)
+        out = add_value(l, value_layout(l, like));
+    EMIT_FUNCTION(l, run_gather, ((struct step){.elements = value_floats(l, out)}), out, a, b, mask);
+    return out;
+}
+
+void give_gradient(struct lowering *l, size_t node, size_t gradient)
+{
+    struct lowered *to = &l->nodes[node];
+    if (l->failed || l->graph->nodes[node].kind == NODE_INPUT)
+        return;
+    if (to->pending_count == 2) {
+        for (int i = 0; i < 2; i++)
+            l->program->values[to->pending[i]].pending--;
+        to->pending[0] = gather(l, to->pending[0], to->pending[1], 0, to->out);
+        l->program->values[to->pending[0]].pending++;
+        to->pending_count = 1;
+    }
+    to->pending[to->pending_count++] = gradient;
+    l->program->values[gradient].pending++;
+}
+
+size_t take_gradient(struct lowering *l, size_t node, size_t mask)
+{
+    struct lowered *from = &l->nodes[node];
+    if (l->failed)
+        return 0;
+    for (size_t i = 0; i < from->pending_count; i++)
+        l->program->values[from->pending[i]].pending--;
+    size_t a = from->pending[0], b = from->pending_count == 2 ? from->pending[1] : 0;
+    if (!b && !mask)
+        return a;
+    return gather(l, a, b, mask, from->out);
+}
+
+bool free_to_overwrite(const struct lowering *l, size_t gradient)
+{
+    return !l->failed && l->program->values[gradient].pending == 0;
+}
+
+bool wants_gradient(const struct lowering *l, size_t node)
+{
+    return l->graph->nodes[node].kind != NODE_INPUT;
+}
+
+static void run_update(const struct step *step, float *const *data, struct pass *pass)
+{
+    struct parameter *p = step->parameter;
+    struct update update = pass->update;
+    update.copies = (float)p->copies;
+    kernel_update(&update, data[0], data[1], p->first, p->second, p->stored_count);
+    if (p->rest && update.kind == OPTIMIZER_SGD) {
+        p->decay_momentum =
+            (double)update.momentum * p->decay_momentum + (double)update.weight_decay * p->decay;
+        p->decay -= (double)update.learning_rate * p->decay_momentum;
+    }
+}
+
+void emit_update(struct lowering *l, struct parameter *parameter, size_t gradient)
+{
+    gradient = as_layout(l, gradient, &parameter->md);
+    EMIT_FUNCTION(l, run_update, ((struct step){.parameter = parameter}), parameter_value(l, parameter),
+                  gradient);
+}

@@ -1,0 +1,115 @@
+/* cpu_lower.h: what the lowering of a graph to a program is made of; for the cpu_*.c files only.
+ *
+ * cpu_lower.c walks the graph; a file for each family of layers says how one is lowered, forward and
+ * backward; cpu_emit.c and cpu_gradient.c are their tools. After the first failure every function does
+ * nothing, returns 0 or NULL, and cpu_lower returns the error. Values are numbers in the program; 0 is none.
+ */
+#ifndef JOULERY_NN_CPU_LOWER_H
+#define JOULERY_NN_CPU_LOWER_H
+
+#include "nn/cpu_program.h"
+
+/* What became of a node. */
+struct lowered {
+    size_t out, src;
+    size_t workspace, mean, variance;
+    dnnl_primitive_desc_t forward;
+    size_t readers;
+    size_t relu;       /* the ReLU computed together with this node, or 0 */
+    bool fused;        /* this is such a ReLU */
+    size_t pending[2]; /* gradients given, not yet taken */
+    size_t pending_count;
+};
+
+struct lowering {
+    struct cpu *cpu;
+    const struct graph *graph;
+    struct program *program;
+    bool training, failed;
+    struct error *error;
+    struct lowered *nodes;
+    const char *name; /* of the node at work, for messages */
+    dnnl_primitive_desc_t *descriptions;
+    size_t description_count, description_capacity;
+};
+
+/* ---- cpu_emit.c ---- */
+
+void lowering_fail(struct lowering *l, dnnl_status_t status);
+void lowering_check(struct lowering *l, dnnl_status_t status);
+
+dnnl_memory_desc_t make_layout(struct lowering *l, int dim_count, const dnnl_dims_t dims,
+                               dnnl_format_tag_t tag);
+/* (images, channels, height, width) of a shape. */
+dnnl_memory_desc_t shape_layout(struct lowering *l, struct shape shape, dnnl_format_tag_t tag);
+size_t add_value(struct lowering *l, const dnnl_memory_desc_t *md);
+size_t parameter_value(struct lowering *l, struct parameter *parameter);
+const dnnl_memory_desc_t *value_layout(const struct lowering *l, size_t value);
+size_t value_floats(const struct lowering *l, size_t value);
+
+/* Keeps the description until the lowering is done. NULL if oneDNN has no implementation, which is a failure
+ * only where one is `required`. */
+dnnl_primitive_desc_t describe_primitive(struct lowering *l, const void *operation,
+                                         dnnl_primitive_attr_t attributes, dnnl_primitive_desc_t forward,
+                                         bool required);
+/* The layout the primitive wants for an argument. */
+const dnnl_memory_desc_t *wanted_layout(const struct lowering *l, dnnl_primitive_desc_t description,
+                                        int argument);
+
+struct use {
+    int argument;
+    size_t value;
+};
+/* Adds a primitive as a step. Uses of value 0 are left out. */
+void emit_primitive(struct lowering *l, dnnl_primitive_desc_t description, const struct use *uses,
+                    size_t count);
+#define EMIT(l, description, ...)                                                                            \
+    emit_primitive(l, description, (const struct use[]){__VA_ARGS__},                                        \
+                   sizeof((const struct use[]){__VA_ARGS__}) / sizeof(struct use))
+
+/* Adds a function as a step, on `count` values. The caller fills in what it needs besides in `step`. */
+void emit_function(struct lowering *l, step_function *function, struct step step, const size_t *values,
+                   int count);
+#define EMIT_FUNCTION(l, function, step, ...)                                                                \
+    emit_function(l, function, step, (const size_t[]){__VA_ARGS__},                                          \
+                  (int)(sizeof((const size_t[]){__VA_ARGS__}) / sizeof(size_t)))
+
+void emit_reorder(struct lowering *l, const dnnl_memory_desc_t *from, size_t src,
+                  const dnnl_memory_desc_t *to, size_t dst);
+/* The value in the wanted layout: itself, or a reordered copy. Dimensions of one may come or go. */
+size_t as_layout(struct lowering *l, size_t value, const dnnl_memory_desc_t *want);
+/* A value of a node's shape stored as `description` wants its argument, which may have fewer dimensions. */
+size_t new_output(struct lowering *l, struct shape shape, dnnl_primitive_desc_t description, int argument);
+
+struct parameter *parameter_of(const struct lowering *l, size_t node, enum tensor_role role);
+size_t input_of(const struct lowering *l, size_t node);
+dnnl_prop_kind_t forward_kind(const struct lowering *l);
+
+/* ---- cpu_gradient.c ---- */
+
+void give_gradient(struct lowering *l, size_t node, size_t gradient);
+/* The gradient of the node's output: the sum of what was given, where `mask` is positive if it is a value. */
+size_t take_gradient(struct lowering *l, size_t node, size_t mask);
+/* Whether a gradient just taken is nobody else's, so that its place can be used for the next. */
+bool free_to_overwrite(const struct lowering *l, size_t gradient);
+bool wants_gradient(const struct lowering *l, size_t node);
+/* Steps the optimiser on the parameter. */
+void emit_update(struct lowering *l, struct parameter *parameter, size_t gradient);
+
+/* ---- layers: cpu_product.c, cpu_norm.c, cpu_pool.c, cpu_elementwise.c ---- */
+
+void lower_product(struct lowering *l, size_t node); /* convolution, dense */
+void lower_product_backward(struct lowering *l, size_t node);
+void lower_batch_norm(struct lowering *l, size_t node);
+void lower_batch_norm_backward(struct lowering *l, size_t node);
+void lower_pool(struct lowering *l, size_t node);
+void lower_pool_backward(struct lowering *l, size_t node);
+void lower_relu(struct lowering *l, size_t node);
+void lower_relu_backward(struct lowering *l, size_t node);
+void lower_add(struct lowering *l, size_t node);
+void lower_add_backward(struct lowering *l, size_t node);
+void lower_dropout(struct lowering *l, size_t node);
+void lower_dropout_backward(struct lowering *l, size_t node);
+void lower_loss(struct lowering *l, size_t node); /* gives its gradient at once */
+
+#endif

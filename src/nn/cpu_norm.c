@@ -1,0 +1,70 @@
+/* Batch normalisation, with the ReLU after it where there is one. */
+#include "nn/cpu_lower.h"
+
+#define EPSILON 1e-5f
+
+static void run_running_statistics(const struct step *step, float *const *data, struct pass *pass)
+{
+    (void)pass;
+    kernel_running_statistics(data[0], data[1], data[2], data[3], step->sizes[0], step->sizes[1]);
+}
+
+void lower_batch_norm(struct lowering *l, size_t node)
+{
+    struct lowered *to = &l->nodes[node];
+    const struct shape *shape = &l->graph->nodes[node].shape;
+    size_t running_mean = parameter_value(l, parameter_of(l, node, TENSOR_RUNNING_MEAN));
+    size_t running_var = parameter_value(l, parameter_of(l, node, TENSOR_RUNNING_VAR));
+    unsigned flags = dnnl_use_scale | dnnl_use_shift;
+    flags |= to->relu ? dnnl_fuse_norm_relu : 0;
+    flags |= l->training ? 0 : dnnl_use_global_stats;
+    to->src = input_of(l, node);
+    dnnl_memory_desc_t md = *value_layout(l, to->src);
+    dnnl_batch_normalization_desc_t operation;
+    if (l->failed)
+        return;
+    lowering_check(
+        l, dnnl_batch_normalization_forward_desc_init(&operation, forward_kind(l), &md, EPSILON, flags));
+    to->forward = describe_primitive(l, &operation, l->cpu->attributes, NULL, true);
+    to->out = add_value(l, &md);
+    to->mean = l->training ? add_value(l, wanted_layout(l, to->forward, DNNL_ARG_MEAN)) : running_mean;
+    to->variance = l->training ? add_value(l, wanted_layout(l, to->forward, DNNL_ARG_VARIANCE)) : running_var;
+    if (l->training && to->relu)
+        to->workspace = add_value(l, wanted_layout(l, to->forward, DNNL_ARG_WORKSPACE));
+    EMIT(l, to->forward, {DNNL_ARG_SRC, to->src}, {DNNL_ARG_DST, to->out}, {DNNL_ARG_MEAN, to->mean},
+         {DNNL_ARG_VARIANCE, to->variance}, {DNNL_ARG_WORKSPACE, to->workspace},
+         {DNNL_ARG_SCALE, parameter_value(l, parameter_of(l, node, TENSOR_WEIGHT))},
+         {DNNL_ARG_SHIFT, parameter_value(l, parameter_of(l, node, TENSOR_BIAS))});
+    if (l->training)
+        EMIT_FUNCTION(
+            l, run_running_statistics,
+            ((struct step){.sizes = {shape->channels, l->program->images * shape->height * shape->width}}),
+            running_mean, running_var, to->mean, to->variance);
+}
+
+void lower_batch_norm_backward(struct lowering *l, size_t node)
+{
+    struct lowered *from = &l->nodes[node];
+    const dnnl_memory_desc_t md = *value_layout(l, from->src);
+    size_t gradient = as_layout(l, take_gradient(l, node, 0), &md);
+    unsigned flags = dnnl_use_scale | dnnl_use_shift;
+    flags |= from->relu ? dnnl_fuse_norm_relu : 0;
+    dnnl_batch_normalization_desc_t operation;
+    if (l->failed)
+        return;
+    lowering_check(
+        l, dnnl_batch_normalization_backward_desc_init(&operation, dnnl_backward, &md, &md, EPSILON, flags));
+    dnnl_primitive_desc_t d = describe_primitive(l, &operation, l->cpu->attributes, from->forward, true);
+    size_t out = free_to_overwrite(l, gradient) ? gradient : add_value(l, &md);
+    struct parameter *scale = parameter_of(l, node, TENSOR_WEIGHT),
+                     *shift = parameter_of(l, node, TENSOR_BIAS);
+    size_t dscale = add_value(l, wanted_layout(l, d, DNNL_ARG_DIFF_SCALE));
+    size_t dshift = add_value(l, wanted_layout(l, d, DNNL_ARG_DIFF_SHIFT));
+    EMIT(l, d, {DNNL_ARG_SRC, from->src}, {DNNL_ARG_MEAN, from->mean}, {DNNL_ARG_VARIANCE, from->variance},
+         {DNNL_ARG_DIFF_DST, gradient}, {DNNL_ARG_WORKSPACE, from->workspace},
+         {DNNL_ARG_SCALE, parameter_value(l, scale)}, {DNNL_ARG_SHIFT, parameter_value(l, shift)},
+         {DNNL_ARG_DIFF_SRC, out}, {DNNL_ARG_DIFF_SCALE, dscale}, {DNNL_ARG_DIFF_SHIFT, dshift});
+    emit_update(l, scale, dscale);
+    emit_update(l, shift, dshift);
+    give_gradient(l, l->graph->nodes[node].inputs[0], out);
+}

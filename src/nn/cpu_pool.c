@@ -1,0 +1,129 @@
+/* Maximum, average and adaptive pooling. */
+#include "nn/cpu_lower.h"
+
+struct pool {
+    dnnl_alg_kind_t kind;
+    dnnl_dims_t strides, kernel, before, after;
+};
+
+/* False: an adaptive pooling that is no plain one. */
+static bool pool_of(const struct lowering *l, size_t node, struct pool *pool)
+{
+    const struct node *n = &l->graph->nodes[node];
+    const struct shape *in = &l->graph->nodes[n->inputs[0]].shape;
+    const size_t in_size[] = {in->height, in->width}, out_size[] = {n->shape.height, n->shape.width};
+    *pool =
+        (struct pool){.kind = n->kind == NODE_MAX_POOL ? dnnl_pooling_max : dnnl_pooling_avg_include_padding};
+    for (int d = 0; d < 2; d++) {
+        size_t kernel = n->pooling.kernel, stride = n->pooling.stride, padding = n->pooling.padding;
+        if (n->kind == NODE_ADAPTIVE_POOL) {
+            if (in_size[d] % out_size[d])
+                return false;
+            kernel = stride = in_size[d] / out_size[d];
+            padding = 0;
+        }
+        size_t reach = (out_size[d] - 1) * stride + kernel;
+        pool->kernel[d] = (dnnl_dim_t)kernel;
+        pool->strides[d] = (dnnl_dim_t)stride;
+        pool->before[d] = (dnnl_dim_t)padding;
+        pool->after[d] = reach > in_size[d] + padding ? (dnnl_dim_t)(reach - in_size[d] - padding) : 0;
+    }
+    return true;
+}
+
+static void run_adaptive_pool(const struct step *step, float *const *data, struct pass *pass)
+{
+    (void)pass;
+    kernel_adaptive_pool(data[1], data[0], step->elements, step->sizes, step->sizes + 2);
+}
+
+static void run_adaptive_pool_backward(const struct step *step, float *const *data, struct pass *pass)
+{
+    (void)pass;
+    kernel_adaptive_pool_backward(data[1], data[0], step->elements, step->sizes, step->sizes + 2);
+}
+
+static struct step adaptive_step(const struct lowering *l, size_t node)
+{
+    const struct node *n = &l->graph->nodes[node];
+    const struct shape *in = &l->graph->nodes[n->inputs[0]].shape;
+    return (struct step){.elements = l->program->images * in->channels,
+                         .sizes = {in->height, in->width, n->shape.height, n->shape.width}};
+}
+
+static void lower_adaptive_pool(struct lowering *l, size_t node)
+{
+    struct lowered *to = &l->nodes[node];
+    const struct node *n = &l->graph->nodes[node];
+    dnnl_memory_desc_t in = shape_layout(l, l->graph->nodes[n->inputs[0]].shape, dnnl_nchw);
+    dnnl_memory_desc_t out = shape_layout(l, n->shape, dnnl_nchw);
+    to->src = as_layout(l, input_of(l, node), &in);
+    to->out = add_value(l, &out);
+    EMIT_FUNCTION(l, run_adaptive_pool, adaptive_step(l, node), to->src, to->out);
+}
+
+static bool passes_through(const struct lowering *l, size_t node)
+{
+    const struct node *n = &l->graph->nodes[node];
+    const struct shape *in = &l->graph->nodes[n->inputs[0]].shape;
+    return l->cpu->repeats[node] || (in->height == n->shape.height && in->width == n->shape.width);
+}
+
+void lower_pool(struct lowering *l, size_t node)
+{
+    struct lowered *to = &l->nodes[node];
+    const struct node *n = &l->graph->nodes[node];
+    struct pool pool;
+    if (n->kind == NODE_ADAPTIVE_POOL && passes_through(l, node)) {
+        to->out = input_of(l, node);
+        return;
+    }
+    if (!pool_of(l, node, &pool)) {
+        lower_adaptive_pool(l, node);
+        return;
+    }
+    to->src = input_of(l, node);
+    dnnl_memory_desc_t src = *value_layout(l, to->src), dst = shape_layout(l, n->shape, dnnl_format_tag_any);
+    dnnl_pooling_desc_t operation;
+    if (l->failed)
+        return;
+    lowering_check(l, dnnl_pooling_forward_desc_init(&operation, forward_kind(l), pool.kind, &src, &dst,
+                                                     pool.strides, pool.kernel, pool.before, pool.after));
+    to->forward = describe_primitive(l, &operation, l->cpu->attributes, NULL, true);
+    to->out = add_value(l, wanted_layout(l, to->forward, DNNL_ARG_DST));
+    if (l->training && n->kind == NODE_MAX_POOL)
+        to->workspace = add_value(l, wanted_layout(l, to->forward, DNNL_ARG_WORKSPACE));
+    EMIT(l, to->forward, {DNNL_ARG_SRC, to->src}, {DNNL_ARG_DST, to->out},
+         {DNNL_ARG_WORKSPACE, to->workspace});
+}
+
+void lower_pool_backward(struct lowering *l, size_t node)
+{
+    struct lowered *from = &l->nodes[node];
+    const struct node *n = &l->graph->nodes[node];
+    struct pool pool;
+    size_t gradient = take_gradient(l, node, 0);
+    if (!wants_gradient(l, n->inputs[0]))
+        return;
+    if (n->kind == NODE_ADAPTIVE_POOL && passes_through(l, node)) {
+        give_gradient(l, n->inputs[0], gradient);
+        return;
+    }
+    gradient = as_layout(l, gradient, value_layout(l, from->out));
+    size_t out = add_value(l, value_layout(l, from->src));
+    if (!pool_of(l, node, &pool)) {
+        EMIT_FUNCTION(l, run_adaptive_pool_backward, adaptive_step(l, node), gradient, out);
+        give_gradient(l, n->inputs[0], out);
+        return;
+    }
+    dnnl_pooling_desc_t operation;
+    if (l->failed)
+        return;
+    lowering_check(l, dnnl_pooling_backward_desc_init(&operation, pool.kind, value_layout(l, from->src),
+                                                      value_layout(l, from->out), pool.strides, pool.kernel,
+                                                      pool.before, pool.after));
+    dnnl_primitive_desc_t d = describe_primitive(l, &operation, l->cpu->attributes, from->forward, true);
+    EMIT(l, d, {DNNL_ARG_DIFF_DST, gradient}, {DNNL_ARG_DIFF_SRC, out},
+         {DNNL_ARG_WORKSPACE, from->workspace});
+    give_gradient(l, n->inputs[0], out);
+}

@@ -1,0 +1,273 @@
+/* Convolutions and dense layers.
+ *
+ * Both are one "product" of a source, weights and a bias: a convolution whose window is the whole image is
+ * computed as a dense layer. */
+#include "nn/cpu_lower.h"
+
+#include <string.h>
+
+static bool is_reference(dnnl_primitive_desc_t description)
+{
+    const char *name = NULL;
+    return !description || dnnl_primitive_desc_query(description, dnnl_query_impl_info_str, 0, &name) ||
+           strncmp(name, "ref", 3) == 0;
+}
+
+static bool has_bias(const struct node *node)
+{
+    return node->kind == NODE_CONVOLUTION ? node->convolution.bias : node->dense_bias;
+}
+
+static dnnl_primitive_attr_t forward_attributes(const struct lowering *l, size_t node)
+{
+    return l->nodes[node].relu ? l->cpu->relu_attributes : l->cpu->attributes;
+}
+
+struct geometry {
+    dnnl_dims_t strides, dilates, before, after;
+};
+
+static struct geometry geometry_of(const struct lowering *l, size_t node)
+{
+    const struct node *n = &l->graph->nodes[node];
+    const struct shape *in = &l->graph->nodes[n->inputs[0]].shape;
+    const struct parameter *weights = parameter_of(l, node, TENSOR_WEIGHT);
+    struct window w = convolution_window(&n->convolution);
+    const size_t in_size[] = {in->height, in->width}, out_size[] = {n->shape.height, n->shape.width};
+    struct geometry g = {{0}, {0}, {0}, {0}};
+    for (int d = 0; d < 2; d++) {
+        dnnl_dim_t kernel = weights->dims[weights->dim_count - 2 + d];
+        dnnl_dim_t extent = (kernel - 1) * (dnnl_dim_t)w.dilation + 1;
+        g.strides[d] = (dnnl_dim_t)w.stride;
+        g.dilates[d] = (dnnl_dim_t)w.dilation - 1;
+        g.before[d] = (dnnl_dim_t)w.padding[d] - (dnnl_dim_t)(weights->first_tap[d] * w.dilation);
+        g.after[d] =
+            (dnnl_dim_t)(out_size[d] - 1) * g.strides[d] + extent - (dnnl_dim_t)in_size[d] - g.before[d];
+        g.after[d] = g.after[d] > 0 ? g.after[d] : 0;
+    }
+    return g;
+}
+
+/* The layouts of a product's operands; `weights` is what the caller wants them to be stored as. */
+struct operands {
+    dnnl_memory_desc_t src, weights, bias, dst;
+    bool dense;
+};
+
+static struct operands operands_of(struct lowering *l, size_t node, bool stored)
+{
+    const struct node *n = &l->graph->nodes[node];
+    const struct parameter *weights = parameter_of(l, node, TENSOR_WEIGHT);
+    struct operands o = {.dense = weights->dense};
+    o.weights = stored ? weights->md : make_layout(l, weights->dim_count, weights->dims, dnnl_format_tag_any);
+    if (has_bias(n))
+        o.bias = parameter_of(l, node, TENSOR_BIAS)->md;
+    if (o.dense) {
+        dnnl_dims_t src = {(dnnl_dim_t)l->program->images, weights->dims[1]},
+                    dst = {src[0], weights->dims[0]};
+        o.src = make_layout(l, 2, src, dnnl_nc);
+        o.dst = make_layout(l, 2, dst, dnnl_nc);
+    } else {
+        o.src = shape_layout(l, l->graph->nodes[n->inputs[0]].shape, dnnl_format_tag_any);
+        o.dst = shape_layout(l, n->shape, dnnl_format_tag_any);
+    }
+    return o;
+}
+
+/* The image (channels, height, width) a dense layer sees, and where it lies in its input's value. False: it
+ * is all of it. */
+static bool seen_of(const struct lowering *l, size_t node, struct shape *seen, dnnl_dims_t offsets)
+{
+    const struct parameter *weights = parameter_of(l, node, TENSOR_WEIGHT);
+    const dnnl_dim_t *in = value_layout(l, input_of(l, node))->dims;
+    *seen = (struct shape){(size_t)in[1], (size_t)in[2], (size_t)in[3]};
+    offsets[0] = offsets[1] = 0;
+    offsets[2] = (dnnl_dim_t)weights->region[0];
+    offsets[3] = (dnnl_dim_t)weights->region[1];
+    if (l->graph->nodes[node].kind == NODE_DENSE ||
+        (weights->kernel[0] == seen->height && weights->kernel[1] == seen->width))
+        return false;
+    seen->height = weights->kernel[0];
+    seen->width = weights->kernel[1];
+    return true;
+}
+
+/* The part of `whole` that `seen` is. */
+static dnnl_memory_desc_t part_layout(struct lowering *l, const dnnl_memory_desc_t *whole, struct shape seen,
+                                      const dnnl_dims_t offsets)
+{
+    dnnl_memory_desc_t part = {0};
+    dnnl_dims_t dims = {(dnnl_dim_t)l->program->images, (dnnl_dim_t)seen.channels, (dnnl_dim_t)seen.height,
+                        (dnnl_dim_t)seen.width};
+    if (!l->failed)
+        lowering_check(l, dnnl_memory_desc_init_submemory(&part, whole, dims, offsets));
+    return part;
+}
+
+/* What a product reads of its input's value: for a dense layer the image it sees, plain. */
+static size_t product_source(struct lowering *l, size_t node)
+{
+    size_t value = input_of(l, node);
+    struct shape seen;
+    dnnl_dims_t offsets;
+    if (l->failed || !parameter_of(l, node, TENSOR_WEIGHT)->dense)
+        return value;
+    bool part = seen_of(l, node, &seen, offsets);
+    dnnl_memory_desc_t plain = shape_layout(l, seen, dnnl_nchw);
+    if (!part)
+        return as_layout(l, value, &plain);
+    dnnl_memory_desc_t from = part_layout(l, value_layout(l, value), seen, offsets);
+    size_t copy = add_value(l, &plain);
+    emit_reorder(l, &from, value, &plain, copy);
+    return copy;
+}
+
+static void run_zero(const struct step *step, float *const *data, struct pass *pass)
+{
+    (void)pass;
+    memset(data[0], 0, step->elements * sizeof *data[0]);
+}
+
+/* The gradient of the whole input from that of the part a dense layer sees. */
+static size_t whole_gradient(struct lowering *l, size_t node, size_t gradient)
+{
+    struct shape seen;
+    dnnl_dims_t offsets;
+    if (l->failed || !parameter_of(l, node, TENSOR_WEIGHT)->dense || !seen_of(l, node, &seen, offsets))
+        return gradient;
+    size_t whole = add_value(l, value_layout(l, input_of(l, node)));
+    EMIT_FUNCTION(l, run_zero, ((struct step){.elements = value_floats(l, whole)}), whole);
+    if (l->failed)
+        return 0;
+    dnnl_memory_desc_t to = part_layout(l, value_layout(l, whole), seen, offsets);
+    dnnl_memory_desc_t plain = shape_layout(l, seen, dnnl_nchw);
+    emit_reorder(l, &plain, gradient, &to, whole);
+    return whole;
+}
+
+enum product { PRODUCT_FORWARD, PRODUCT_BACKWARD_DATA, PRODUCT_BACKWARD_WEIGHTS };
+
+static dnnl_primitive_desc_t describe_dense(struct lowering *l, size_t node, enum product which,
+                                            const struct operands *o, const dnnl_memory_desc_t *bias,
+                                            bool required)
+{
+    dnnl_inner_product_desc_t operation;
+    dnnl_primitive_desc_t forward = l->nodes[node].forward;
+    if (l->failed)
+        return NULL;
+    if (which == PRODUCT_FORWARD) {
+        lowering_check(l, dnnl_inner_product_forward_desc_init(&operation, forward_kind(l), &o->src,
+                                                               &o->weights, bias, &o->dst));
+        return describe_primitive(l, &operation, forward_attributes(l, node), NULL, required);
+    }
+    if (which == PRODUCT_BACKWARD_DATA)
+        lowering_check(l,
+                       dnnl_inner_product_backward_data_desc_init(&operation, &o->src, &o->weights, &o->dst));
+    else
+        lowering_check(l, dnnl_inner_product_backward_weights_desc_init(&operation, &o->src, &o->weights,
+                                                                        bias, &o->dst));
+    return describe_primitive(l, &operation, l->cpu->attributes, forward, required);
+}
+
+static dnnl_primitive_desc_t describe_convolution(struct lowering *l, size_t node, enum product which,
+                                                  const struct operands *o, const dnnl_memory_desc_t *bias,
+                                                  bool required)
+{
+    dnnl_convolution_desc_t operation;
+    dnnl_primitive_desc_t forward = l->nodes[node].forward;
+    if (l->failed)
+        return NULL;
+    struct geometry g = geometry_of(l, node);
+    if (which == PRODUCT_FORWARD) {
+        lowering_check(l, dnnl_dilated_convolution_forward_desc_init(
+                              &operation, forward_kind(l), dnnl_convolution_direct, &o->src, &o->weights,
+                              bias, &o->dst, g.strides, g.dilates, g.before, g.after));
+        return describe_primitive(l, &operation, forward_attributes(l, node), NULL, required);
+    }
+    if (which == PRODUCT_BACKWARD_DATA)
+        lowering_check(l, dnnl_dilated_convolution_backward_data_desc_init(
+                              &operation, dnnl_convolution_direct, &o->src, &o->weights, &o->dst, g.strides,
+                              g.dilates, g.before, g.after));
+    else
+        lowering_check(l, dnnl_dilated_convolution_backward_weights_desc_init(
+                              &operation, dnnl_convolution_direct, &o->src, &o->weights, bias, &o->dst,
+                              g.strides, g.dilates, g.before, g.after));
+    return describe_primitive(l, &operation, l->cpu->attributes, forward, required);
+}
+
+/* Describes a product with the weights as they are stored or, where that is not to be had well, as it likes.
+ * A convolution's backward pass wants channels swapped within a block: a reordered copy is far cheaper. */
+static dnnl_primitive_desc_t describe_product(struct lowering *l, size_t node, enum product which)
+{
+    bool stored = parameter_of(l, node, TENSOR_WEIGHT)->decided;
+    for (int attempt = stored ? 0 : 1; attempt < 2; attempt++) {
+        struct operands o = operands_of(l, node, attempt == 0);
+        const dnnl_memory_desc_t *bias = has_bias(&l->graph->nodes[node]) ? &o.bias : NULL;
+        dnnl_primitive_desc_t description =
+            o.dense ? describe_dense(l, node, which, &o, bias, attempt == 1)
+                    : describe_convolution(l, node, which, &o, bias, attempt == 1);
+        if (attempt == 1 || !is_reference(description))
+            return description;
+    }
+    return NULL;
+}
+
+void lower_product(struct lowering *l, size_t node)
+{
+    struct lowered *to = &l->nodes[node];
+    struct parameter *weights = parameter_of(l, node, TENSOR_WEIGHT);
+    bool bias = has_bias(&l->graph->nodes[node]);
+    to->forward = describe_product(l, node, PRODUCT_FORWARD);
+    if (l->failed)
+        return;
+    if (!weights->decided) {
+        weights->md = *wanted_layout(l, to->forward, DNNL_ARG_WEIGHTS);
+        weights->decided = true;
+    }
+    to->src = as_layout(l, product_source(l, node), wanted_layout(l, to->forward, DNNL_ARG_SRC));
+    size_t w = as_layout(l, parameter_value(l, weights), wanted_layout(l, to->forward, DNNL_ARG_WEIGHTS));
+    size_t b = bias ? parameter_value(l, parameter_of(l, node, TENSOR_BIAS)) : 0;
+    to->out = new_output(l, l->graph->nodes[node].shape, to->forward, DNNL_ARG_DST);
+    EMIT(l, to->forward, {DNNL_ARG_SRC, to->src}, {DNNL_ARG_WEIGHTS, w}, {DNNL_ARG_BIAS, b},
+         {DNNL_ARG_DST, to->out});
+}
+
+static void lower_product_backward_data(struct lowering *l, size_t node, size_t gradient)
+{
+    const struct node *n = &l->graph->nodes[node];
+    dnnl_primitive_desc_t d = describe_product(l, node, PRODUCT_BACKWARD_DATA);
+    if (l->failed)
+        return;
+    gradient = as_layout(l, gradient, wanted_layout(l, d, DNNL_ARG_DIFF_DST));
+    size_t w = as_layout(l, parameter_value(l, parameter_of(l, node, TENSOR_WEIGHT)),
+                         wanted_layout(l, d, DNNL_ARG_WEIGHTS));
+    /* A dense layer's source may be an image: the gradient has the shape of what it sees, not of a flat node.
+     */
+    struct shape seen = l->graph->nodes[n->inputs[0]].shape;
+    dnnl_dims_t offsets;
+    if (parameter_of(l, node, TENSOR_WEIGHT)->dense && !l->failed)
+        seen_of(l, node, &seen, offsets);
+    size_t out = new_output(l, seen, d, DNNL_ARG_DIFF_SRC);
+    EMIT(l, d, {DNNL_ARG_DIFF_DST, gradient}, {DNNL_ARG_WEIGHTS, w}, {DNNL_ARG_DIFF_SRC, out});
+    give_gradient(l, n->inputs[0], whole_gradient(l, node, out));
+}
+
+void lower_product_backward(struct lowering *l, size_t node)
+{
+    size_t gradient = take_gradient(l, node, 0);
+    bool bias = has_bias(&l->graph->nodes[node]);
+    if (wants_gradient(l, l->graph->nodes[node].inputs[0]))
+        lower_product_backward_data(l, node, gradient);
+    dnnl_primitive_desc_t d = describe_product(l, node, PRODUCT_BACKWARD_WEIGHTS);
+    if (l->failed)
+        return;
+    gradient = as_layout(l, gradient, wanted_layout(l, d, DNNL_ARG_DIFF_DST));
+    size_t src = as_layout(l, l->nodes[node].src, wanted_layout(l, d, DNNL_ARG_SRC));
+    size_t dw = add_value(l, wanted_layout(l, d, DNNL_ARG_DIFF_WEIGHTS));
+    size_t db = bias ? add_value(l, wanted_layout(l, d, DNNL_ARG_DIFF_BIAS)) : 0;
+    EMIT(l, d, {DNNL_ARG_SRC, src}, {DNNL_ARG_DIFF_DST, gradient}, {DNNL_ARG_DIFF_WEIGHTS, dw},
+         {DNNL_ARG_DIFF_BIAS, db});
+    emit_update(l, parameter_of(l, node, TENSOR_WEIGHT), dw);
+    if (bias)
+        emit_update(l, parameter_of(l, node, TENSOR_BIAS), db);
+}
