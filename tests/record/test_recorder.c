@@ -3,6 +3,8 @@
 #include "record/recorder.h"
 
 #include "base/clock.h"
+#include "base/file.h"
+#include "base/text.h"
 #include "mark/mark.h"
 #include "rapl_tree.h"
 
@@ -467,6 +469,29 @@ static void what_is_left_running_is_noted(void **state)
     record_free(&record);
 }
 
+static void a_caller_that_stops_runs_gets_rid_of_what_they_leave(void **state)
+{
+    (void)state;
+    volatile sig_atomic_t stop = 0;
+    char *command[] = {"sh", "-c", "trap '' TERM; sleep 30 & echo $!", NULL};
+    struct record record;
+    int64_t before = clock_boot_ns();
+    run_with(&record, (struct recorder_options){.command = command, .stop = &stop, .output_tail_bytes = 64});
+    assert_int_equal(record.exit_status, 0);
+    assert_true(clock_boot_ns() - before < 5 * NS_PER_S);
+    assert_true(has_note(&record, "they were ended"));
+    pid_t left = (pid_t)atoi(record.output_tail);
+    assert_true(left > 1);
+    for (int i = 0; i < 100 && kill(left, 0) == 0; i++)
+        sleep_ms(20); /* until init, or whoever adopted it, has taken note */
+    AUTO_FREE char *path = text_format("/proc/%d/stat", (int)left);
+    struct error ignored = ERROR_INIT;
+    AUTO_FREE char *stat = file_read(path, 4096, NULL, &ignored);
+    assert_true(!stat || strstr(stat, ") Z "));
+    error_clear(&ignored);
+    record_free(&record);
+}
+
 int main(int argc, char **argv)
 {
     if (argc >= 3 && strcmp(argv[1], "child") == 0)
@@ -487,6 +512,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(a_caller_can_stop_early),
         cmocka_unit_test(signals_are_forwarded),
         cmocka_unit_test(what_is_left_running_is_noted),
+        cmocka_unit_test(a_caller_that_stops_runs_gets_rid_of_what_they_leave),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
