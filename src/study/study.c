@@ -282,7 +282,7 @@ static int read_factors(struct reading *reading, const yaml_node_t *node)
 
 /* The options of `joulery train` that a study may set. Its seed is the study's, its --json nobody would read.
  */
-static const char *const train_options[] = {
+static const char *const train_options[STUDY_TRAIN_OPTIONS] = {
     "arch",      "data", "size",     "width", "classes", "epochs",       "steps",   "batch",
     "optimizer", "lr",   "momentum", "seed",  "threads", "weight-decay", "augment", "no-validation",
 };
@@ -302,14 +302,12 @@ static int check_flag(const struct reading *reading, const struct study_text *na
                        name->text, value->text);
 }
 
-#define TRAIN_OPTIONS (sizeof train_options / sizeof *train_options)
-
 static int check_train_option(const struct reading *reading, const struct study_text *name)
 {
-    for (size_t i = 0; i < TRAIN_OPTIONS; i++)
+    for (size_t i = 0; i < STUDY_TRAIN_OPTIONS; i++)
         if (strcmp(train_options[i], name->text) == 0)
             return 0;
-    const char *nearest = text_nearest(name->text, train_options, TRAIN_OPTIONS);
+    const char *nearest = text_nearest(name->text, train_options, STUDY_TRAIN_OPTIONS);
     return study_error(reading->study, name->line, reading->error, "joulery train has no option '%s'%s%s%s",
                        name->text, nearest ? " (did you mean " : ": `joulery train -h` lists them",
                        nearest ? nearest : "", nearest ? "?)" : "");
