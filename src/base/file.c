@@ -105,6 +105,23 @@ int file_write(const char *path, const void *data, size_t size, struct error *er
     return 0;
 }
 
+int file_check_writable(const char *path, struct error *error)
+{
+    struct stat status;
+    bool special = stat(path, &status) == 0 && !S_ISREG(status.st_mode);
+    if (strcmp(path, "-") == 0)
+        return 0;
+    if (special && S_ISDIR(status.st_mode))
+        return error_set(error, "%s: a folder: expected a file to write to", path);
+    const char *slash = strrchr(path, '/');
+    AUTO_FREE char *folder = slash ? strndup(path, (size_t)(slash - path) + 1) : strdup(".");
+    if (!folder)
+        return error_memory(error, path);
+    if (*path && access(special ? path : folder, W_OK) == 0)
+        return 0;
+    return error_set(error, "%s: can't be written to: %s", path, strerror(*path ? errno : ENOENT));
+}
+
 bool file_exists(const char *path)
 {
     return access(path, F_OK) == 0;

@@ -2,8 +2,12 @@
 #include "base/text.h"
 #include "cli/cli.h"
 
+#include <errno.h>
+#include <fcntl.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 struct subcommand {
     const char *name;
@@ -34,7 +38,27 @@ static void print_usage(FILE *stream)
             "exit status: 0 done, 1 failed, 2 wrong usage; `joulery run` passes on the command's own\n");
 }
 
-int main(int argc, char **argv)
+/* A standard stream that the caller closed must not become the database or a socket: talk would be written
+ * into it. */
+static void open_missing_streams(void)
+{
+    for (int descriptor = STDIN_FILENO; descriptor <= STDERR_FILENO; descriptor++)
+        if (fcntl(descriptor, F_GETFD) < 0 && open("/dev/null", O_RDWR) < 0)
+            return;
+}
+
+/* Output that was lost, on a full disk for one, is a failure. */
+static int end_output(int status)
+{
+    bool lost = ferror(stdout) != 0;
+    if (fflush(stdout) == 0 && !lost)
+        return status;
+    fprintf(stderr, "joulery: standard output: %s: what was to be written there is not complete\n",
+            strerror(errno));
+    return status == CLI_DONE ? CLI_FAILED : status;
+}
+
+static int run_subcommand(int argc, char **argv)
 {
     if (argc < 2) {
         print_usage(stderr);
@@ -61,4 +85,10 @@ int main(int argc, char **argv)
     else
         fprintf(stderr, "joulery: unknown subcommand '%s': `joulery --help` lists them\n", name);
     return CLI_USAGE;
+}
+
+int main(int argc, char **argv)
+{
+    open_missing_streams();
+    return end_output(run_subcommand(argc, argv));
 }

@@ -291,6 +291,10 @@ int cli_run(int argc, char **argv)
         options_list_free(&options.meter_names);
         return cli_parse_result(parsed == OPTIONS_OK ? OPTIONS_WRONG : parsed, argv[0], &error);
     }
+    if (options.json && file_check_writable(options.json, &error) < 0) {
+        options_list_free(&options.meter_names);
+        return cli_fail(argv[0], &error, CLI_FAILED);
+    }
     char **arguments = calloc(command.count + 1, sizeof *arguments);
     struct record record = {0};
     int status = CLI_FAILED;

@@ -40,25 +40,30 @@ struct rapl {
 struct domain {
     const char *prefix;
     enum channel_scope scope;
+    double still_most_s;
     double max_power_w; /* well above any part sold; only to tell nonsense */
     double accuracy;
     const char *source;
 };
 
-#define UPDATE_S     1e-3
+#define UPDATE_S 1e-3
+/* A package and the platform draw tens of milliwatts at the very least, hundreds of steps a second. QEMU
+ * renews its guests' counters once a second (MSR_ENERGY_THREAD_SLEEP_US): three periods. Planes and memory
+ * may sleep. */
+#define STILL_MOST_S 3
 #define RESOLUTION_J 61.04e-6 /* 2^-14 J, the coarsest unit of Intel's and AMD's energy counters in use */
 
 static const struct domain domains[] = {
-    {"package-", SCOPE_CPU, 2000, 0.03,
+    {"package-", SCOPE_CPU, STILL_MOST_S, 2000, 0.03,
      "taken as 3 %: Haswell and later measure on the die (Hackenberg et al., HPPAC 2015; Khan et al., "
      "TOMPECS 2018)"},
-    {"core", SCOPE_CPU, 2000, 0.05,
+    {"core", SCOPE_CPU, 0, 2000, 0.05,
      "taken as 5 %: a plane of the package; no published validation against a supply"},
-    {"uncore", SCOPE_CPU, 1000, 0.05,
+    {"uncore", SCOPE_CPU, 0, 1000, 0.05,
      "taken as 5 %: a plane of the package; no published validation against a supply"},
-    {"dram", SCOPE_DRAM, 1000, 0.1,
+    {"dram", SCOPE_DRAM, 0, 1000, 0.1,
      "taken as 10 %: follows measured DIMM power up to an offset (Desrochers, Paradis, Weaver, MEMSYS 2016)"},
-    {"psys", SCOPE_PLATFORM, 20000, 0.1,
+    {"psys", SCOPE_PLATFORM, STILL_MOST_S, 20000, 0.1,
      "taken as 10 %: depends on the board's own sensors; no published validation"},
 };
 
@@ -280,6 +285,7 @@ static int describe_zone(struct rapl *rapl, size_t i, bool amd)
                                 .resolution = RESOLUTION_J,
                                 .range_j = zone->range_j,
                                 .update_s = UPDATE_S,
+                                .still_most_s = domain->still_most_s,
                                 .max_power_w = domain->max_power_w,
                                 .accuracy = amd ? 0.1 : domain->accuracy};
     channel->meter = strdup("rapl");

@@ -11,7 +11,7 @@
 /* Without a reading for this long a counter is given up until it comes back. */
 #define SILENCE_NS (30 * NS_PER_S)
 
-enum gap_kind { GAP_RESET, GAP_ABSURD, GAP_LATE, GAP_MISSING };
+enum gap_kind { GAP_RESET, GAP_ABSURD, GAP_LATE, GAP_MISSING, GAP_STILL };
 
 /* The account of one channel at one instant. */
 struct point {
@@ -29,7 +29,8 @@ struct lane {
     uint64_t total_points;
     double base; /* the last reading that is trusted */
     int64_t base_ns;
-    bool adrift; /* no base: nothing read yet, or silent for too long */
+    int64_t seen_ns; /* later than base_ns while the counter stands still at its base */
+    bool adrift;     /* no base: nothing read yet, or silent for too long */
     bool suspected;
     enum gap_kind suspicion;
     double suspicion_w;
@@ -210,8 +211,33 @@ static void suspect(struct lane *lane, double value, int64_t boot_ns, enum gap_k
 static void trust(struct lane *lane, double value, int64_t boot_ns)
 {
     lane->base = value;
-    lane->base_ns = boot_ns;
+    lane->base_ns = lane->seen_ns = boot_ns;
     lane->suspected = false;
+}
+
+static bool is_stuck(const struct lane *lane)
+{
+    double still_most_s = lane->channel->still_most_s;
+    return still_most_s > 0 && (double)(lane->seen_ns - lane->base_ns) > still_most_s * NS_PER_S;
+}
+
+/* A live counter has not moved: whether that was no energy or no measurement is decided when it moves, or has
+ * stood too long. Until then no point is made. */
+static void stand_still(struct account *account, struct lane *lane, int64_t boot_ns)
+{
+    lane->left_out += lane->suspected;
+    lane->suspected = false;
+    lane->seen_ns = boot_ns;
+    if (is_stuck(lane))
+        push_gap(account, lane, boot_ns, GAP_STILL, 0);
+}
+
+/* The stretch in which the counter stood still, if there is one, was one without energy. */
+static void settle(struct lane *lane)
+{
+    const struct point *last = point_back(lane, 0);
+    if (lane->seen_ns > last->boot_ns)
+        commit(lane, lane->seen_ns, 0, 0, last->span_s);
 }
 
 /* A counter that does not fit may be one odd reading or a counter that began again: the reading after it
@@ -220,13 +246,20 @@ static void add_counter(struct account *account, struct lane *lane, double value
                         double span_s)
 {
     const struct channel *channel = lane->channel;
-    double elapsed_s = (double)(boot_ns - lane->base_ns) / NS_PER_S;
+    if (channel->still_most_s > 0 && value == lane->base) {
+        stand_still(account, lane, boot_ns);
+        return;
+    }
+    double unseen_s = (double)(boot_ns - lane->seen_ns) / NS_PER_S;
     bool wraps = channel->kind == KIND_COUNTER && channel->range_j > 0;
-    if (wraps && channel->max_power_w > 0 && elapsed_s * channel->max_power_w > channel->range_j) {
-        push_gap(account, lane, boot_ns, GAP_LATE, 0);
+    bool late = wraps && channel->max_power_w > 0 && unseen_s * channel->max_power_w > channel->range_j;
+    if (late || is_stuck(lane)) {
+        settle(lane);
+        push_gap(account, lane, boot_ns, late ? GAP_LATE : GAP_STILL, 0);
         trust(lane, value, boot_ns);
         return;
     }
+    double elapsed_s = (double)(boot_ns - lane->base_ns) / NS_PER_S;
     enum gap_kind why = GAP_ABSURD;
     double power_w = 0;
     double step_j = counter_step(channel, lane->base, value, elapsed_s, &why, &power_w);
@@ -242,6 +275,7 @@ static void add_counter(struct account *account, struct lane *lane, double value
         double since_s = (double)(boot_ns - lane->suspect_ns) / NS_PER_S;
         step_j = counter_step(channel, lane->suspect, value, since_s, &other, &other_w);
         if (step_j >= 0) {
+            settle(lane);
             push_gap(account, lane, lane->suspect_ns, lane->suspicion, lane->suspicion_w);
             commit(lane, boot_ns, step_j, 0, span_s);
             trust(lane, value, boot_ns);
@@ -280,7 +314,8 @@ static void add_power(struct account *account, struct lane *lane, double power_w
 
 static void add_nothing(struct account *account, struct lane *lane, int64_t boot_ns)
 {
-    if (!lane->adrift && boot_ns - lane->base_ns > SILENCE_NS) {
+    if (!lane->adrift && boot_ns - lane->seen_ns > SILENCE_NS) {
+        settle(lane);
         lane->adrift = true;
         lane->suspected = false;
     }
@@ -456,15 +491,22 @@ void account_add(struct account *account, size_t first, size_t count, const stru
 
 /* ---- results ---- */
 
+/* A live counter that never moved in the whole run measured nothing. */
+static void end_lane(struct account *account, struct lane *lane, int64_t boot_ns)
+{
+    if (lane->channel->still_most_s > 0 && point_back(lane, 0)->energy_j <= 0)
+        push_gap(account, lane, lane->seen_ns, GAP_STILL, 0);
+    settle(lane);
+    push_gap(account, lane, boot_ns, lane->suspected ? lane->suspicion : GAP_MISSING, lane->suspicion_w);
+}
+
 void account_finish(struct account *account, int64_t boot_ns)
 {
     pthread_mutex_lock(&account->lock);
     for (size_t i = 0; i < account->count; i++) {
         struct lane *lane = &account->lanes[i];
-        if (lane->used && lane->suspected)
-            push_gap(account, lane, boot_ns, lane->suspicion, lane->suspicion_w);
-        else if (lane->used)
-            push_gap(account, lane, boot_ns, GAP_MISSING, 0);
+        if (lane->used)
+            end_lane(account, lane, boot_ns);
     }
     for (size_t i = 0; i < account->span_count; i++)
         end_span(account, i, boot_ns);
@@ -507,6 +549,8 @@ static char *gap_reason(const struct listed_gap *gap)
         return text_format("implies %.0f W", gap->power_w);
     case GAP_LATE:
         return strdup("late reading");
+    case GAP_STILL:
+        return strdup("counter stands still");
     case GAP_MISSING:
         break;
     }

@@ -301,9 +301,12 @@ static void note_left_others(struct run *run)
 {
     if (!child_left_others(&run->child))
         return;
-    if (run->stopping)
+    if (run->stopping || run->options->stop)
         child_signal(&run->child, SIGKILL);
-    else
+    if (!run->stopping && run->options->stop)
+        record_note(run->record, strdup("processes that the command started were still running at its end: "
+                                        "they were ended, so as not to disturb what comes next"));
+    else if (!run->stopping)
         record_note(run->record, strdup("processes that the command started were still running at its end: "
                                         "their energy after it is not counted"));
 }

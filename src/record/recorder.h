@@ -22,13 +22,15 @@ struct recorder_options {
     const char *const *meters;       /* names of drivers to use; NULL: the best that there are */
     size_t meter_count;
     double rate_hz;           /* 0: 10 */
-    size_t output_tail_bytes; /* > 0: capture output, keep its tail, no input; 0: the child has our descriptors */
+    size_t output_tail_bytes; /* > 0: capture output, keep its tail, no input; 0: the child has our
+                                 descriptors */
     bool output_shown;        /* with output_tail_bytes: also pass it on to ours */
     double timeout_s;         /* 0: none; SIGTERM, after 5 s SIGKILL, to the child's process group */
     /* Signals that came in are forwarded to the child. NULL: the recorder forwards SIGINT, SIGTERM, SIGHUP
      * and SIGQUIT itself while it runs. A caller that sets this pointer (to a sig_atomic_t it sets in its own
-     * handlers) asks for an early stop: the child is stopped (SIGTERM, after 5 s SIGKILL, to its process group) and the
-     * record completed. Its child gets no terminal, and SIGKILL should the caller die. */
+     * handlers) asks for an early stop: the child is stopped (SIGTERM, after 5 s SIGKILL, to its process
+     * group) and the record completed. Its child gets no terminal, and SIGKILL should the caller die; what it
+     * leaves running at its end in its process group is killed. */
     const volatile sig_atomic_t *stop;
     /* Called from the sampler's thread with batches of the power trace; NULL: none is kept. -1 ends tracing,
      * not the run. */

@@ -30,6 +30,9 @@ struct study_option {
     struct study_text value;
 };
 
+/* How many options of `joulery train` a study may set, seed among them. */
+#define STUDY_TRAIN_OPTIONS 16
+
 /* Whether an option of `joulery train` takes no value: in a study it is true or false. */
 bool study_option_is_flag(const char *name);
 

@@ -1,15 +1,14 @@
 /* joulery train: options, data set, network, loop, results. */
+#include "base/file.h"
 #include "base/text.h"
 #include "train/program.h"
 
-#include <errno.h>
 #include <inttypes.h>
 #include <math.h>
 #include <omp.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 enum {
@@ -117,26 +116,6 @@ static int prepare(const struct arguments *arguments, struct training *training,
     if (!graph)
         return -1;
     graph_free(graph);
-    return 0;
-}
-
-/* A place that can't be written to is better known before hours of training than after. */
-static int check_writable(const char *path, struct error *error)
-{
-    struct stat status;
-    if (!path || strcmp(path, "-") == 0)
-        return 0;
-    if (stat(path, &status) == 0 && S_ISDIR(status.st_mode))
-        return error_set(error, "--json %s: expected a file, found a folder", path);
-    const char *slash = strrchr(path, '/');
-    AUTO_FREE char *folder = slash == path ? strdup("/")
-                             : slash       ? strndup(path, (size_t)(slash - path))
-                                           : strdup(".");
-    if (!folder)
-        return error_memory(error, path);
-    bool special = stat(path, &status) == 0 && !S_ISREG(status.st_mode);
-    if (access(special ? path : folder, W_OK) < 0)
-        return error_set(error, "--json %s: can't be written to: %s", path, strerror(errno));
     return 0;
 }
 
@@ -266,7 +245,7 @@ int command_train(int argc, char **argv)
         return program_parse_result(parsed, "train", &error);
     if (prepare(&arguments, &training, &error) < 0)
         return program_fail("train", &error, PROGRAM_USAGE);
-    if (check_writable(arguments.json, &error) < 0)
+    if (arguments.json && file_check_writable(arguments.json, &error) < 0)
         return program_fail("train", &error, PROGRAM_FAILED);
     struct dataset_options options = {
         .size = arguments.size, .least_size = LEAST_SIZE, .threads = training.threads};

@@ -111,11 +111,23 @@ static void wrong_use_is_told_before_anything_runs(void **state)
     assert_int_equal(joulery(shop, "run --meter rapl -- touch ran"), 1);
     says(shop, "/nonexistent/class/powercap");
     AUTO_FREE char *path = file_join(shop->folder, "ran");
+    assert_int_equal(joulery(shop, "run --json /nonexistent/run.json -- touch ran"), 1);
+    says(shop, "/nonexistent/run.json: can't be written to: No such file");
+    assert_int_equal(joulery(shop, "run --json / -- touch ran"), 1);
     assert_false(file_exists(path));
     assert_int_equal(joulery(shop, "run -- ./no-such-command"), 127);
     says(shop, "./no-such-command: not found");
     assert_int_equal(joulery(shop, "run -- /etc/passwd"), 126);
     says(shop, "/etc/passwd: Permission denied");
+}
+
+static void lost_output_is_a_failure(void **state)
+{
+    struct shop *shop = *state;
+    assert_int_equal(joulery(shop, "run -q -- sh -c '$JOULERY_BIN/joulery locations >/dev/full'"), 1);
+    says(shop, "standard output: No space left");
+    assert_int_equal(
+        joulery(shop, "run -q -- sh -c '$JOULERY_BIN/joulery run -- sh -c \"exit 3\" <&- >&- 2>&-'"), 3);
 }
 
 static json_t *load(const struct shop *shop, const char *name)
@@ -189,6 +201,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_command_owns_standard_output_and_the_exit_status),
         cmocka_unit_test(wrong_use_is_told_before_anything_runs),
+        cmocka_unit_test(lost_output_is_a_failure),
         cmocka_unit_test(json_has_what_others_build_on),
         cmocka_unit_test(any_script_can_mark_its_epochs),
     };

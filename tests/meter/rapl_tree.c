@@ -65,6 +65,8 @@ static void write_counter(struct rapl_tree *tree, size_t i)
     if (fault == RAPL_RESET && zone->seen_fault != RAPL_RESET)
         zone->reset_j = energy_j;
     zone->seen_fault = fault;
+    if (fault == RAPL_STUCK)
+        return;
     uint64_t range_uj = (uint64_t)llround(zone->given.range_j * 1e6);
     uint64_t energy_uj = (uint64_t)((energy_j - zone->reset_j) * 1e6) % range_uj;
     char text[32];

@@ -12,7 +12,8 @@ struct rapl_zone {
     double mean_w, swing_w; /* power: mean_w + swing_w sin(2 pi t / 1.7 s) */
 };
 
-enum rapl_fault { RAPL_FINE, RAPL_RESET, RAPL_GONE }; /* RESET: began again at 0; GONE: no number any more */
+/* RESET: began again at 0; GONE: no number any more; STUCK: keeps the number that it has */
+enum rapl_fault { RAPL_FINE, RAPL_RESET, RAPL_GONE, RAPL_STUCK };
 
 struct rapl_tree;
 

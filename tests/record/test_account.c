@@ -196,6 +196,83 @@ static void a_counter_that_falls_silent_leaves_a_gap_to_the_end(void **state)
     account_close(account);
 }
 
+static const struct channel live = {.meter = (char *)"test",
+                                    .name = (char *)"live",
+                                    .kind = KIND_COUNTER,
+                                    .range_j = 1e6,
+                                    .max_power_w = 2000,
+                                    .still_most_s = 3,
+                                    .accuracy = 0.01};
+
+static void a_live_counter_that_stands_still_is_a_gap(void **state)
+{
+    (void)state;
+    struct account *account = account_open(&live, 1, 10);
+    account_begin(account, 0);
+    int64_t inside = -1;
+    for (int64_t t = 0; t <= 300; t++) { /* 50 W, stuck from second 10 on, moves again at 20 */
+        add(account, t * S / 10, t <= 100 ? 5.0 * (double)t : t < 200 ? 500 : 5.0 * (double)t);
+        if (t == 140)
+            inside = account_begin(account, 14 * S);
+        if (t == 180)
+            account_end(account, inside, 18 * S);
+    }
+    account_finish(account, 30 * S);
+    struct channel_energy energy = energy_of(account, 0);
+    is_near(energy.energy_j, 1000, 1e-12);
+    is_near(energy.gap_s, 10, 1e-12);
+    assert_true(energy.uncertainty_j >= 500);
+    assert_false(energy_of(account, inside).known);
+    the_gap_is(account, 10, 10, "counter stands still");
+    account_close(account);
+}
+
+static void a_live_counter_that_moves_seldom_loses_nothing(void **state)
+{
+    (void)state;
+    struct account *account = account_open(&live, 1, 10);
+    account_begin(account, 0);
+    int64_t inside = -1;
+    for (int64_t t = 0; t <= 100; t++) { /* 300 W, renewed once a second; one odd reading, one missed */
+        add(account, t * S / 10, t == 33 ? 9e5 : t == 57 ? NAN : 300.0 * (double)(t / 10));
+        if (t == 25)
+            inside = account_begin(account, 5 * S / 2);
+        if (t == 75)
+            account_end(account, inside, 15 * S / 2);
+    }
+    account_finish(account, 10 * S);
+    is_near(energy_of(account, 0).energy_j, 3000, 1e-12);
+    is_near(energy_of(account, inside).energy_j, 1500, 1e-12);
+    assert_true(energy_of(account, 0).gap_s == 0);
+    assert_int_equal(account_left_out(account, 0), 1);
+    account_close(account);
+}
+
+static void a_live_counter_that_never_moves_is_not_known_however_short_the_run(void **state)
+{
+    (void)state;
+    struct account *account = account_open(&live, 1, 10);
+    account_begin(account, 0);
+    for (int64_t t = 0; t <= 10; t++)
+        add(account, t * S / 10, 77);
+    account_finish(account, S);
+    assert_false(energy_of(account, 0).known);
+    the_gap_is(account, 0, 1, "counter stands still");
+    account_close(account);
+}
+
+static void a_plane_may_stand_still(void **state)
+{
+    (void)state;
+    struct account *account = account_open(&counter, 1, 10);
+    account_begin(account, 0);
+    for (int64_t t = 0; t <= 100; t++)
+        add(account, t * S / 10, 77);
+    account_finish(account, 10 * S);
+    assert_true(energy_of(account, 0).known && energy_of(account, 0).gap_s == 0);
+    account_close(account);
+}
+
 static void power_is_integrated_over_actual_times(void **state)
 {
     (void)state;
@@ -299,6 +376,10 @@ int main(void)
         cmocka_unit_test(a_missed_reading_of_a_counter_loses_nothing_but_a_long_silence_does),
         cmocka_unit_test(a_counter_unseen_for_a_whole_wrap_is_late),
         cmocka_unit_test(a_counter_that_falls_silent_leaves_a_gap_to_the_end),
+        cmocka_unit_test(a_live_counter_that_stands_still_is_a_gap),
+        cmocka_unit_test(a_live_counter_that_moves_seldom_loses_nothing),
+        cmocka_unit_test(a_live_counter_that_never_moves_is_not_known_however_short_the_run),
+        cmocka_unit_test(a_plane_may_stand_still),
         cmocka_unit_test(power_is_integrated_over_actual_times),
         cmocka_unit_test(absurd_and_late_powers_are_gaps),
         cmocka_unit_test(the_trace_sums_to_the_energy),

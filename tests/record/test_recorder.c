@@ -3,6 +3,8 @@
 #include "record/recorder.h"
 
 #include "base/clock.h"
+#include "base/file.h"
+#include "base/text.h"
 #include "mark/mark.h"
 #include "rapl_tree.h"
 
@@ -93,6 +95,7 @@ static int child_interrupted(void)
     struct mark_sender *sender = mark_sender_open();
     mark_send(sender, &(struct mark){.kind = MARK_NOTE, .text = "ready"});
     mark_sender_close(sender);
+    alarm(60); /* should the test have ended before */
     int signal;
     return sigwait(&interrupt, &signal) == 0 && signal == SIGINT ? 7 : 9;
 }
@@ -258,6 +261,34 @@ static void a_file_that_goes_away_leaves_a_gap_and_a_wide_uncertainty(void **sta
     double truth_j = rapl_tree_truth_j(tree, 0, from, from + (int64_t)(record.wall_s * NS_PER_S));
     assert_true(energy->energy_j < 0.5 * truth_j);
     assert_true(energy->energy_j + energy->uncertainty_j > 0.7 * truth_j);
+    record_free(&record);
+    rapl_tree_free(tree);
+}
+
+static void stick_counter(void *context, pid_t child)
+{
+    (void)child;
+    struct rapl_tree *tree = context;
+    sleep_ms(500);
+    rapl_tree_fault(tree, 0, RAPL_STUCK);
+}
+
+static void a_counter_that_sticks_leaves_a_gap_and_no_watts(void **state)
+{
+    (void)state;
+    const struct rapl_zone zones[] = {{"intel-rapl:0", "package-0", RANGE_J, 5000, 100, 0}};
+    struct rapl_tree *tree = rapl_tree_make(zones, 1);
+    const struct meter_setup setup = {.sysfs = rapl_tree_sysfs(tree)};
+    char *command[] = {self, "child", "sleep", "4200", NULL};
+    struct record record;
+    run_with(&record, (struct recorder_options){
+                          .command = command, .setup = &setup, .started = stick_counter, .context = tree});
+    const struct channel_energy *energy = &record.windows[0].energies[0];
+    assert_true(energy->known && energy->gap_s > 3.5);
+    double mean_w = energy->energy_j / (record.wall_s - energy->gap_s);
+    assert_true(mean_w > 75 && mean_w < 105); /* its last move came up to a reading earlier */
+    assert_int_equal(record.gap_count, 1);
+    assert_string_equal(record.gaps[0].reason, "counter stands still");
     record_free(&record);
     rapl_tree_free(tree);
 }
@@ -438,6 +469,29 @@ static void what_is_left_running_is_noted(void **state)
     record_free(&record);
 }
 
+static void a_caller_that_stops_runs_gets_rid_of_what_they_leave(void **state)
+{
+    (void)state;
+    volatile sig_atomic_t stop = 0;
+    char *command[] = {"sh", "-c", "trap '' TERM; sleep 30 & echo $!", NULL};
+    struct record record;
+    int64_t before = clock_boot_ns();
+    run_with(&record, (struct recorder_options){.command = command, .stop = &stop, .output_tail_bytes = 64});
+    assert_int_equal(record.exit_status, 0);
+    assert_true(clock_boot_ns() - before < 5 * NS_PER_S);
+    assert_true(has_note(&record, "they were ended"));
+    pid_t left = (pid_t)atoi(record.output_tail);
+    assert_true(left > 1);
+    for (int i = 0; i < 100 && kill(left, 0) == 0; i++)
+        sleep_ms(20); /* until init, or whoever adopted it, has taken note */
+    AUTO_FREE char *path = text_format("/proc/%d/stat", (int)left);
+    struct error ignored = ERROR_INIT;
+    AUTO_FREE char *stat = file_read(path, 4096, NULL, &ignored);
+    assert_true(!stat || strstr(stat, ") Z "));
+    error_clear(&ignored);
+    record_free(&record);
+}
+
 int main(int argc, char **argv)
 {
     if (argc >= 3 && strcmp(argv[1], "child") == 0)
@@ -446,6 +500,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(wraps_are_lossless_and_psys_stands_beside),
         cmocka_unit_test(epochs_are_measured_from_their_marks),
         cmocka_unit_test(a_file_that_goes_away_leaves_a_gap_and_a_wide_uncertainty),
+        cmocka_unit_test(a_counter_that_sticks_leaves_a_gap_and_no_watts),
         cmocka_unit_test(a_reset_is_a_gap_and_no_wrap),
         cmocka_unit_test(garbage_marks_do_not_stop_a_measurement),
         cmocka_unit_test(the_end_of_a_command_is_told_exactly),
@@ -457,6 +512,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(a_caller_can_stop_early),
         cmocka_unit_test(signals_are_forwarded),
         cmocka_unit_test(what_is_left_running_is_noted),
+        cmocka_unit_test(a_caller_that_stops_runs_gets_rid_of_what_they_leave),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

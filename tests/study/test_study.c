@@ -4,6 +4,7 @@
 
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -278,6 +279,47 @@ static void placeholders_are_filled(void **state)
     error_clear(&error);
 }
 
+/* An option as the trainer's help has it: one without a value is followed by blanks alone. */
+static void check_option(const char *name, bool is_flag)
+{
+    static const char *const not_for_studies[] = {"seed", "json", "log-steps", "help"};
+    bool allowed = true;
+    for (size_t i = 0; i < sizeof not_for_studies / sizeof *not_for_studies; i++)
+        allowed = allowed && strcmp(name, not_for_studies[i]) != 0;
+    AUTO_FREE char *text = text_format("name: a\nfactors:\n  %s: [x]\ntrain:\n  %s: %s\n",
+                                       strcmp(name, "arch") ? "arch" : "size", name, is_flag ? "true" : "1");
+    struct error error = ERROR_INIT;
+    struct study *study = parse(text, &error);
+    if (!study != !allowed || (allowed && study_option_is_flag(name) != is_flag))
+        fail_msg("joulery train has --%s, src/study/ is of another opinion: %s", name, error_text(&error));
+    study_free(study);
+    error_clear(&error);
+}
+
+static void a_study_knows_just_the_options_that_the_trainer_has(void **state)
+{
+    (void)state;
+    AUTO_FREE char *command = text_format("%s/joulery-train train -h", getenv("JOULERY_BIN"));
+    FILE *help = popen(command, "r");
+    assert_non_null(help);
+    size_t capacity = 0, count = 0;
+    char *line = NULL;
+    while (getline(&line, &capacity, help) > 0) {
+        char *name = strncmp(line, "  -", 3) == 0 ? strstr(line, "--") : NULL;
+        if (!name)
+            continue;
+        name += 2;
+        size_t length = strcspn(name, " \n");
+        bool is_flag = name[length] != ' ' || name[length + 1] == ' ';
+        name[length] = '\0';
+        check_option(name, is_flag);
+        count++;
+    }
+    free(line);
+    assert_int_equal(pclose(help), 0);
+    assert_int_equal(count, STUDY_TRAIN_OPTIONS + 3); /* --json, --log-steps, --help */
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -288,6 +330,7 @@ int main(void)
         cmocka_unit_test(the_fingerprint_holds_what_decides_the_runs),
         cmocka_unit_test(words_are_split_as_a_shell_would),
         cmocka_unit_test(placeholders_are_filled),
+        cmocka_unit_test(a_study_knows_just_the_options_that_the_trainer_has),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
