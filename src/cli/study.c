@@ -256,24 +256,12 @@ static int read_status(struct store *store, struct status *status, struct error 
     return 0;
 }
 
-/* The last line of a text that is not empty. */
-static char *last_line(const char *text)
-{
-    size_t end = strlen(text);
-    while (end > 0 && strchr(" \t\r\n", text[end - 1]))
-        end--;
-    size_t begin = end;
-    while (begin > 0 && !strchr("\r\n", text[begin - 1]))
-        begin--;
-    return strndup(text + begin, end - begin);
-}
-
 static int print_failed(void *context, const struct run_line *run)
 {
     (void)context;
     if (strcmp(run->state, "failed") != 0)
         return 0;
-    AUTO_FREE char *line = run->output_tail ? last_line(run->output_tail) : NULL;
+    AUTO_FREE char *line = run->output_tail ? text_last_line(run->output_tail) : NULL;
     printf("failed: %s, repetition %lld: %s, exit status %d%s%s\n", run->factors, (long long)run->repetition,
            run->ended ? run->ended : "", run->exit_status, line && *line ? ": " : "", line ? line : "");
     return 0;

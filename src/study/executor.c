@@ -105,19 +105,6 @@ static char *describe_end(const struct record *record)
     return text_format("exit status %d", record->exit_status);
 }
 
-/* The last line of the output that is not empty, "" if there is none. */
-static char *last_line(const struct record *record)
-{
-    const char *tail = record->output_tail ? record->output_tail : "";
-    size_t end = strlen(tail);
-    while (end > 0 && strchr(" \r\n\t", tail[end - 1]))
-        end--;
-    size_t begin = end;
-    while (begin > 0 && !strchr("\r\n", tail[begin - 1]))
-        begin--;
-    return text_utf8(tail + begin, end - begin);
-}
-
 static char *describe_done(const struct record *record)
 {
     struct energy_totals totals = record_totals(record, 0);
@@ -140,7 +127,7 @@ static void tell_run(struct execution *execution, const struct planned_run *run,
 {
     bool done = record->end == END_EXITED && record->exit_status == 0;
     AUTO_FREE char *what = done ? describe_done(record) : describe_end(record);
-    AUTO_FREE char *line = done ? NULL : last_line(record);
+    AUTO_FREE char *line = done || !record->output_tail ? NULL : text_last_line(record->output_tail);
     const struct store_counts *counts = &execution->counts;
     progress_clear(&execution->progress);
     fprintf(execution->options->talk, "run %zu of %zu: %s, repetition %lld: %s%s%s%s\n",
