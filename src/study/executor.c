@@ -1,14 +1,12 @@
 #include "study/executor.h"
 
 #include "base/clock.h"
-#include "base/file.h"
 #include "base/progress.h"
+#include "base/scratch.h"
 #include "base/text.h"
 #include "base/units.h"
 #include "study/design.h"
 
-#include <errno.h>
-#include <ftw.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -162,27 +160,15 @@ static int take_trace(void *context, const struct trace_sample *samples, size_t 
 
 /* ---- one run ---- */
 
-static int remove_entry(const char *path, const struct stat *status, int type, struct FTW *walk)
+static int make_scratch(struct scratch *scratch, struct error *error)
 {
-    (void)status;
-    (void)type;
-    (void)walk;
-    remove(path);
-    return 0;
-}
-
-static char *make_scratch(struct error *error)
-{
-    const char *base = getenv("TMPDIR");
-    char *path = file_join(base && *base ? base : "/tmp", "joulery-run-XXXXXX");
-    if (!path)
-        error_memory(error, "folder of the run");
-    else if (mkdtemp(path))
-        return path;
-    else
-        error_set(error, "%s: %s: a run needs a folder of its own; TMPDIR says where", path, strerror(errno));
-    free(path);
-    return NULL;
+    const char *parent = getenv("TMPDIR");
+    struct error why = ERROR_INIT;
+    if (scratch_open(scratch, parent && *parent ? parent : "/tmp", "joulery-run", &why) == 0)
+        return 0;
+    error_set(error, "%s: a run needs a folder of its own; TMPDIR says where", error_text(&why));
+    error_clear(&why);
+    return -1;
 }
 
 /* Stores what was measured. A trace that could not be kept, or a disk so full that only the reserve helped,
@@ -244,10 +230,12 @@ static int measure(struct execution *execution, const struct planned_run *run, i
 static int execute(struct execution *execution, const struct planned_run *run, struct error *error)
 {
     AUTO_FREE char *label = design_label(run);
-    AUTO_FREE char *scratch = make_scratch(error);
-    if (!label || !scratch)
-        return label ? -1 : error_memory(error, "run");
-    struct design_places places = {execution->options->trainer, scratch};
+    struct scratch scratch;
+    if (!label)
+        return error_memory(error, "run");
+    if (make_scratch(&scratch, error) < 0)
+        return -1;
+    struct design_places places = {execution->options->trainer, scratch.path};
     char **command = design_command(execution->study, run, &places, error);
     int64_t number;
     int result = command ? store_begin_run(execution->store, run->position, &number, error) : -1;
@@ -255,11 +243,11 @@ static int execute(struct execution *execution, const struct planned_run *run, s
         execution->label = label;
         execution->tracing.run = number;
         execution->tracing.count = 0;
-        result = measure(execution, run, number, command, scratch, error);
+        result = measure(execution, run, number, command, scratch.path, error);
         execution->label = NULL;
     }
     design_command_free(command);
-    nftw(scratch, remove_entry, 16, FTW_DEPTH | FTW_PHYS);
+    scratch_close(&scratch);
     return result;
 }
 
