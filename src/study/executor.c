@@ -6,6 +6,7 @@
 #include "base/text.h"
 #include "base/units.h"
 #include "study/design.h"
+#include "study/leftovers.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -239,6 +240,8 @@ static int execute(struct execution *execution, const struct planned_run *run, s
     char **command = design_command(execution->study, run, &places, error);
     int64_t number;
     int result = command ? store_begin_run(execution->store, run->position, &number, error) : -1;
+    if (result == 0)
+        result = leftovers_mark(execution->options->database, number, error);
     if (result == 0) {
         execution->label = label;
         execution->tracing.run = number;
