@@ -226,6 +226,17 @@ char *text_printable(const char *string)
     return clean;
 }
 
+char *text_last_line(const char *text)
+{
+    size_t end = strlen(text);
+    while (end > 0 && strchr(" \r\n\t", text[end - 1]))
+        end--;
+    size_t begin = end;
+    while (begin > 0 && !strchr("\r\n", text[begin - 1]))
+        begin--;
+    return text_utf8(text + begin, end - begin);
+}
+
 void text_free_string(char **string)
 {
     free(*string);

@@ -49,6 +49,9 @@ char *text_utf8(const char *bytes, size_t size);
 /* text_utf8 without control characters, each of which becomes "?": for names from outside that go to a terminal. */
 char *text_printable(const char *string);
 
+/* The last line of `text` that is not blank, as text_utf8 gives it; "" if there is none. */
+char *text_last_line(const char *text);
+
 /* For `cleanup`: frees a char *. */
 void text_free_string(char **string);
 #define AUTO_FREE __attribute__((cleanup(text_free_string)))

@@ -6,6 +6,7 @@
 #include "cli/cli.h"
 #include "study/design.h"
 #include "study/executor.h"
+#include "study/leftovers.h"
 #include "study/zoo.h"
 
 #include <jansson.h>
@@ -107,10 +108,12 @@ static int put_study(const struct study *study, struct store *store, struct erro
     return result;
 }
 
-static int begin(const struct study *study, struct store *store, bool redo_failed, struct error *error)
+static int begin(const struct study *study, struct store *store, const char *database, bool redo_failed,
+                 struct error *error)
 {
     size_t cut, redone = 0;
-    if (store_claim(store, &cut, error) < 0 || put_study(study, store, error) < 0)
+    if (store_claim(store, &cut, error) < 0 || leftovers_end(store, database, stderr, error) < 0 ||
+        put_study(study, store, error) < 0)
         return -1;
     if (redo_failed && store_redo_failed(store, &redone, error) < 0)
         return -1;
@@ -144,6 +147,7 @@ static int execute(const struct study *study, struct store *store, const struct 
     struct error error = ERROR_INIT;
     const struct meter_setup setup = {.tdp_w = arguments->tdp_w};
     struct executor_options options = {
+        .database = database,
         .trainer = trainer,
         .setup = &setup,
         .meters = arguments->meters.count ? arguments->meters.items : NULL,
@@ -176,7 +180,7 @@ static int run_file(const char *path, const struct run_arguments *arguments)
     struct study *study = trainer && usual ? load_study(path, trainer, &error) : NULL;
     struct store *store = study ? store_open(database, STORE_WRITE, &error) : NULL;
     int status;
-    if (!store || begin(study, store, arguments->redo_failed, &error) < 0)
+    if (!store || begin(study, store, database, arguments->redo_failed, &error) < 0)
         status = cli_fail(NAME, &error, CLI_FAILED);
     else
         status = execute(study, store, arguments, database, trainer);
@@ -256,24 +260,12 @@ static int read_status(struct store *store, struct status *status, struct error 
     return 0;
 }
 
-/* The last line of a text that is not empty. */
-static char *last_line(const char *text)
-{
-    size_t end = strlen(text);
-    while (end > 0 && strchr(" \t\r\n", text[end - 1]))
-        end--;
-    size_t begin = end;
-    while (begin > 0 && !strchr("\r\n", text[begin - 1]))
-        begin--;
-    return strndup(text + begin, end - begin);
-}
-
 static int print_failed(void *context, const struct run_line *run)
 {
     (void)context;
     if (strcmp(run->state, "failed") != 0)
         return 0;
-    AUTO_FREE char *line = run->output_tail ? last_line(run->output_tail) : NULL;
+    AUTO_FREE char *line = run->output_tail ? text_last_line(run->output_tail) : NULL;
     printf("failed: %s, repetition %lld: %s, exit status %d%s%s\n", run->factors, (long long)run->repetition,
            run->ended ? run->ended : "", run->exit_status, line && *line ? ": " : "", line ? line : "");
     return 0;

@@ -28,7 +28,8 @@ int idx_parse(const uint8_t *bytes, size_t size, size_t dimensions, struct idx *
         idx->sizes[i] = big_endian(bytes + 4 + 4 * i);
         if (__builtin_mul_overflow(needed, idx->sizes[i], &needed))
             return error_set(error,
-                             "the header's sizes are absurd (%zu in dimension %zu): fetch the file again",
+                             "the header's sizes are absurd (%zu in dimension %zu, times those before it): "
+                             "fetch the file again",
                              idx->sizes[i], i + 1);
     }
     if (needed == 0)

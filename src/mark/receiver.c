@@ -2,7 +2,7 @@
 #include "mark/mark.h"
 
 #include "base/file.h"
-#include "base/text.h"
+#include "base/scratch.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -11,38 +11,32 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#define KIND "joulery-marks"
+
 struct mark_receiver {
     int socket;
-    char *directory;
+    struct scratch directory;
     char *path;
     char buffer[MARK_BYTES_MOST];
 };
 
-/* A new folder of mode 0700, in the user's runtime directory where there is one that leaves room for a
- * socket's name. */
-static char *make_directory(struct error *error)
+/* A folder in the user's runtime directory where there is one that leaves room for a socket's name. */
+static int make_directory(struct scratch *directory, struct error *error)
 {
     const char *runtime = getenv("XDG_RUNTIME_DIR");
-    size_t room = sizeof((struct sockaddr_un *)NULL)->sun_path - sizeof "/joulery-XXXXXX/marks";
-    const char *const parents[] = {runtime && runtime[0] == '/' && strlen(runtime) < room ? runtime : NULL,
-                                   "/tmp"};
-    for (size_t i = 0; i < sizeof parents / sizeof *parents; i++) {
-        char *directory = parents[i] ? file_join(parents[i], "joulery-XXXXXX") : NULL;
-        if (directory && mkdtemp(directory))
-            return directory;
-        free(directory);
-    }
-    error_set(error, "marks: no private folder for the socket in $XDG_RUNTIME_DIR or /tmp: %s",
-              strerror(errno));
-    return NULL;
+    size_t room = sizeof((struct sockaddr_un *)NULL)->sun_path - sizeof "/" KIND SCRATCH_SUFFIX "/marks";
+    struct error ignored = ERROR_INIT;
+    bool made = runtime && runtime[0] == '/' && strlen(runtime) < room &&
+                scratch_open(directory, runtime, KIND, &ignored) == 0;
+    error_clear(&ignored);
+    return made ? 0 : scratch_open(directory, "/tmp", KIND, error);
 }
 
 static int bind_socket(struct mark_receiver *receiver, struct error *error)
 {
-    receiver->directory = make_directory(error);
-    if (!receiver->directory)
+    if (make_directory(&receiver->directory, error) < 0)
         return -1;
-    receiver->path = file_join(receiver->directory, "marks");
+    receiver->path = file_join(receiver->directory.path, "marks");
     struct sockaddr_un address = {.sun_family = AF_UNIX};
     if (!receiver->path)
         return error_memory(error, "marks");
@@ -101,11 +95,7 @@ void mark_receiver_close(struct mark_receiver *receiver)
         return;
     if (receiver->socket >= 0)
         close(receiver->socket);
-    if (receiver->path)
-        unlink(receiver->path);
-    if (receiver->directory)
-        rmdir(receiver->directory);
+    scratch_close(&receiver->directory);
     free(receiver->path);
-    free(receiver->directory);
     free(receiver);
 }

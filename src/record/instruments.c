@@ -121,8 +121,13 @@ static int open_named(const struct meter_setup *setup, const char *name, struct 
     for (size_t i = 0; i < instruments->count; i++)
         if (meter_driver_of(instruments->meters[i]) == driver)
             return 0;
-    struct meter *meter = meter_open(driver, setup, error);
-    return meter ? add_meter(instruments, meter, record, error) : -1;
+    struct error reason = ERROR_INIT;
+    struct meter *meter = meter_open(driver, setup, &reason);
+    if (meter)
+        return add_meter(instruments, meter, record, error);
+    error_set(error, "%s: `joulery meters` says what to do", error_text(&reason));
+    error_clear(&reason);
+    return -1;
 }
 
 int instruments_open(const struct meter_setup *setup, const char *const *names, size_t name_count,

@@ -121,8 +121,8 @@ static char *immutable_uri(const char *path)
     return text_take(&uri);
 }
 
-/* A database in write-ahead mode needs a folder it can write even to be read, unless nobody else can change
- * it. */
+/* A database in write-ahead mode needs a folder it can write, with some room, even to be read, unless nobody
+ * else can change it. */
 static int open_immutable(struct store *store, struct error *error)
 {
     AUTO_FREE char *uri = immutable_uri(store->path);
@@ -134,6 +134,14 @@ static int open_immutable(struct store *store, struct error *error)
     return sqlite3_open_v2(uri, &store->database, flags, NULL) == SQLITE_OK ? 0 : sql_fail(store, error);
 }
 
+/* Whether the file beside the database that readers in write-ahead mode share could not be made. */
+static bool lacks_index(sqlite3 *database)
+{
+    int code = sqlite3_errcode(database) & 0xff;
+    return code == SQLITE_CANTOPEN || code == SQLITE_READONLY ||
+           (code == SQLITE_IOERR && sqlite3_system_errno(database) == ENOSPC);
+}
+
 static int open_reading(struct store *store, struct error *error)
 {
     int flags = SQLITE_OPEN_READONLY | SQLITE_OPEN_FULLMUTEX;
@@ -141,8 +149,8 @@ static int open_reading(struct store *store, struct error *error)
         return sql_fail(store, error);
     sqlite3_busy_timeout(store->database, BUSY_MS);
     int result = check_version(store, error);
-    int code = sqlite3_errcode(store->database) & 0xff;
-    if (result < 0 && (code == SQLITE_CANTOPEN || code == SQLITE_READONLY) && !has_log(store->path)) {
+    if (result < 0 && lacks_index(store->database) && !has_log(store->path)) {
+        error_clear(error);
         if (open_immutable(store, error) < 0)
             return -1;
         result = check_version(store, error);

@@ -21,7 +21,7 @@ struct store;
 enum store_mode { STORE_READ, STORE_WRITE }; /* STORE_WRITE creates the file where there is none */
 
 /* Errors: no database of Joulery's, another schema version (which, and what to do), read-only, not a file. A
- * file in a folder that can't be written is still read. */
+ * file in a folder that can't be written, or on a full disk, is still read. */
 struct store *store_open(const char *path, enum store_mode mode, struct error *error);
 void store_close(struct store *store);
 

@@ -1,14 +1,13 @@
 #include "study/executor.h"
 
 #include "base/clock.h"
-#include "base/file.h"
 #include "base/progress.h"
+#include "base/scratch.h"
 #include "base/text.h"
 #include "base/units.h"
 #include "study/design.h"
+#include "study/leftovers.h"
 
-#include <errno.h>
-#include <ftw.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -105,19 +104,6 @@ static char *describe_end(const struct record *record)
     return text_format("exit status %d", record->exit_status);
 }
 
-/* The last line of the output that is not empty, "" if there is none. */
-static char *last_line(const struct record *record)
-{
-    const char *tail = record->output_tail ? record->output_tail : "";
-    size_t end = strlen(tail);
-    while (end > 0 && strchr(" \r\n\t", tail[end - 1]))
-        end--;
-    size_t begin = end;
-    while (begin > 0 && !strchr("\r\n", tail[begin - 1]))
-        begin--;
-    return text_utf8(tail + begin, end - begin);
-}
-
 static char *describe_done(const struct record *record)
 {
     struct energy_totals totals = record_totals(record, 0);
@@ -140,7 +126,7 @@ static void tell_run(struct execution *execution, const struct planned_run *run,
 {
     bool done = record->end == END_EXITED && record->exit_status == 0;
     AUTO_FREE char *what = done ? describe_done(record) : describe_end(record);
-    AUTO_FREE char *line = done ? NULL : last_line(record);
+    AUTO_FREE char *line = done || !record->output_tail ? NULL : text_last_line(record->output_tail);
     const struct store_counts *counts = &execution->counts;
     progress_clear(&execution->progress);
     fprintf(execution->options->talk, "run %zu of %zu: %s, repetition %lld: %s%s%s%s\n",
@@ -175,27 +161,15 @@ static int take_trace(void *context, const struct trace_sample *samples, size_t 
 
 /* ---- one run ---- */
 
-static int remove_entry(const char *path, const struct stat *status, int type, struct FTW *walk)
+static int make_scratch(struct scratch *scratch, struct error *error)
 {
-    (void)status;
-    (void)type;
-    (void)walk;
-    remove(path);
-    return 0;
-}
-
-static char *make_scratch(struct error *error)
-{
-    const char *base = getenv("TMPDIR");
-    char *path = file_join(base && *base ? base : "/tmp", "joulery-run-XXXXXX");
-    if (!path)
-        error_memory(error, "folder of the run");
-    else if (mkdtemp(path))
-        return path;
-    else
-        error_set(error, "%s: %s: a run needs a folder of its own; TMPDIR says where", path, strerror(errno));
-    free(path);
-    return NULL;
+    const char *parent = getenv("TMPDIR");
+    struct error why = ERROR_INIT;
+    if (scratch_open(scratch, parent && *parent ? parent : "/tmp", "joulery-run", &why) == 0)
+        return 0;
+    error_set(error, "%s: a run needs a folder of its own; TMPDIR says where", error_text(&why));
+    error_clear(&why);
+    return -1;
 }
 
 /* Stores what was measured. A trace that could not be kept, or a disk so full that only the reserve helped,
@@ -257,22 +231,26 @@ static int measure(struct execution *execution, const struct planned_run *run, i
 static int execute(struct execution *execution, const struct planned_run *run, struct error *error)
 {
     AUTO_FREE char *label = design_label(run);
-    AUTO_FREE char *scratch = make_scratch(error);
-    if (!label || !scratch)
-        return label ? -1 : error_memory(error, "run");
-    struct design_places places = {execution->options->trainer, scratch};
+    struct scratch scratch;
+    if (!label)
+        return error_memory(error, "run");
+    if (make_scratch(&scratch, error) < 0)
+        return -1;
+    struct design_places places = {execution->options->trainer, scratch.path};
     char **command = design_command(execution->study, run, &places, error);
     int64_t number;
     int result = command ? store_begin_run(execution->store, run->position, &number, error) : -1;
+    if (result == 0)
+        result = leftovers_mark(execution->options->database, number, error);
     if (result == 0) {
         execution->label = label;
         execution->tracing.run = number;
         execution->tracing.count = 0;
-        result = measure(execution, run, number, command, scratch, error);
+        result = measure(execution, run, number, command, scratch.path, error);
         execution->label = NULL;
     }
     design_command_free(command);
-    nftw(scratch, remove_entry, 16, FTW_DEPTH | FTW_PHYS);
+    scratch_close(&scratch);
     return result;
 }
 

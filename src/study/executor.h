@@ -10,6 +10,7 @@
 #include <stdio.h>
 
 struct executor_options {
+    const char *database;            /* path of the store */
     const char *trainer;             /* path of joulery-train, for studies with `train:` */
     const struct meter_setup *setup; /* these three as in recorder_options */
     const char *const *meters;

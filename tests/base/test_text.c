@@ -131,6 +131,21 @@ static void any_bytes_become_utf8(void **state)
     }
 }
 
+static void the_last_line_is_the_last_that_says_something(void **state)
+{
+    (void)state;
+    static const char *const cases[][2] = {{"", ""},
+                                           {" \n\r\n", ""},
+                                           {"a", "a"},
+                                           {"a\nb c\n\n", "b c"},
+                                           {"50 %\r100 %\r", "100 %"},
+                                           {"a\n\xff", "\xef\xbf\xbd"}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        AUTO_FREE char *found = text_last_line(cases[i][0]);
+        assert_string_equal(found, cases[i][1]);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -138,6 +153,7 @@ int main(void)
         cmocka_unit_test(nearest_name_is_offered_only_when_near),
         cmocka_unit_test(text_grows),
         cmocka_unit_test(any_bytes_become_utf8),
+        cmocka_unit_test(the_last_line_is_the_last_that_says_something),
         cmocka_unit_test(quantities_read_well),
         cmocka_unit_test(random_numbers_are_the_same_everywhere),
     };

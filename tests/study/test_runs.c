@@ -310,6 +310,38 @@ static void killed_at_any_moment_every_run_exists_once(void **state)
     expect(&place, "PRAGMA integrity_check", "ok");
 }
 
+/* One goes at SIGTERM, one has to be killed, one has a session of its own. */
+static void what_a_killed_study_leaves_running_is_ended_by_the_next(void **state)
+{
+    (void)state;
+    AUTO_PLACE struct place place =
+        make_place("name: a\nfactors:\n  n: [1]\ncommand:\n  - sh\n  - -c\n"
+                   "  - 'test -e {directory}/pids && exit; sleep 60 & echo $! >> pids1; (trap : TERM; while "
+                   ":; do sleep 0.1; done) & "
+                   "echo $! >> pids1; setsid sleep 60 & echo $! >> pids1; mv pids1 pids; wait; echo {n}'\n");
+    AUTO_FREE char *pids = file_join(place.folder, "pids");
+    pid_t child = start(&place, NULL);
+    for (int i = 0; i < 500 && !file_exists(pids); i++)
+        usleep(10000);
+    kill(child, SIGKILL);
+    assert_int_equal(wait_for(child), -SIGKILL);
+    struct error error = ERROR_INIT;
+    AUTO_FREE char *text = file_read(pids, 1000, NULL, &error);
+    long left[3];
+    assert_int_equal(sscanf(text, "%ld %ld %ld", &left[0], &left[1], &left[2]), 3);
+    for (size_t i = 0; i < 3; i++)
+        assert_int_equal(kill((pid_t)left[i], 0), 0);
+    run_study(&place, NULL, 0);
+    expect_talk(&place, "had left running: process");
+    for (size_t i = 0; i < 3; i++) {
+        AUTO_FREE char *path = text_format("/proc/%ld/environ", left[i]);
+        AUTO_FREE char *environment = file_read(path, 1 << 20, NULL, &error); /* a zombie has none */
+        error_clear(&error);
+        assert_true(!environment || !*environment);
+    }
+    expect(&place, "SELECT group_concat(state) FROM run", "cut,done");
+}
+
 /* On a disk of 4 MiB that its first run fills up. */
 static void check_full_disk(const struct place *place)
 {
@@ -419,6 +451,7 @@ int main(void)
         cmocka_unit_test(a_second_study_on_the_database_stops),
         cmocka_unit_test(a_changed_study_is_refused),
         cmocka_unit_test(killed_at_any_moment_every_run_exists_once),
+        cmocka_unit_test(what_a_killed_study_leaves_running_is_ended_by_the_next),
         cmocka_unit_test(a_full_disk_loses_nothing),
         cmocka_unit_test(architectures_are_asked_of_the_trainer),
         cmocka_unit_test(mistakes_on_the_command_line_change_nothing),
