@@ -377,8 +377,10 @@ static void a_full_disk_loses_nothing(void **state)
     if (child == 0)
         check_full_disk(&place);
     int status = wait_for(child);
-    if (status == 77)
-        skip(); /* mounting a small disk takes root's rights */
+    if (status == 77) {
+        remove_place(&place); /* skip() jumps out of here */
+        skip();               /* mounting a small disk takes root's rights */
+    }
     assert_int_equal(status, 0);
 }
 
