@@ -1,5 +1,5 @@
-/* bench_step: times training steps of one network on random data, beside the rate of a large matrix product on the
- * same threads.
+/* bench_step: times training steps of one network on random data, beside the rate of a large matrix product
+ * on the same threads.
  *
  *   bench_step ARCHITECTURE [SIZE [BATCH [STEPS [adam|sgd [THREADS]]]]]
  *

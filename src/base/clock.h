@@ -6,7 +6,8 @@
 
 #define NS_PER_S 1000000000LL
 
-/* CLOCK_BOOTTIME in ns: monotonic, goes on during suspend, the same for all processes. All durations use it. */
+/* CLOCK_BOOTTIME in ns: monotonic, goes on during suspend, the same for all processes. All durations use it.
+ */
 int64_t clock_boot_ns(void);
 
 /* The wall clock in ns since 1970 (UTC), only to say when something happened. */

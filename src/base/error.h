@@ -29,6 +29,9 @@ const char *error_text(const struct error *error);
 /* Frees the message; the struct can be used again. */
 void error_clear(struct error *error);
 
-#define ERROR_INIT {NULL}
+#define ERROR_INIT                                                                                           \
+    {                                                                                                        \
+        NULL                                                                                                 \
+    }
 
 #endif

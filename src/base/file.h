@@ -18,7 +18,8 @@ char *file_join(const char *directory, const char *name);
  * `path` "-" writes to standard output. */
 int file_write(const char *path, const void *data, size_t size, struct error *error);
 
-/* Whether file_write could write there, found out without writing: better known before hours of work than after. */
+/* Whether file_write could write there, found out without writing: better known before hours of work than
+ * after. */
 int file_check_writable(const char *path, struct error *error);
 
 bool file_exists(const char *path);

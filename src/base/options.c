@@ -14,9 +14,9 @@ static void print_help(const struct command_line *line)
     for (size_t i = 0; i < line->option_count; i++) {
         const struct option *option = &line->options[i];
         char letter[] = {'-', option->letter, ',', ' ', '\0'};
-        AUTO_FREE char *left = text_format("%s%s%s%s", option->letter ? letter : "", option->name,
-                                           option->value_name ? " " : "",
-                                           option->value_name ? option->value_name : "");
+        AUTO_FREE char *left =
+            text_format("%s%s%s%s", option->letter ? letter : "", option->name, option->value_name ? " " : "",
+                        option->value_name ? option->value_name : "");
         if (!left)
             continue;
         if (strlen(left) > 24)
@@ -64,8 +64,8 @@ static int check_range(const struct option *option, double number, const char *v
 {
     bool limited = option->least != 0 || option->most != 0;
     if (limited && (number < option->least || number > option->most))
-        return error_set(error, "%s: expected %g to %g, found '%s'", option->name, option->least, option->most,
-                         value);
+        return error_set(error, "%s: expected %g to %g, found '%s'", option->name, option->least,
+                         option->most, value);
     return 0;
 }
 
@@ -164,7 +164,8 @@ enum options_result options_parse(const struct command_line *line, int argc, cha
         return OPTIONS_WRONG;
     }
     if (operands->count > line->operands_most) {
-        error_set(error, "unexpected argument '%s'\nusage: %s", operands->items[line->operands_most], line->usage);
+        error_set(error, "unexpected argument '%s'\nusage: %s", operands->items[line->operands_most],
+                  line->usage);
         return OPTIONS_WRONG;
     }
     return OPTIONS_OK;

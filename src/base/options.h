@@ -49,10 +49,10 @@ struct operands {
 
 enum options_result { OPTIONS_OK, OPTIONS_HELP, OPTIONS_WRONG };
 
-/* Parses argv[1..]; argv[0] is the subcommand. Options are `--name value`, `--name=value`, `-o value`; `--` ends
- * them. OPTIONS_HELP: -h or --help was given and the help was written to standard output (exit 0).
- * OPTIONS_WRONG: `error` says what is wrong, with the nearest option's name (exit 2). argv is reordered so that
- * operands are contiguous. */
+/* Parses argv[1..]; argv[0] is the subcommand. Options are `--name value`, `--name=value`, `-o value`; `--`
+ * ends them. OPTIONS_HELP: -h or --help was given and the help was written to standard output (exit 0).
+ * OPTIONS_WRONG: `error` says what is wrong, with the nearest option's name (exit 2). argv is reordered so
+ * that operands are contiguous. */
 enum options_result options_parse(const struct command_line *command_line, int argc, char **argv,
                                   struct operands *operands, struct error *error);
 

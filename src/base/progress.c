@@ -14,7 +14,8 @@
 void progress_start(struct progress *progress)
 {
     const char *terminal = getenv("TERM");
-    *progress = (struct progress){.shown = isatty(STDERR_FILENO) && terminal && strcmp(terminal, "dumb") != 0};
+    *progress =
+        (struct progress){.shown = isatty(STDERR_FILENO) && terminal && strcmp(terminal, "dumb") != 0};
 }
 
 static int terminal_columns(void)

@@ -13,7 +13,8 @@ struct progress {
 
 void progress_start(struct progress *progress);
 
-/* Draws the bar (`done` of `total`, then `detail`), at most ten times a second. Does nothing off a terminal. */
+/* Draws the bar (`done` of `total`, then `detail`), at most ten times a second. Does nothing off a terminal.
+ */
 void progress_update(struct progress *progress, double done, double total, const char *detail);
 
 /* Wipes the line, so that ordinary text can follow. */

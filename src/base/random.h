@@ -1,6 +1,7 @@
 /* random.h: random numbers that are the same on every machine for the same seed.
  *
- * SplitMix64 (Steele, Lea, Flood, OOPSLA 2014) seeds and splits; xoshiro256** (Blackman, Vigna, 2018) draws. */
+ * SplitMix64 (Steele, Lea, Flood, OOPSLA 2014) seeds and splits; xoshiro256** (Blackman, Vigna, 2018) draws.
+ */
 #ifndef JOULERY_BASE_RANDOM_H
 #define JOULERY_BASE_RANDOM_H
 

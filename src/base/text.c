@@ -220,7 +220,8 @@ char *text_printable(const char *string)
     for (unsigned char *at = (unsigned char *)clean; at && *at; at++) {
         if (*at < 0x20 || *at == 0x7F)
             *at = '?';
-        else if (*at == 0xC2 && at[1] < 0xA0) /* U+0080 to U+009F: one sequence of two bytes, one mark of two */
+        else if (*at == 0xC2 &&
+                 at[1] < 0xA0) /* U+0080 to U+009F: one sequence of two bytes, one mark of two */
             at[0] = at[1] = '?';
     }
     return clean;

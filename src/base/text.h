@@ -46,7 +46,8 @@ const char *text_nearest(const char *name, const char *const *names, size_t coun
  */
 char *text_utf8(const char *bytes, size_t size);
 
-/* text_utf8 without control characters, each of which becomes "?": for names from outside that go to a terminal. */
+/* text_utf8 without control characters, each of which becomes "?": for names from outside that go to a
+ * terminal. */
 char *text_printable(const char *string);
 
 /* The last line of `text` that is not blank, as text_utf8 gives it; "" if there is none. */

@@ -2,9 +2,9 @@
 
 #include "base/text.h"
 
+#include <inttypes.h>
 #include <math.h>
 #include <stddef.h>
-#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 

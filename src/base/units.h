@@ -6,7 +6,8 @@
 
 #define J_PER_KWH 3.6e6
 
-/* Each returns a new string (the caller frees it), three to four significant digits; NULL if memory ran out. */
+/* Each returns a new string (the caller frees it), three to four significant digits; NULL if memory ran out.
+ */
 char *units_energy(double energy_j);    /* "12.4 kJ" */
 char *units_kwh(double energy_j);       /* "0.00345 kWh" */
 char *units_power(double power_w);      /* "85.2 W" */

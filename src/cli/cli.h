@@ -1,5 +1,5 @@
-/* cli.h: the subcommands of `joulery`. Each parses its options, calls the rooms below, prints, and returns the
- * exit status: 0 done, 1 failed, 2 wrong usage. argv[0] is the subcommand's name. */
+/* cli.h: the subcommands of `joulery`. Each parses its options, calls the rooms below, prints, and returns
+ * the exit status: 0 done, 1 failed, 2 wrong usage. argv[0] is the subcommand's name. */
 #ifndef JOULERY_CLI_CLI_H
 #define JOULERY_CLI_CLI_H
 
@@ -13,7 +13,8 @@ int cli_fail(const char *subcommand, struct error *error, int status);
 /* What a subcommand returns when options_parse said HELP or WRONG. */
 int cli_parse_result(enum options_result result, const char *subcommand, struct error *error);
 
-/* joulery run: measures a command; the exit status is the command's own. joulery meters: lists the instruments. */
+/* joulery run: measures a command; the exit status is the command's own. joulery meters: lists the
+ * instruments. */
 int cli_run(int argc, char **argv);
 int cli_meters(int argc, char **argv);
 

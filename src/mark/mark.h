@@ -4,7 +4,8 @@
  * JOULERY_SOCKET:
  *   {"mark":"begin|end|metric|note","window":"epoch","index":3,"t":<CLOCK_BOOTTIME ns>,
  *    "metrics":{"loss":0.4},"text":"…"}
- * Both ends are here. Without JOULERY_SOCKET nothing is sent and nothing fails. docs/json.md has the format. */
+ * Both ends are here. Without JOULERY_SOCKET nothing is sent and nothing fails. docs/json.md has the format.
+ */
 #ifndef JOULERY_MARK_MARK_H
 #define JOULERY_MARK_MARK_H
 
@@ -29,7 +30,7 @@ struct mark {
     enum mark_kind kind;
     const char *window; /* NULL for notes and for metrics of the innermost open window */
     int64_t index;
-    int64_t boot_ns;    /* 0: the time of sending is filled in */
+    int64_t boot_ns; /* 0: the time of sending is filled in */
     const struct mark_metric *metrics;
     size_t metric_count;
     const char *text; /* MARK_NOTE */
@@ -38,15 +39,16 @@ struct mark {
 /* The sending end. NULL with no error set: nobody is listening (no JOULERY_SOCKET). Not thread-safe. */
 struct mark_sender;
 struct mark_sender *mark_sender_open(void);
-/* Never blocks for long and never fails the caller: a mark that can't be delivered is dropped. NULL sender: does
- * nothing. Returns whether it was delivered. */
+/* Never blocks for long and never fails the caller: a mark that can't be delivered is dropped. NULL sender:
+ * does nothing. Returns whether it was delivered. */
 bool mark_send(struct mark_sender *sender, const struct mark *mark);
 void mark_sender_close(struct mark_sender *sender);
 
-/* Parses one datagram strictly. On success the strings of `*mark` live in `*owner`, which the caller frees with
- * mark_owner_free. `error` says what is wrong otherwise. */
+/* Parses one datagram strictly. On success the strings of `*mark` live in `*owner`, which the caller frees
+ * with mark_owner_free. `error` says what is wrong otherwise. */
 struct mark_owner;
-int mark_parse(const char *bytes, size_t size, struct mark *mark, struct mark_owner **owner, struct error *error);
+int mark_parse(const char *bytes, size_t size, struct mark *mark, struct mark_owner **owner,
+               struct error *error);
 void mark_owner_free(struct mark_owner *owner);
 
 /* The receiving end: a socket in a private directory (mode 0700), removed on close. */

@@ -32,12 +32,13 @@ struct channel {
     char *part_of; /* name of the channel of the same meter whose energy includes this one; NULL: none */
     enum channel_scope scope;
     enum channel_kind kind;
-    double resolution;     /* smallest step: J for counters and models, W for powers */
-    double range_j;        /* KIND_COUNTER: the counter starts again at 0 after this many joules */
-    double update_s;       /* the instrument's own update period: a reading may be this old; 0: not known */
-    double still_most_s;   /* KIND_COUNTER: one that stands still for longer is stuck, which makes a gap; 0: it may */
-    double max_power_w;    /* more than this is absurd: a reading implying it makes a gap; 0: not known */
-    double accuracy;       /* relative standard uncertainty of an energy, e.g. 0.02 */
+    double resolution;   /* smallest step: J for counters and models, W for powers */
+    double range_j;      /* KIND_COUNTER: the counter starts again at 0 after this many joules */
+    double update_s;     /* the instrument's own update period: a reading may be this old; 0: not known */
+    double still_most_s; /* KIND_COUNTER: one that stands still for longer is stuck, which makes a gap; 0: it
+                            may */
+    double max_power_w;  /* more than this is absurd: a reading implying it makes a gap; 0: not known */
+    double accuracy;     /* relative standard uncertainty of an energy, e.g. 0.02 */
     char *accuracy_source; /* where that figure comes from */
 };
 

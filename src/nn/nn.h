@@ -56,22 +56,22 @@ struct step_result {
     size_t correct; /* images whose highest score is their label */
 };
 
-/* Compiles the graph; keeps no reference to it. Threads are OpenMP's (omp_set_num_threads before, and no change after). The
- * same seed and number of threads give the same losses to the bit on one machine. NULL: options out of range, or too
- * little memory (says how much is needed). */
+/* Compiles the graph; keeps no reference to it. Threads are OpenMP's (omp_set_num_threads before, and no
+ * change after). The same seed and number of threads give the same losses to the bit on one machine. NULL:
+ * options out of range, or too little memory (says how much is needed). */
 struct network *network_new(const struct graph *graph, const struct network_options *options,
                             struct error *error);
 void network_free(struct network *network);
 
-/* One optimiser step on `count` images (1 <= count <= batch), float (count, channels, size, size), and their labels.
- * Fewer images than `batch` are computed exactly, by a program compiled when that number first occurs. Where a batch
- * leaves a batch normalisation one value a channel, its moving statistics stay as they are (PyTorch refuses such a batch).
- * -1: a label that is no class, a wrong count, too little memory. */
+/* One optimiser step on `count` images (1 <= count <= batch), float (count, channels, size, size), and their
+ * labels. Fewer images than `batch` are computed exactly, by a program compiled when that number first
+ * occurs. Where a batch leaves a batch normalisation one value a channel, its moving statistics stay as they
+ * are (PyTorch refuses such a batch). -1: a label that is no class, a wrong count, too little memory. */
 int network_train(struct network *network, const float *images, const int32_t *labels, size_t count,
                   struct step_result *result, struct error *error);
 
-/* Scores the images without learning: batch normalisation uses its moving statistics, dropout is off. Any `count` up to the
- * batch. */
+/* Scores the images without learning: batch normalisation uses its moving statistics, dropout is off. Any
+ * `count` up to the batch. */
 int network_evaluate(struct network *network, const float *images, const int32_t *labels, size_t count,
                      struct step_result *result, struct error *error);
 
@@ -79,9 +79,9 @@ void network_set_learning_rate(struct network *network, double learning_rate);
 /* Bytes of weights, gradients, optimiser state and activations. */
 size_t network_memory_bytes(const struct network *network);
 
-/* Parameter tensors by torchvision's names, in PyTorch's layout (for golden values, weights and tests). `data` holds
- * `count` floats, which must be the tensor's size. Setting also clears what the optimiser remembers of the tensor.
- * -1: no such tensor (with the nearest name) or another size (both are named). */
+/* Parameter tensors by torchvision's names, in PyTorch's layout (for golden values, weights and tests).
+ * `data` holds `count` floats, which must be the tensor's size. Setting also clears what the optimiser
+ * remembers of the tensor. -1: no such tensor (with the nearest name) or another size (both are named). */
 int network_get_tensor(const struct network *network, const char *name, float *data, size_t count,
                        struct error *error);
 int network_set_tensor(struct network *network, const char *name, const float *data, size_t count,

@@ -52,7 +52,8 @@ struct gap {
     size_t channel; /* position in record.channels */
     double start_s;
     double wall_s;
-    char *reason; /* "counter reset", "counter stands still", "no reading", "late reading", "implies 4100 W" */
+    char
+        *reason; /* "counter reset", "counter stands still", "no reading", "late reading", "implies 4100 W" */
 };
 
 struct host {

@@ -40,8 +40,8 @@ static void all_forms_are_understood(void **state)
     struct given given = {0};
     struct operands operands;
     struct error error = ERROR_INIT;
-    char *argv[] = {"test", "--arch=vgg16", "file", "-q", "-e", "7", "--rate", "2.5", "--factor", "a=1",
-                    "--factor", "b=2"};
+    char *argv[] = {"test",   "--arch=vgg16", "file",     "-q",  "-e",       "7",
+                    "--rate", "2.5",          "--factor", "a=1", "--factor", "b=2"};
     assert_int_equal(parse(&given, false, 12, argv, &operands, &error), OPTIONS_OK);
     assert_true(given.quiet);
     assert_string_equal(given.arch, "vgg16");
