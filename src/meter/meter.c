@@ -156,6 +156,16 @@ const char *meter_procfs(const struct meter_setup *setup)
     return root(setup ? setup->procfs : NULL, "JOULERY_PROCFS", "/proc");
 }
 
+const char *meter_devfs(const struct meter_setup *setup)
+{
+    return root(setup ? setup->devfs : NULL, "JOULERY_DEVFS", "/dev");
+}
+
+const char *meter_nvml(const struct meter_setup *setup)
+{
+    return root(setup ? setup->nvml : NULL, "JOULERY_NVML", "libnvidia-ml.so.1");
+}
+
 void driver_unusable(struct meter_probe *probe, char *reason, char *remedy)
 {
     *probe = (struct meter_probe){.usable = false, .reason = reason, .remedy = remedy};

@@ -38,8 +38,11 @@ struct channel {
     double still_most_s; /* KIND_COUNTER: one that stands still for longer is stuck, which makes a gap; 0: it
                             may */
     double max_power_w;  /* more than this is absurd: a reading implying it makes a gap; 0: not known */
+    double averaging_s;  /* KIND_POWER: a reading tells of about this long before it; 0: of the moment */
     double accuracy;     /* relative standard uncertainty of an energy, e.g. 0.02 */
     char *accuracy_source; /* where that figure comes from */
+    bool apart; /* stands beside the totals and is never in them: a GPU that is not ours, a second way to the
+                   same counter */
 };
 
 /* Deep copy; returns 0 or -1. `channel_free` frees the members, not the struct. */
@@ -59,12 +62,16 @@ void meter_probe_free(struct meter_probe *probe);
 struct meter_setup {
     const char *sysfs;  /* instead of "/sys" (environment: JOULERY_SYSFS) */
     const char *procfs; /* instead of "/proc" (environment: JOULERY_PROCFS) */
+    const char *devfs;  /* instead of "/dev" (environment: JOULERY_DEVFS) */
+    const char *nvml;   /* instead of "libnvidia-ml.so.1" (environment: JOULERY_NVML) */
     double tdp_w;       /* for the model: thermal design power given by the user; 0: from the table */
 };
 
-/* setup->sysfs, else $JOULERY_SYSFS, else "/sys"; the same for /proc. `setup` may be NULL. */
+/* setup->sysfs, else $JOULERY_SYSFS, else "/sys"; the same for the others. `setup` may be NULL. */
 const char *meter_sysfs(const struct meter_setup *setup);
 const char *meter_procfs(const struct meter_setup *setup);
+const char *meter_devfs(const struct meter_setup *setup);
+const char *meter_nvml(const struct meter_setup *setup);
 
 struct meter; /* an open instrument */
 
@@ -78,6 +85,9 @@ struct meter_driver {
     const char *name;    /* "rapl" */
     const char *purpose; /* one line for `joulery meters` */
     bool model; /* true: estimates; opened only where nothing measures that scope, or when asked for */
+    /* Drivers of one family are ways to the same counters: the first that opens is used. Others only when
+     * named, and then their channels are `apart`. NULL: a family of its own. */
+    const char *family;
     /* Never writes, takes at most 250 ms. Fills `probe`. */
     void (*probe)(const struct meter_setup *setup, struct meter_probe *probe);
     /* Returns the driver's own state (passed to the rest) or NULL. `*channels` and `*count` are the driver's,

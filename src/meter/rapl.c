@@ -407,6 +407,7 @@ const struct meter_driver rapl_driver = {
     .name = "rapl",
     .purpose = "energy counters of the processor and its memory (Linux powercap)",
     .model = false,
+    .family = "rapl",
     .probe = rapl_probe,
     .open = rapl_open,
     .read = rapl_read,

@@ -6,7 +6,17 @@
 #include <stdlib.h>
 #include <string.h>
 
-static int add_channels(struct record *record, const struct meter *meter, struct error *error)
+static bool has_family(const struct instruments *instruments, const struct meter_driver *driver)
+{
+    for (size_t i = 0; i < instruments->count; i++) {
+        const char *family = meter_driver_of(instruments->meters[i])->family;
+        if (family && driver->family && strcmp(family, driver->family) == 0)
+            return true;
+    }
+    return false;
+}
+
+static int add_channels(struct record *record, const struct meter *meter, bool apart, struct error *error)
 {
     size_t count;
     const struct channel *channels = meter_channels(meter, &count);
@@ -17,6 +27,7 @@ static int add_channels(struct record *record, const struct meter *meter, struct
     for (size_t i = 0; i < count; i++) {
         if (channel_copy(&all[record->channel_count], &channels[i], error) < 0)
             return -1;
+        all[record->channel_count].apart = all[record->channel_count].apart || apart;
         record->channel_count++;
     }
     return 0;
@@ -26,9 +37,10 @@ static int add_meter(struct instruments *instruments, struct meter *meter, struc
                      struct error *error)
 {
     size_t first = record->channel_count;
+    bool apart = has_family(instruments, meter_driver_of(meter));
     instruments->meters[instruments->count] = meter;
     instruments->first[instruments->count++] = first;
-    if (add_channels(record, meter, error) < 0)
+    if (add_channels(record, meter, apart, error) < 0)
         return -1;
     for (size_t i = first; i < record->channel_count; i++) {
         const struct channel *channel = &record->channels[i];
@@ -42,7 +54,8 @@ static int add_meter(struct instruments *instruments, struct meter *meter, struc
 static bool is_measured(const struct record *record, enum channel_scope scope)
 {
     for (size_t i = 0; i < record->channel_count; i++)
-        if (record->channels[i].scope == scope && record->channels[i].kind != KIND_MODEL)
+        if (record->channels[i].scope == scope && record->channels[i].kind != KIND_MODEL &&
+            !record->channels[i].apart)
             return true;
     return false;
 }
@@ -70,7 +83,7 @@ static int open_best(const struct meter_setup *setup, struct instruments *instru
     for (size_t i = 0; i < 2 * count && result == 0; i++) {
         const struct meter_driver *driver = drivers[i % count];
         struct error reason = ERROR_INIT;
-        if (driver->model != (i >= count))
+        if (driver->model != (i >= count) || has_family(instruments, driver))
             continue;
         struct meter *meter = meter_open(driver, setup, &reason);
         if (!meter)

@@ -41,7 +41,7 @@ static bool inside_counted(const struct channel *channels, size_t count, const s
 static bool scope_is_measured(const struct channel *channels, size_t count, enum channel_scope scope)
 {
     for (size_t i = 0; i < count; i++)
-        if (channels[i].scope == scope && channels[i].kind != KIND_MODEL)
+        if (channels[i].scope == scope && channels[i].kind != KIND_MODEL && !channels[i].apart)
             return true;
     return false;
 }
@@ -69,6 +69,8 @@ struct energy_totals energy_totals(const struct channel *channels, const struct 
     bool estimated = false;
     for (size_t i = 0; i < count; i++) {
         const struct channel *channel = &channels[i];
+        if (channel->apart)
+            continue;
         if (channel->scope == SCOPE_WALL && !channel->part_of)
             add_part(&hardware, &energies[i]);
         if (!in_software(channel->scope) || inside_counted(channels, count, channel))
@@ -91,6 +93,29 @@ struct energy_totals record_totals(const struct record *record, size_t window)
     if (window >= record->window_count)
         return (struct energy_totals){NAN, NAN, false, NAN, NAN};
     return energy_totals(record->channels, record->windows[window].energies, record->channel_count);
+}
+
+double record_above_idle_j(const struct record *record, size_t window, double *uncertainty_j)
+{
+    *uncertainty_j = NAN;
+    struct channel_energy *above = record->idle && window < record->window_count
+                                       ? calloc(record->channel_count + 1, sizeof *above)
+                                       : NULL;
+    if (!above)
+        return NAN;
+    const struct window *at = &record->windows[window];
+    for (size_t i = 0; i < record->channel_count; i++) {
+        const struct idle_power *idle = &record->idle[i];
+        double covered_s = at->wall_s - at->energies[i].gap_s;
+        above[i] = at->energies[i];
+        above[i].known = above[i].known && isfinite(idle->power_w);
+        above[i].energy_j -= idle->power_w * covered_s;
+        above[i].uncertainty_j = hypot(above[i].uncertainty_j, idle->uncertainty_w * covered_s);
+    }
+    struct energy_totals totals = energy_totals(record->channels, above, record->channel_count);
+    free(above);
+    *uncertainty_j = totals.software_uncertainty_j;
+    return totals.software_j;
 }
 
 /* ---- JSON ---- */
@@ -286,6 +311,9 @@ void record_free(struct record *record)
     for (size_t i = 0; i < record->gap_count; i++)
         free(record->gaps[i].reason);
     free(record->gaps);
+    free(record->idle);
+    free(record->baseline);
+    free(record->attribution.basis);
     free(record->host.name);
     free(record->host.cpu_model);
     free(record->host.kernel);

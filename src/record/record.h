@@ -68,6 +68,22 @@ struct host {
     uint64_t memory_bytes;
 };
 
+/* A channel at rest, from a baseline (baseline.h). */
+struct idle_power {
+    double power_w; /* NAN: the baseline doesn't know this channel */
+    double uncertainty_w;
+};
+
+/* What of the processors' energy above idle is the command's, by its CPU time against the machine's. An
+ * attribution, docs/method.md: no instrument measures it, and it never takes the place of a total. */
+struct attribution {
+    bool known;
+    double command_cpu_s; /* of the command and all that it started */
+    double machine_cpu_s; /* busy time of all logical CPUs */
+    double energy_j, uncertainty_j;
+    char *basis; /* how the command's time was found: "cgroup", "process tree" */
+};
+
 /* How the command ended. */
 enum run_end {
     END_EXITED,     /* exit_status is its own */
@@ -87,6 +103,9 @@ struct record {
     size_t channel_count;
     struct window *windows; /* windows[0] is the run; in order of their begin */
     size_t window_count;
+    struct idle_power *idle; /* one a channel; NULL: no baseline */
+    char *baseline;          /* what it is: "60 s at rest, 2026-11-23T10:00:00Z"; NULL: none */
+    struct attribution attribution;
     struct gap *gaps;
     size_t gap_count;
     char **notes; /* things a reader of the figures must know, and notes of the workload */
@@ -101,6 +120,10 @@ struct record {
 
 /* The totals of one window (0: the run). */
 struct energy_totals record_totals(const struct record *record, size_t window);
+
+/* The software total above idle of one window, J, with its uncertainty; NAN without a baseline for every
+ * channel in it. */
+double record_above_idle_j(const struct record *record, size_t window, double *uncertainty_j);
 
 /* The rule behind record_totals, for callers that hold channels and energies otherwise (the report, from the
  * store). `known[i]`, `energy_j[i]`, `uncertainty_j[i]` belong to channels[i]. */
