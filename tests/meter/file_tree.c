@@ -4,6 +4,7 @@
 #include "base/scratch.h"
 #include "base/text.h"
 
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -53,10 +54,10 @@ static char *place(const struct file_tree *tree, const char *path)
 void file_tree_write(const struct file_tree *tree, const char *path, const char *content)
 {
     AUTO_FREE char *full = place(tree, path);
-    AUTO_FREE char *next = text_format("%s.next", full);
-    FILE *file = next ? fopen(next, "w") : NULL;
-    require(file && fputs(content, file) >= 0 && fclose(file) == 0, path);
-    require(rename(next, full) == 0, path);
+    size_t size = strlen(content);
+    int file = open(full, O_WRONLY | O_CREAT | O_CLOEXEC, 0644);
+    require(file >= 0 && pwrite(file, content, size, 0) == (ssize_t)size, path);
+    require(ftruncate(file, (off_t)size) == 0 && close(file) == 0, path);
 }
 
 void file_tree_link(const struct file_tree *tree, const char *path, const char *target)

@@ -7,8 +7,8 @@ struct file_tree;
 /* In a new temporary folder, which file_tree_free removes. */
 struct file_tree *file_tree_make(void);
 const char *file_tree_root(const struct file_tree *tree);
-/* Writes a file, making its folders; one that is there is replaced at once, so that a reader sees the old or
- * the new one. */
+/* Writes a file, making its folders. One that is there is written in place: whoever has it open reads the new
+ * content; numbers of the same length are never seen half. */
 void file_tree_write(const struct file_tree *tree, const char *path, const char *content);
 /* A symbolic link; `target` is below the root. */
 void file_tree_link(const struct file_tree *tree, const char *path, const char *target);
