@@ -2,6 +2,7 @@
 #include "base/text.h"
 #include "cli/cli.h"
 #include "meter/meter.h"
+#include "meter/surroundings.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -61,6 +62,24 @@ static json_t *show_driver(const struct meter_driver *driver, const struct meter
     return json;
 }
 
+/* Where the machine is somebody else's, what its owner would have to share. */
+static json_t *show_surroundings(const struct meter_setup *setup, bool print)
+{
+    struct error error = ERROR_INIT;
+    struct surroundings around;
+    if (surroundings_find(setup, &around, &error) < 0) {
+        error_clear(&error);
+        return json_null();
+    }
+    const char *kind = surroundings_kind_name(around.kind);
+    if (print && around.kind != SURROUNDINGS_BARE)
+        printf("in a %s: %s\n    to see the processor's counters here: %s\n", kind, around.name,
+               around.remedy);
+    json_t *json = json_pack("{s:s, s:s, s:s?}", "kind", kind, "name", around.name, "remedy", around.remedy);
+    surroundings_free(&around);
+    return json;
+}
+
 static json_t *show_drivers(const struct meter_setup *setup, bool print)
 {
     size_t count;
@@ -95,8 +114,10 @@ int cli_meters(int argc, char **argv)
     if (parsed != OPTIONS_OK)
         return cli_parse_result(parsed, argv[0], &error);
     bool print = !path || strcmp(path, "-") != 0;
+    json_t *around = show_surroundings(&setup, print);
     json_t *list = show_drivers(&setup, print);
-    json_t *document = json_pack("{s:s, s:o}", "schema", "joulery.meters/1", "meters", list);
+    json_t *document =
+        json_pack("{s:s, s:o, s:o}", "schema", "joulery.meters/1", "surroundings", around, "meters", list);
     int result = path ? cli_write_json(document, path, &error) : 0;
     if (!path)
         json_decref(document);

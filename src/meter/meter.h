@@ -46,8 +46,8 @@ struct channel {
     bool apart; /* stands beside the totals and is never in them: a GPU that is not ours, a second way to the
                    same counter */
     bool has_memory; /* SCOPE_CPU: the memory's energy is in it, so that no model need stand for it */
-    bool twin;  /* the quantity of `part_of` by another way, such as a power beside its counter: never added,
-                   compared at the end of a run (record/compare.h); `apart` is then set too */
+    bool twin; /* the quantity of `part_of` by another way, such as a power beside its counter: never added,
+                  compared at the end of a run (record/compare.h); `apart` is then set too */
 };
 
 /* Deep copy; returns 0 or -1. `channel_free` frees the members, not the struct. */
