@@ -528,7 +528,7 @@ static int open_chips(struct hwmon *hwmon, const char *sysfs, struct error *erro
     for (size_t i = 0; i < hwmon->chip_count; i++)
         if (open_inputs(hwmon, &hwmon->chips[i]) < 0)
             return error_memory(error, "hwmon");
-    if (hwmon->count == 0 && hwmon->denied)
+    if (hwmon->count == 0 && (hwmon->note_count || hwmon->denied))
         return error_set(error, "%s/class/hwmon: %s", sysfs,
                          hwmon->note_count ? hwmon->notes[0] : "permission denied");
     if (hwmon->count == 0)
@@ -538,15 +538,20 @@ static int open_chips(struct hwmon *hwmon, const char *sysfs, struct error *erro
     return 0;
 }
 
-static struct hwmon *open_all(const struct meter_setup *setup, bool *denied, struct error *error)
+/* Why nothing could be opened. */
+enum trouble { TROUBLE_NO_CHIP, TROUBLE_DENIED, TROUBLE_SILENT };
+
+static struct hwmon *open_all(const struct meter_setup *setup, enum trouble *trouble, struct error *error)
 {
     struct hwmon *hwmon = calloc(1, sizeof *hwmon);
+    *trouble = TROUBLE_NO_CHIP;
     if (!hwmon) {
         error_memory(error, "hwmon");
         return NULL;
     }
     int opened = open_chips(hwmon, meter_sysfs(setup), error);
-    *denied = hwmon->denied;
+    if (hwmon->note_count || hwmon->denied)
+        *trouble = hwmon->denied ? TROUBLE_DENIED : TROUBLE_SILENT;
     if (opened == 0)
         return hwmon;
     error_prefix(error, "hwmon");
@@ -557,8 +562,8 @@ static struct hwmon *open_all(const struct meter_setup *setup, bool *denied, str
 static void *hwmon_open(const struct meter_setup *setup, const struct channel **channels, size_t *count,
                         struct error *error)
 {
-    bool denied;
-    struct hwmon *hwmon = open_all(setup, &denied, error);
+    enum trouble trouble;
+    struct hwmon *hwmon = open_all(setup, &trouble, error);
     if (!hwmon)
         return NULL;
     *channels = hwmon->channels;
@@ -566,9 +571,11 @@ static void *hwmon_open(const struct meter_setup *setup, const struct channel **
     return hwmon;
 }
 
-static char *remedy(const struct meter_setup *setup, bool denied)
+static char *remedy(const struct meter_setup *setup, enum trouble trouble)
 {
-    if (denied)
+    if (trouble == TROUBLE_SILENT)
+        return strdup("wake the device if it sleeps; else read the file itself to see what the kernel gives");
+    if (trouble == TROUBLE_DENIED)
         return text_format("run as root, or until the next boot: sudo chmod a+r "
                            "%s/class/hwmon/hwmon*/{energy,power}*_{input,average}",
                            meter_sysfs(setup));
@@ -588,14 +595,14 @@ static char *remedy(const struct meter_setup *setup, bool denied)
 static void hwmon_probe(const struct meter_setup *setup, struct meter_probe *probe)
 {
     struct error error = ERROR_INIT;
-    bool denied = false;
-    struct hwmon *hwmon = open_all(setup, &denied, &error);
+    enum trouble trouble;
+    struct hwmon *hwmon = open_all(setup, &trouble, &error);
     if (hwmon) {
         *probe = (struct meter_probe){.usable = true};
         hwmon_close(hwmon);
         return;
     }
-    driver_unusable(probe, strdup(error_text(&error)), remedy(setup, denied));
+    driver_unusable(probe, strdup(error_text(&error)), remedy(setup, trouble));
     error_clear(&error);
 }
 

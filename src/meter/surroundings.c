@@ -15,7 +15,7 @@
 const char *surroundings_kind_name(enum surroundings_kind kind)
 {
     static const char *const names[] = {"bare", "container", "virtual machine",
-                                        "container in virtual machine"};
+                                        "container in a virtual machine"};
     return names[kind];
 }
 

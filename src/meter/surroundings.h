@@ -16,7 +16,7 @@ enum surroundings_kind {
     SURROUNDINGS_CONTAINER_IN_VIRTUAL,
 };
 
-/* "bare", "container", "virtual machine", "container in virtual machine". */
+/* "bare", "container", "virtual machine", "container in a virtual machine". */
 const char *surroundings_kind_name(enum surroundings_kind kind);
 
 struct surroundings {

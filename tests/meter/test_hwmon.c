@@ -423,6 +423,8 @@ static void what_gives_nothing_at_first_is_left_out_and_said(void **state)
         assert_true(has_note(meter, "gpu-amd-1 is left out: expected a whole number"));
         meter_close(meter);
     }
+    file_tree_write(tree, "class/hwmon/hwmon1/power1_average", "0 W\n");
+    unusable_because(tree, "gpu-amd-0 is left out: expected a whole number", "wake the device");
     file_tree_free(tree);
 }
 
