@@ -470,6 +470,21 @@ static int settle_names(struct hwmon *hwmon)
     return 0;
 }
 
+/* A socket's power by its graphics' driver is the processor once more where a chip measures that. */
+static void set_twice_measured_apart(struct hwmon *hwmon)
+{
+    static const char graphics[] = "apu-amd-";
+    bool measured = false;
+    for (size_t i = 0; i < hwmon->count; i++) {
+        const struct channel *channel = &hwmon->channels[i];
+        bool other = strncmp(channel->name, graphics, sizeof graphics - 1) != 0;
+        measured = measured || (channel->scope == SCOPE_CPU && !channel->apart && other);
+    }
+    for (size_t i = 0; i < hwmon->count && measured; i++)
+        if (strncmp(hwmon->channels[i].name, graphics, sizeof graphics - 1) == 0)
+            hwmon->channels[i].apart = true;
+}
+
 /* GPUs that the command may not use are other people's. */
 static int set_neighbours_apart(struct hwmon *hwmon, const char *sysfs)
 {
@@ -535,6 +550,7 @@ static int open_chips(struct hwmon *hwmon, const char *sysfs, struct error *erro
         return error_set(error, "%s/class/hwmon: no chip there tells energy or power", sysfs);
     if (settle_names(hwmon) < 0 || set_neighbours_apart(hwmon, sysfs) < 0)
         return error_memory(error, "hwmon");
+    set_twice_measured_apart(hwmon);
     return 0;
 }
 

@@ -361,6 +361,11 @@ static void graphics_within_a_processor_are_its_socket(void **state)
     assert_true(channel(meter, "apu-amd-0/fast")->twin && channel(meter, "apu-amd-0/fast")->apart);
     assert_false(channel(meter, "gpu-amd-0")->apart);
     meter_close(meter);
+    make_amd_energy(tree); /* and where a chip measures the processor, the graphics' figure is a second one */
+    meter = open_tree(tree);
+    assert_false(channel(meter, "package-0")->apart);
+    assert_true(channel(meter, "apu-amd-0")->apart);
+    meter_close(meter);
     unsetenv("HIP_VISIBLE_DEVICES");
     file_tree_free(tree);
 }
