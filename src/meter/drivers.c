@@ -3,6 +3,7 @@
 
 static const struct meter_driver *const drivers[] = {
     &rapl_driver,
+    &nvml_driver,
     &cpu_model_driver,
 };
 
