@@ -41,6 +41,15 @@ static bool parse_number(const char *text, size_t length, uint64_t *number)
     return digits && text_to_u64(digits, number) == 0;
 }
 
+static void add_doubt(struct gpu_choice *choice, const char *doubt)
+{
+    size_t i = 0;
+    while (i < GPU_DOUBTS_MOST && choice->doubts[i])
+        i++;
+    if (i < GPU_DOUBTS_MOST)
+        choice->doubts[i] = doubt;
+}
+
 /* ---- CUDA ---- */
 
 /* The one GPU whose UUID begins so. */
@@ -141,15 +150,15 @@ static void choose_visible(const struct gpu_environment *environment, const stru
             stopped = true;
             /* -1 is how one ends the list on purpose */
             if (entry.length != 2 || strncmp(entry.text, "-1", 2) != 0)
-                choice->doubt = "it has an entry that names no GPU here, and CUDA shows none from there on";
+                add_doubt(choice,
+                          "it has an entry that names no GPU here, and CUDA shows none from there on");
         } else {
             choice->ours[found] = true;
         }
     }
     choice->basis = "CUDA_VISIBLE_DEVICES";
-    const char *doubt = by_index ? index_doubt(environment, gpus, count) : NULL;
-    if (doubt)
-        choice->doubt = doubt;
+    if (by_index)
+        add_doubt(choice, index_doubt(environment, gpus, count));
 }
 
 /* ---- Slurm ---- */
@@ -200,7 +209,7 @@ static void choose_by_slurm(const struct gpu_environment *environment, const str
     const char *list = step ? environment->slurm_step : environment->slurm_job;
     if (choose_allocated(list, gpus, count, choice->ours))
         return;
-    choice->doubt = "it names no GPU that is here: all that can be opened are counted";
+    add_doubt(choice, "it names no GPU that is here: all that can be opened are counted");
     choose_all(choice, count);
 }
 

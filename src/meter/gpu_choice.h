@@ -31,10 +31,12 @@ struct gpu_environment {
     const char *slurm_job;    /* SLURM_JOB_GPUS */
 };
 
+#define GPU_DOUBTS_MOST 2
+
 struct gpu_choice {
-    bool *ours;        /* one a GPU */
-    const char *basis; /* the name of the variable that decided, a constant; NULL: none */
-    const char *doubt; /* a sentence on why the choice may be wrong, a constant; NULL: it is sure */
+    bool *ours;                          /* one a GPU */
+    const char *basis;                   /* the name of the variable that decided, a constant; NULL: none */
+    const char *doubts[GPU_DOUBTS_MOST]; /* why the choice may be wrong: constants; NULL: no more */
 };
 
 /* `gpus` are those that can be opened, in NVML's order. The caller frees choice->ours. */

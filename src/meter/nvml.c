@@ -390,9 +390,12 @@ static int add_channels(struct meter_state *state, size_t i, bool ours)
 
 /* ---- whose they are ---- */
 
-static int note_doubt(struct meter_state *state, const struct gpu_choice *choice)
+static int note_doubts(struct meter_state *state, const struct gpu_choice *choice)
 {
-    return choice->doubt ? add_note(state, text_format("%s: %s", choice->basis, choice->doubt)) : 0;
+    int result = 0;
+    for (size_t i = 0; i < GPU_DOUBTS_MOST && choice->doubts[i] && result == 0; i++)
+        result = add_note(state, text_format("%s: %s", choice->basis, choice->doubts[i]));
+    return result;
 }
 
 static int note_choice(struct meter_state *state, const struct gpu_choice *choice)
@@ -413,7 +416,7 @@ static int note_choice(struct meter_state *state, const struct gpu_choice *choic
     if (result == 0 && state->closed)
         result = add_note(state, text_format("%zu of the machine's GPUs can't be opened and are not reported",
                                              state->closed));
-    return result < 0 ? -1 : note_doubt(state, choice);
+    return result < 0 ? -1 : note_doubts(state, choice);
 }
 
 static int describe(struct meter_state *state, struct error *error)

@@ -83,8 +83,9 @@ static void check(const struct example *example, size_t at)
             fail_msg("example %zu: GPU %zu is %s", at, i, choice.ours[i] ? "ours" : "not ours");
     if (!choice.basis != !example->basis || (choice.basis && strcmp(choice.basis, example->basis) != 0))
         fail_msg("example %zu: decided by %s", at, choice.basis ? choice.basis : "nothing");
-    if (!choice.doubt != !example->doubt || (choice.doubt && !strstr(choice.doubt, example->doubt)))
-        fail_msg("example %zu: doubt: %s", at, choice.doubt ? choice.doubt : "none");
+    const char *doubt = choice.doubts[0];
+    if (!doubt != !example->doubt || (doubt && !strstr(doubt, example->doubt)))
+        fail_msg("example %zu: doubt: %s", at, doubt ? doubt : "none");
     free(choice.ours);
 }
 
@@ -95,10 +96,23 @@ static void the_environment_decides_as_cuda_and_slurm_say(void **state)
         check(&examples[i], i);
 }
 
+static void two_doubts_are_both_told(void **state)
+{
+    (void)state;
+    struct error error = ERROR_INIT;
+    struct gpu_choice choice;
+    assert_int_equal(gpu_choose(&(struct gpu_environment){.cuda_devices = "1,x"}, mixed, 3, &choice, &error),
+                     0);
+    assert_non_null(strstr(choice.doubts[0], "names no GPU"));
+    assert_non_null(strstr(choice.doubts[1], "fastest first"));
+    free(choice.ours);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_environment_decides_as_cuda_and_slurm_say),
+        cmocka_unit_test(two_doubts_are_both_told),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
