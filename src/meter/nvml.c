@@ -273,16 +273,15 @@ static struct ability try_out(const struct nvml *nvml, struct nvml_device *devic
 
 /* ---- channels ---- */
 
-static const char counter_source[] = "taken as 5 %: NVIDIA states nothing for the counter, and ± 5 % for the "
-                                     "power of older GPUs (NVML API reference, "
-                                     "nvmlDeviceGetPowerUsage)";
-static const char twin_source[] = "taken as 5 %, as the counter's: beside it to compare. On A100 and H100 a "
-                                  "power reading sees a quarter of the "
-                                  "time (Yang, Adamek, Armour, SC24)";
+static const char counter_source[] =
+    "taken as 5 %: NVIDIA states nothing for the counter, and ± 5 % for the power of older GPUs (NVML API "
+    "reference, nvmlDeviceGetPowerUsage)";
+static const char twin_source[] =
+    "taken as 5 %, as the counter's: beside it to compare. On A100 and H100 a power reading sees a quarter "
+    "of the time (Yang, Adamek, Armour, SC24)";
 static const char integral_source[] =
-    "integrated from power readings: the GPU has no energy counter. Taken as 10 %: NVIDIA states ± 5 % for "
-    "older "
-    "GPUs, and readings can miss part of the time (Yang, Adamek, Armour, SC24)";
+    "integrated from power readings, for want of an energy counter. Taken as 10 %: NVIDIA states ± 5 % for "
+    "older GPUs, and readings can miss part of the time (Yang, Adamek, Armour, SC24)";
 
 static char *make_label(const struct gpu_identity *identity)
 {
@@ -357,11 +356,12 @@ static int add_power_alone(struct meter_state *state, struct gpu *gpu, const str
     if (add_power(state, gpu, ability, false, !ours) < 0)
         return -1;
     const char *why = ability->still ? "it stands at 0" : nvml_words(&state->nvml, ability->energy);
-    return ours ? add_note(state,
-                           text_format("gpu-%u is integrated from power readings: it has no energy counter "
-                                       "(%s)",
-                                       gpu->index, why))
-                : 0;
+    if (!ours)
+        return 0;
+    return add_note(
+        state,
+        text_format("gpu-%u is integrated from power readings, for its energy counter gives nothing: %s",
+                    gpu->index, why));
 }
 
 static int note_mig(struct meter_state *state, const struct gpu *gpu)

@@ -39,12 +39,12 @@ struct meaning {
     const char *remedy;
 };
 
-static const char install_remedy[] = "install NVIDIA's driver, which brings libnvidia-ml.so.1; in a "
-                                     "container: give it the GPUs (--gpus all, with "
-                                     "NVIDIA's container toolkit)";
-static const char mismatch_remedy[] = "the driver was updated while it was loaded: reboot, or unload and "
-                                      "load the nvidia modules; in a container: its "
-                                      "libnvidia-ml must be the host's";
+static const char install_remedy[] =
+    "install NVIDIA's driver, which brings libnvidia-ml.so.1; in a container: give it the GPUs (--gpus all, "
+    "with NVIDIA's container toolkit)";
+static const char mismatch_remedy[] =
+    "the driver was updated while it was loaded: reboot, or unload and load the nvidia modules; in a "
+    "container: its libnvidia-ml must be the host's";
 static const char access_remedy[] =
     "the user, the container or the job must be able to open /dev/nvidiactl and /dev/nvidia*";
 static const char lost_remedy[] =
@@ -54,8 +54,7 @@ static const char unknown_remedy[] = "see whether nvidia-smi works, and what `dm
 static const struct meaning meanings[] = {
     {NVML_ERROR_NOT_SUPPORTED, "not supported by this GPU or its driver",
      "guests with a virtual GPU and some display cards have no sensor of their own: measure on the host, or "
-     "at the "
-     "wall"},
+     "at the wall"},
     {NVML_ERROR_FUNCTION_NOT_FOUND, "not known to this driver", "a newer driver may know it"},
     {NVML_ERROR_NO_PERMISSION, "permission denied", access_remedy},
     {NVML_ERROR_OPERATING_SYSTEM, "blocked by the operating system or a control group", access_remedy},
