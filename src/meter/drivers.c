@@ -5,6 +5,7 @@ static const struct meter_driver *const drivers[] = {
     &rapl_driver,
     &hwmon_driver,
     &battery_driver,
+    &nvml_driver,
     &cpu_model_driver,
 };
 

@@ -5,6 +5,7 @@
 #include "base/text.h"
 #include "mark/mark.h"
 #include "record/child.h"
+#include "record/compare.h"
 #include "record/host.h"
 #include "record/measurement.h"
 #include "record/windows.h"
@@ -326,6 +327,7 @@ static int complete(struct run *run, struct error *error)
     if (unlisted)
         record_note(record, text_format("%zu more gaps are not listed", unlisted));
     note_left_out(run);
+    compare_twins(record);
     if (run->has_output) {
         output_drain(&run->output);
         record->output_tail = output_tail(&run->output);
