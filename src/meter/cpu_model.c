@@ -203,6 +203,7 @@ static int open_stat(struct cpu_model *model, const struct meter_setup *setup, s
     if (read_stat(model, &all, error) < 0)
         return -1;
     model->read_ns = clock_boot_ns();
+    model->power_w = cpu_model_share(0, 1) * model->tdp_w; /* until a tick has passed: never 0 W */
     keep(model, &all, model->read_ns, 0);
     return 0;
 }
