@@ -105,6 +105,19 @@ static void print_totals(const struct record *record, const struct run_options *
     print_emissions(options, &totals);
 }
 
+static void print_attribution(const struct record *record)
+{
+    const struct attribution *share = &record->attribution;
+    if (!share->known)
+        return;
+    AUTO_FREE char *energy = units_energy(share->energy_j);
+    AUTO_FREE char *uncertainty = units_energy(share->uncertainty_j);
+    fprintf(stderr,
+            "  of the processors' energy above idle, %s ± %s is attributed to the command\n"
+            "  (%.3g of %.3g busy CPU seconds)\n",
+            or_empty(energy), or_empty(uncertainty), share->command_cpu_s, share->machine_cpu_s);
+}
+
 static void print_window(const struct record *record, size_t i)
 {
     const struct window *window = &record->windows[i];
@@ -168,6 +181,7 @@ static void print_summary(const struct record *record, const struct run_options 
     print_channels(record);
     fprintf(stderr, "\n");
     print_totals(record, options);
+    print_attribution(record);
     print_windows(record);
     if (record->gap_count || record->note_count)
         fprintf(stderr, "\n");

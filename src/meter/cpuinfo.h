@@ -31,5 +31,12 @@ struct cpu_ticks {
 
 /* The first line of /proc/stat. */
 int cpu_ticks_parse(const char *line, struct cpu_ticks *ticks, struct error *error);
+/* The lines "cpuN …" after it, into each[N]; 0 for a CPU that is off, those beyond `count` are passed over.
+ * `text` is the file's content, or its beginning up to the end of a line. */
+int cpu_ticks_parse_each(const char *text, struct cpu_ticks *each, size_t count, struct error *error);
+
+/* A value of /proc/meminfo, "MemTotal:   24683656 kB" (proc(5)): `*bytes` of the line that begins with `key`.
+ * -1: no such line, or not in kB. */
+int meminfo_parse(const char *text, const char *key, uint64_t *bytes, struct error *error);
 
 #endif

@@ -7,6 +7,7 @@ static const struct meter_driver *const drivers[] = {
     &battery_driver,
     &nvml_driver,
     &cpu_model_driver,
+    &dram_model_driver,
 };
 
 const struct meter_driver *const *meter_drivers(size_t *count)

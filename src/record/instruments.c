@@ -70,8 +70,7 @@ static int add_meter(struct instruments *instruments, struct meter *meter, struc
     for (size_t i = first; i < record->channel_count; i++) {
         const struct channel *channel = &record->channels[i];
         if (channel->kind == KIND_MODEL)
-            record_note(record,
-                        text_format("%s/%s: %s", channel->meter, channel->name, channel->accuracy_source));
+            record_note(record, text_format("%s: %s", channel->meter, channel->accuracy_source));
     }
     return 0;
 }
@@ -87,13 +86,32 @@ static bool is_wanted(const struct record *record, const struct meter *meter)
     return false;
 }
 
+static bool has_model(const struct record *record)
+{
+    for (size_t i = 0; i < record->channel_count; i++)
+        if (record->channels[i].kind == KIND_MODEL)
+            return true;
+    return false;
+}
+
+/* Why there are estimates in place of measurements: the preferred instrument's reason, and that there are
+ * more. */
+static void note_not_measured(struct record *record, const char *first_reason, size_t reasons)
+{
+    if (reasons > 1)
+        record_note(record,
+                    text_format("not measured: %s (%zu more can't be used: `joulery meters` says why)",
+                                first_reason, reasons - 1));
+    else
+        record_note(record, text_format("not measured: %s", first_reason));
+}
+
 static int open_best(const struct meter_setup *setup, struct instruments *instruments, struct record *record,
                      struct error *error)
 {
-    size_t count;
+    size_t count, reason_count = 0;
     const struct meter_driver *const *drivers = meter_drivers(&count);
-    struct text reasons = TEXT_INIT;
-    text_append(&reasons, "");
+    AUTO_FREE char *first_reason = NULL;
     int result = 0;
     /* models last: whether they are wanted depends on what measures */
     for (size_t i = 0; i < 2 * count && result == 0; i++) {
@@ -102,20 +120,19 @@ static int open_best(const struct meter_setup *setup, struct instruments *instru
         if (driver->model != (i >= count) || has_family(instruments, driver))
             continue;
         struct meter *meter = meter_open(driver, setup, &reason);
-        if (!meter)
-            text_printf(&reasons, "%s%s", reasons.length ? "; " : "", error_text(&reason));
-        else if (driver->model && !is_wanted(record, meter))
+        if (!meter && reason_count++ == 0)
+            first_reason = strdup(error_text(&reason));
+        if (meter && driver->model && !is_wanted(record, meter))
             meter_close(meter);
-        else
+        else if (meter)
             result = add_meter(instruments, meter, record, error);
-        if (meter && driver->model && result == 0 && instruments->count && reasons.length)
-            record_note(record, text_format("not measured: %s", reasons.data));
         error_clear(&reason);
     }
     if (result == 0 && instruments->count == 0)
-        result = error_set(error, "no instrument can be used: %s: `joulery meters` says more",
-                           reasons.data ? reasons.data : "none is built in");
-    text_free(&reasons);
+        return error_set(error, "no instrument can be used: %s: `joulery meters` says more",
+                         first_reason ? first_reason : "none is built in");
+    if (result == 0 && first_reason && has_model(record))
+        note_not_measured(record, first_reason, reason_count);
     return result;
 }
 

@@ -251,6 +251,15 @@ static json_t *host_to_json(const struct host *host)
                      string(host->virtualisation), "joulery_version", string(host->version));
 }
 
+static json_t *attribution_to_json(const struct attribution *attribution)
+{
+    if (!attribution->known)
+        return json_null();
+    return json_pack("{s:f, s:f, s:f, s:f, s:o}", "energy_j", attribution->energy_j, "uncertainty_j",
+                     attribution->uncertainty_j, "command_cpu_s", attribution->command_cpu_s, "machine_cpu_s",
+                     attribution->machine_cpu_s, "basis", string(attribution->basis));
+}
+
 static json_t *recorder_to_json(const struct record *record)
 {
     return json_pack("{s:f, s:f, s:I, s:I, s:I}", "rate_hz", record->rate_hz, "cpu_s", record->recorder_cpu_s,
@@ -270,14 +279,15 @@ json_t *record_to_json(const struct record *record)
 {
     AUTO_FREE char *started = clock_iso8601(record->started_wall_ns);
     json_t *signal = record->end == END_SIGNALLED ? json_integer(record->term_signal) : json_null();
-    return json_pack("{s:s, s:o, s:s, s:i, s:o, s:o, s:f, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "schema",
-                     "joulery.run/1", "command", strings_to_json(record->command, record->command_count),
-                     "end", end_name(record->end), "exit_status", record->exit_status, "term_signal", signal,
-                     "started", string(started), "wall_s", record->wall_s, "channels", run_channels(record),
-                     "totals", totals_to_json(record, 0), "windows", windows_to_json(record), "gaps",
-                     gaps_to_json(record), "notes", strings_to_json(record->notes, record->note_count),
-                     "host", host_to_json(&record->host), "recorder", recorder_to_json(record), "output_tail",
-                     string(record->output_tail));
+    return json_pack("{s:s, s:o, s:s, s:i, s:o, s:o, s:f, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}",
+                     "schema", "joulery.run/1", "command",
+                     strings_to_json(record->command, record->command_count), "end", end_name(record->end),
+                     "exit_status", record->exit_status, "term_signal", signal, "started", string(started),
+                     "wall_s", record->wall_s, "channels", run_channels(record), "totals",
+                     totals_to_json(record, 0), "attribution", attribution_to_json(&record->attribution),
+                     "windows", windows_to_json(record), "gaps", gaps_to_json(record), "notes",
+                     strings_to_json(record->notes, record->note_count), "host", host_to_json(&record->host),
+                     "recorder", recorder_to_json(record), "output_tail", string(record->output_tail));
 }
 
 /* ---- life ---- */

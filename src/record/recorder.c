@@ -8,6 +8,7 @@
 #include "record/compare.h"
 #include "record/host.h"
 #include "record/measurement.h"
+#include "record/share.h"
 #include "record/windows.h"
 
 #include <errno.h>
@@ -40,6 +41,7 @@ struct run {
     bool stopping, killed;
     int64_t start_ns, end_ns;
     double cpu_before_s;
+    struct share share;
 };
 
 static double own_cpu_s(const struct rusage *usage)
@@ -326,6 +328,7 @@ static int complete(struct run *run, struct error *error)
     record->gaps = account_take_gaps(measurement_account(run->measurement), &record->gap_count, &unlisted);
     if (unlisted)
         record_note(record, text_format("%zu more gaps are not listed", unlisted));
+    share_attribute(record);
     note_left_out(run);
     compare_twins(record);
     if (run->has_output) {
@@ -351,11 +354,13 @@ static int measure(struct run *run, struct error *error)
         return -1;
     if (options->timeout_s > 0)
         run->deadline_ns = run->start_ns + (int64_t)(options->timeout_s * NS_PER_S);
+    share_begin(&run->share, options->setup);
     struct child_options child = child_options(run);
     int failure = child_release(&run->child, &child, error);
     if (failure == 0 && options->started)
         options->started(options->context, run->child.pid);
     int status = supervise(run); /* one that could not start ends at once */
+    share_end(&run->share, options->setup, &run->record->attribution);
     measurement_stop(run->measurement);
     if (failure < 0)
         return -1;

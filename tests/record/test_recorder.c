@@ -208,6 +208,28 @@ static void wraps_are_lossless_and_psys_stands_beside(void **state)
     rapl_tree_free(tree);
 }
 
+/* Measured packages and estimated memory side by side; the command's CPU time is known, but not what is idle.
+ */
+static void memory_without_a_counter_is_estimated_beside_measured_packages(void **state)
+{
+    (void)state;
+    struct rapl_tree *tree = make_small_tree();
+    const struct meter_setup setup = {.sysfs = rapl_tree_sysfs(tree)};
+    char *command[] = {"sh", "-c", "i=0; while [ $i -lt 200000 ]; do i=$((i+1)); done", NULL};
+    struct record record;
+    run_with(&record, (struct recorder_options){.command = command, .setup = &setup});
+    assert_int_equal(record.channel_count, 2);
+    assert_int_equal(record.channels[0].kind, KIND_COUNTER);
+    assert_string_equal(record.channels[1].meter, "dram-model");
+    struct energy_totals totals = record_totals(&record, 0);
+    assert_true(totals.estimated);
+    assert_true(totals.software_uncertainty_j > 0.6 * record.windows[0].energies[1].energy_j);
+    assert_true(record.attribution.command_cpu_s > 0);
+    assert_false(record.attribution.known);
+    record_free(&record);
+    rapl_tree_free(tree);
+}
+
 static void epochs_are_measured_from_their_marks(void **state)
 {
     (void)state;
@@ -498,6 +520,7 @@ int main(int argc, char **argv)
         return run_child(argv[2], argc > 3 ? argv[3] : "");
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(wraps_are_lossless_and_psys_stands_beside),
+        cmocka_unit_test(memory_without_a_counter_is_estimated_beside_measured_packages),
         cmocka_unit_test(epochs_are_measured_from_their_marks),
         cmocka_unit_test(a_file_that_goes_away_leaves_a_gap_and_a_wide_uncertainty),
         cmocka_unit_test(a_counter_that_sticks_leaves_a_gap_and_no_watts),
