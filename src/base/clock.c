@@ -16,6 +16,16 @@ int64_t clock_boot_ns(void)
     return clock_read_ns(CLOCK_BOOTTIME);
 }
 
+int64_t clock_asleep(int64_t *least_ns, int64_t *most_ns)
+{
+    int64_t before_ns = clock_boot_ns();
+    int64_t monotonic_ns = clock_read_ns(CLOCK_MONOTONIC);
+    int64_t after_ns = clock_boot_ns();
+    *least_ns = before_ns - monotonic_ns;
+    *most_ns = after_ns - monotonic_ns;
+    return after_ns;
+}
+
 int64_t clock_wall_ns(void)
 {
     return clock_read_ns(CLOCK_REALTIME);

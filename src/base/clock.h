@@ -10,6 +10,11 @@
  */
 int64_t clock_boot_ns(void);
 
+/* How long the machine has been suspended since it started: CLOCK_BOOTTIME less CLOCK_MONOTONIC, which stands
+ * still then. The two cannot be read at once, so the answer lies between `*least_ns` and `*most_ns`. Returns
+ * clock_boot_ns(), read last. */
+int64_t clock_asleep(int64_t *least_ns, int64_t *most_ns);
+
 /* The wall clock in ns since 1970 (UTC), only to say when something happened. */
 int64_t clock_wall_ns(void);
 

@@ -47,6 +47,11 @@ char *units_kwh(double energy_j)
     return text_format("%.*f kWh", decimals, kwh);
 }
 
+char *units_wh(double energy_j)
+{
+    return text_format("%.4g Wh", energy_j / J_PER_KWH * 1000);
+}
+
 char *units_power(double power_w)
 {
     static const struct scale scales[] = {{1e6, 1e6, "MW"}, {1e4, 1e3, "kW"}, {1, 1, "W"}, {0, 1e-3, "mW"}};

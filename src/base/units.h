@@ -10,6 +10,7 @@
  */
 char *units_energy(double energy_j);    /* "12.4 kJ" */
 char *units_kwh(double energy_j);       /* "0.00345 kWh" */
+char *units_wh(double energy_j);        /* "50.1 Wh" */
 char *units_power(double power_w);      /* "85.2 W" */
 char *units_duration(double elapsed_s); /* "850 ms", "3 min 20 s", "2 h 5 min" */
 char *units_mass(double mass_kg);       /* "312 mg", "1.24 kg" */

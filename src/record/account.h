@@ -6,7 +6,7 @@
  * has the formulas.
  *
  * Thread-safe: a mutex inside guards everything. Memory does not grow with time, only with windows and gaps,
- * and both have limits. */
+ * and both have limits. lane.h is one channel's part of it. */
 #ifndef JOULERY_RECORD_ACCOUNT_H
 #define JOULERY_RECORD_ACCOUNT_H
 
@@ -49,6 +49,10 @@ int64_t account_start_ns(struct account *account);
  */
 void account_finish(struct account *account, int64_t boot_ns);
 
+/* energies[0..channels) of a window up to each channel's newest reading, or to its end where it has ended and
+ * that is known; not known before the first reading after its begin. At any time. */
+void account_so_far(struct account *account, int64_t window, struct channel_energy *energies);
+
 /* After account_finish: energies[0..channels) of a window. */
 void account_energies(struct account *account, int64_t window, struct channel_energy *energies);
 /* After account_finish: hands over the gaps (the caller frees them and their reasons). `*unlisted` counts
@@ -56,5 +60,7 @@ void account_energies(struct account *account, int64_t window, struct channel_en
 struct gap *account_take_gaps(struct account *account, size_t *count, size_t *unlisted);
 /* Readings of a channel that were left out as absurd while the ones around them fitted together. */
 uint64_t account_left_out(struct account *account, size_t channel);
+/* How long the machine was suspended, as far as readings saw it, since the first window began. */
+double account_asleep_s(struct account *account);
 
 #endif

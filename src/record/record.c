@@ -275,11 +275,18 @@ static const char *end_name(enum run_end end)
     return names[end];
 }
 
+static json_t *joined_to_json(const struct record *record)
+{
+    if (!record->joined)
+        return json_null();
+    return json_pack("{s:o}", "pid", record->joined_pid ? json_integer(record->joined_pid) : json_null());
+}
+
 json_t *record_to_json(const struct record *record)
 {
     AUTO_FREE char *started = clock_iso8601(record->started_wall_ns);
     json_t *signal = record->end == END_SIGNALLED ? json_integer(record->term_signal) : json_null();
-    return json_pack("{s:s, s:o, s:s, s:i, s:o, s:o, s:f, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}",
+    return json_pack("{s:s, s:o, s:s, s:i, s:o, s:o, s:f, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}",
                      "schema", "joulery.run/1", "command",
                      strings_to_json(record->command, record->command_count), "end", end_name(record->end),
                      "exit_status", record->exit_status, "term_signal", signal, "started", string(started),
@@ -287,7 +294,8 @@ json_t *record_to_json(const struct record *record)
                      totals_to_json(record, 0), "attribution", attribution_to_json(&record->attribution),
                      "windows", windows_to_json(record), "gaps", gaps_to_json(record), "notes",
                      strings_to_json(record->notes, record->note_count), "host", host_to_json(&record->host),
-                     "recorder", recorder_to_json(record), "output_tail", string(record->output_tail));
+                     "recorder", recorder_to_json(record), "output_tail", string(record->output_tail),
+                     "joined", joined_to_json(record));
 }
 
 /* ---- life ---- */
