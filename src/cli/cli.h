@@ -25,6 +25,9 @@ int cli_meters(int argc, char **argv);
 /* joulery idle: measures the machine at rest, for later runs. */
 int cli_idle(int argc, char **argv);
 
+/* joulery watch: live power by channel. */
+int cli_watch(int argc, char **argv);
+
 /* joulery train, joulery zoo: replaced by joulery-train, which holds the engine. */
 int cli_engine(int argc, char **argv);
 

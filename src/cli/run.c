@@ -32,8 +32,6 @@ static enum options_result parse(int argc, char **argv, struct run_options *give
          0, 0},
         {"--timeout", 't', OPTION_NUMBER, &given->timeout_s, "S", "stop the command after so many seconds",
          0.001, 1e9},
-        {"--budget", 0, OPTION_TEXT, &given->budget_text, "ENERGY",
-         "stop the command when it has used so much (50Wh, 20kJ)", 0, 0},
         {"--meter", 'm', OPTION_LIST, &given->meter_names, "NAME",
          "use this instrument (may repeat; default: the best there are)", 0, 0},
         {"--rate", 'r', OPTION_NUMBER, &given->rate_hz, "HZ", "readings a second (default 10)", 0.1, 1000},
@@ -84,8 +82,6 @@ static int find_location(struct run_options *options, struct error *error)
 
 static int parse_quantities(struct run_options *options, struct error *error)
 {
-    if (options->budget_text && units_parse_energy(options->budget_text, &options->budget_j, error) < 0)
-        return error_prefix(error, "--budget");
     if (options->precision_text && units_parse_share(options->precision_text, &options->precision, error) < 0)
         return error_prefix(error, "--precision");
     if (options->precision > 0 && options->repeat && options->repeat < REPEAT_LEAST)

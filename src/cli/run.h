@@ -12,14 +12,14 @@
 
 struct run_options {
     const char *location_name, *json, *trace_path, *emissions_csv, *project, *baseline_path;
-    const char *budget_text, *precision_text;
+    const char *precision_text;
     struct option_list meter_names;
     double pue, rate_hz, tdp_w, timeout_s;
     uint64_t repeat; /* 0: not given */
     bool quiet;
     /* worked out from the texts above */
     const struct location *location; /* NULL: none given */
-    double budget_j, precision;      /* 0: none */
+    double precision;                /* 0: none */
 };
 
 #define REPEAT_USUAL 100 /* the limit of --precision without --repeat */
