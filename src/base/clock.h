@@ -21,6 +21,9 @@ int64_t clock_wall_ns(void);
 /* "2026-11-23T18:43:43Z" for a wall-clock time; the caller frees it; NULL if memory ran out. */
 char *clock_iso8601(int64_t wall_ns);
 
+/* The other way, for exactly that form, from 1970 to 2261. -1: it is another. */
+int clock_parse_iso8601(const char *string, int64_t *wall_ns);
+
 /* Sleeps until a CLOCK_BOOTTIME instant; returns early (-1) when a signal arrives. */
 int clock_sleep_until(int64_t boot_ns);
 

@@ -2,6 +2,8 @@
 #ifndef JOULERY_BASE_UNITS_H
 #define JOULERY_BASE_UNITS_H
 
+#include "base/error.h"
+
 #include <stdint.h>
 
 #define J_PER_KWH 3.6e6
@@ -16,5 +18,12 @@ char *units_duration(double elapsed_s); /* "850 ms", "3 min 20 s", "2 h 5 min" *
 char *units_mass(double mass_kg);       /* "312 mg", "1.24 kg" */
 char *units_bytes(uint64_t bytes);      /* "3.4 MiB" */
 char *units_count(uint64_t count);      /* "11,689,512" */
+
+/* A number and one of J, kJ, MJ, mWh, Wh, kWh, with at most one space between: "50Wh", "1.5 kJ". -1 and
+ * `error`, which names the value: anything else, and what is not above 0. */
+int units_parse_energy(const char *string, double *energy_j, struct error *error);
+
+/* "2%" or "2 %" as 0.02: above 0, at most 100 %. -1 and `error` for anything else. */
+int units_parse_share(const char *string, double *share, struct error *error);
 
 #endif
