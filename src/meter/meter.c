@@ -170,7 +170,8 @@ static const char *root(const char *given, const char *variable, const char *usu
 {
     if (given)
         return given;
-    const char *value = getenv(variable);
+    /* of a program with more rights than its caller, the caller must not choose what is read */
+    const char *value = secure_getenv(variable);
     return value && value[0] ? value : usual;
 }
 

@@ -365,6 +365,50 @@ static void windows_and_gaps_have_limits(void **state)
     account_close(account);
 }
 
+static void an_open_window_tells_its_energy_so_far(void **state)
+{
+    (void)state;
+    struct account *account = account_open(&counter, 1, 10);
+    struct channel_energy energy;
+    account_begin(account, 0);
+    account_so_far(account, 0, &energy);
+    assert_false(energy.known);
+    for (int64_t t = 0; t <= 20; t++)
+        add(account, t * S / 10, 10.0 * (double)t);
+    int64_t later = account_begin(account, 5 * S);
+    account_so_far(account, 0, &energy);
+    assert_true(energy.known && energy.uncertainty_j > 0);
+    is_near(energy.energy_j, 200, 1e-12);
+    account_so_far(account, later, &energy);
+    assert_false(energy.known);
+    account_end(account, 0, S);
+    add(account, 3 * S, 300);
+    account_so_far(account, 0, &energy);
+    is_near(energy.energy_j, 100, 1e-12);
+    account_close(account);
+}
+
+/* Ten minutes asleep, after which the counter has begun again at 0. */
+static void a_suspend_is_a_gap(void **state)
+{
+    (void)state;
+    struct account *account = account_open(&counter, 1, 1);
+    account_begin(account, 0);
+    for (int64_t t = 0; t <= 10; t++) {
+        double value = t <= 5 ? 1000 + 100.0 * (double)t : 100.0 * (double)(t - 6);
+        int64_t asleep_ns = t > 5 ? 600 * S : 0;
+        const struct meter_reading reading = {
+            .boot_ns = t * S + asleep_ns, .asleep_ns = asleep_ns, .values = &value};
+        account_add(account, 0, 1, &reading, NULL);
+    }
+    account_finish(account, 610 * S);
+    is_near(energy_of(account, 0).energy_j, 900, 1e-12);
+    is_near(energy_of(account, 0).gap_s, 601, 1e-12);
+    is_near(account_asleep_s(account), 600, 1e-12);
+    the_gap_is(account, 5, 601, "suspended");
+    account_close(account);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -384,6 +428,8 @@ int main(void)
         cmocka_unit_test(absurd_and_late_powers_are_gaps),
         cmocka_unit_test(the_trace_sums_to_the_energy),
         cmocka_unit_test(windows_and_gaps_have_limits),
+        cmocka_unit_test(an_open_window_tells_its_energy_so_far),
+        cmocka_unit_test(a_suspend_is_a_gap),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
