@@ -1,0 +1,11 @@
+/* meters.h: what `joulery meters` does besides listing. Each prints, and returns the exit status. */
+#ifndef JOULERY_CLI_METERS_H
+#define JOULERY_CLI_METERS_H
+
+#include <stdbool.h>
+
+/* Shows what gives `group` (NULL: joulery) read access to energy counters; with `apply` does it. */
+int meters_grant(const char *group, bool apply, const char *subcommand);
+int meters_revoke(bool apply, const char *subcommand);
+
+#endif
