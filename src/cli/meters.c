@@ -3,6 +3,7 @@
 #include "base/text.h"
 #include "base/units.h"
 #include "cli/cli.h"
+#include "record/datasheet.h"
 #include "record/instruments.h"
 
 #include <stdio.h>
@@ -232,13 +233,16 @@ static int list_meters(const struct meter_setup *setup, const char *path, struct
 struct request {
     struct meter_setup setup;
     const char *json, *group;
-    bool grant, revoke, apply;
+    bool grant, revoke, apply, characterise;
+    double for_s; /* 0: not given */
 };
 
 static const char *wrong_use(const struct request *request)
 {
-    if (request->grant && request->revoke)
-        return "--grant and --revoke: expected one of them";
+    if (request->grant + request->revoke + request->characterise > 1)
+        return "--grant, --revoke and --characterise: expected one of them";
+    if (request->for_s > 0 && !request->characterise)
+        return "--for: expected with --characterise";
     if (request->apply && !request->grant && !request->revoke)
         return "--apply: expected with --grant or --revoke";
     if (request->group && !request->grant)
@@ -260,6 +264,9 @@ static int obey(const struct request *request, const char *name)
         return meters_grant(request->group, request->apply, name);
     if (request->revoke)
         return meters_revoke(request->apply, name);
+    if (request->characterise)
+        return meters_characterise(&request->setup, request->for_s > 0 ? request->for_s : 60, request->json,
+                                   name);
     if (list_meters(&request->setup, request->json, &error) < 0)
         return cli_fail(name, &error, CLI_FAILED);
     return CLI_DONE;
@@ -272,7 +279,11 @@ int cli_meters(int argc, char **argv)
         {"--tdp", 0, OPTION_NUMBER, &request.setup.tdp_w, "W",
          "thermal design power of all processors, for the model", 0.1, 100000},
         {"--json", 0, OPTION_TEXT, &request.json, "FILE",
-         "write the list as joulery.meters/1; - is standard output", 0, 0},
+         "write the list as joulery.meters/1, or the data sheets; - is standard output", 0, 0},
+        {"--characterise", 0, OPTION_FLAG, &request.characterise, NULL,
+         "make each channel's data sheet: update period, averaging, lag, noise; loads all cores", 0, 0},
+        {"--for", 0, OPTION_NUMBER, &request.for_s, "SECONDS", "for --characterise; without it 60",
+         DATASHEET_LEAST_S, 3600},
         {"--grant", 0, OPTION_FLAG, &request.grant, NULL,
          "show what would let a group read energy counters that are root's, by one udev rule", 0, 0},
         {"--revoke", 0, OPTION_FLAG, &request.revoke, NULL, "show what would take that back", 0, 0},

@@ -2,6 +2,7 @@
 
 #include "base/clock.h"
 #include "base/text.h"
+#include "record/sheets.h"
 
 #include <math.h>
 #include <pthread.h>
@@ -535,8 +536,11 @@ void account_energies(struct account *account, int64_t window, struct channel_en
 {
     pthread_mutex_lock(&account->lock);
     const struct span *span = &account->spans[window];
-    for (size_t i = 0; i < account->count; i++)
+    for (size_t i = 0; i < account->count; i++) {
         energies[i] = energy_of(&account->lanes[i], span, &span->edges[i], &span->edges[account->count + i]);
+        channel_widen(account->lanes[i].channel, (double)(span->end_ns - span->begin_ns) / NS_PER_S,
+                      &energies[i]);
+    }
     pthread_mutex_unlock(&account->lock);
 }
 

@@ -1,6 +1,7 @@
 #include "record/instruments.h"
 
 #include "base/text.h"
+#include "record/sheets.h"
 #include "record/windows.h"
 
 #include <stdlib.h>
@@ -166,6 +167,8 @@ int instruments_open(const struct meter_setup *setup, const char *const *names, 
         result = open_named(setup, names[i], instruments, record, error);
     if (result < 0)
         instruments_close(instruments);
+    else
+        sheets_apply_stored(setup, record);
     return result;
 }
 
