@@ -21,7 +21,7 @@ static char *seconds(double value)
 {
     if (!isfinite(value))
         return text_format("-");
-    if (value > 0 && value < 1e-3)
+    if (value > 0 && value < 0.9995e-3)
         return text_format("%.3g µs", value * 1e6);
     return value < 1 ? text_format("%.3g ms", value * 1e3) : text_format("%.3g s", value);
 }
