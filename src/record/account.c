@@ -2,6 +2,7 @@
 
 #include "base/clock.h"
 #include "record/lane.h"
+#include "record/sheets.h"
 
 #include <math.h>
 #include <pthread.h>
@@ -205,9 +206,11 @@ void account_energies(struct account *account, int64_t window, struct channel_en
     pthread_mutex_lock(&account->lock);
     const struct span *span = &account->spans[window];
     double wall_s = (double)(span->end_ns - span->begin_ns) / NS_PER_S;
-    for (size_t i = 0; i < account->count; i++)
+    for (size_t i = 0; i < account->count; i++) {
         energies[i] =
             lane_energy(&account->lanes[i], &span->edges[i], &span->edges[account->count + i], wall_s);
+        channel_widen(account->lanes[i].channel, wall_s, &energies[i]);
+    }
     pthread_mutex_unlock(&account->lock);
 }
 

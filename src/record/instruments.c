@@ -2,6 +2,7 @@
 
 #include "base/text.h"
 #include "meter/surroundings.h"
+#include "record/sheets.h"
 #include "record/windows.h"
 
 #include <stdlib.h>
@@ -219,6 +220,8 @@ int instruments_open(const struct meter_setup *setup, const char *const *names, 
     set_models_apart(record);
     if (result < 0)
         instruments_close(instruments);
+    else
+        sheets_apply_stored(setup, record);
     return result;
 }
 
