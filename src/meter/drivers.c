@@ -3,6 +3,8 @@
 
 static const struct meter_driver *const drivers[] = {
     &rapl_driver,
+    &rapl_perf_driver,
+    &rapl_msr_driver,
     &cpu_model_driver,
 };
 
