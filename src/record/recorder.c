@@ -8,6 +8,7 @@
 #include "record/child.h"
 #include "record/host.h"
 #include "record/instruments.h"
+#include "record/parts.h"
 #include "record/sampler.h"
 #include "record/windows.h"
 
@@ -357,6 +358,7 @@ static int complete(struct run *run, struct error *error)
     if (unlisted)
         record_note(record, text_format("%zu more gaps are not listed", unlisted));
     note_left_out(run);
+    parts_check(record);
     if (run->has_output) {
         output_drain(&run->output);
         record->output_tail = output_tail(&run->output);
