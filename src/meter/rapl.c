@@ -21,6 +21,10 @@
 #define STEPS_OF_RANGE 4294967295.0 /* max_energy_range_uj is this many steps (intel_rapl_common.c) */
 #define J_PER_UJ       1e-6
 
+#define HIDDEN                                                                                               \
+    "container runtimes hide the counters: docker run --security-opt systempaths=unconfined, podman run "    \
+    "--security-opt unmask=ALL, or measure on the host"
+
 struct zone {
     char *name; /* "intel-rapl:0:1" */
     struct rapl_entry entry;
@@ -315,12 +319,9 @@ static void *rapl_open(const struct meter_setup *setup, const struct channel **c
 static void rapl_probe(const struct meter_setup *setup, struct meter_probe *probe)
 {
     static const char *const remedies[] = {
-        [TROUBLE_NONE] = "on bare metal: sudo modprobe intel_rapl_msr; in a virtual machine: measure on its "
-                         "host",
-        [TROUBLE_DENIED] = "once, for good: " RAPL_GRANT "; or run as root",
-        [TROUBLE_HIDDEN] = "container runtimes hide the counters: docker run --security-opt "
-                           "systempaths=unconfined, podman run --security-opt unmask=ALL, or measure on the "
-                           "host",
+        [TROUBLE_NONE] = "on bare metal: sudo modprobe intel_rapl_msr; " RAPL_ON_HOST,
+        [TROUBLE_DENIED] = RAPL_FOR_GOOD,
+        [TROUBLE_HIDDEN] = HIDDEN,
     };
     struct error error = ERROR_INIT;
     enum trouble trouble = TROUBLE_NONE;

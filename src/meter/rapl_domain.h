@@ -53,7 +53,8 @@ void rapl_free_channels(struct channel *channels, size_t count);
 /* Whether opening `path` fails for want of permission. */
 bool rapl_is_denied(const char *path);
 
-/* What to do about permissions, whichever way was tried; the caller frees it. */
-#define RAPL_GRANT "sudo joulery meters --grant --apply"
+/* What to do, in the words of all three. The permission is powercap's: it opens the same counters. */
+#define RAPL_FOR_GOOD "once, for good: sudo joulery meters --grant --apply (for rapl); or run as root"
+#define RAPL_ON_HOST  "in a virtual machine: measure on its host"
 
 #endif

@@ -341,11 +341,9 @@ static void *msr_open(const struct meter_setup *setup, const struct channel **ch
 static void msr_probe(const struct meter_setup *setup, struct meter_probe *probe)
 {
     static const char *const remedies[] = {
-        [TROUBLE_NONE] = "in a virtual machine: measure on its host",
-        [TROUBLE_DENIED] = "registers are root's alone (CAP_SYS_RAWIO, and no kernel lockdown): run as root, "
-                           "or once, for good: " RAPL_GRANT " (for rapl, the same counters)",
-        [TROUBLE_MODULE] = "on bare metal: sudo modprobe msr; better, for rapl: sudo modprobe "
-                           "intel_rapl_msr; in a virtual machine: measure on its host",
+        [TROUBLE_NONE] = RAPL_ON_HOST,
+        [TROUBLE_DENIED] = "registers are root's alone (CAP_SYS_RAWIO, no kernel lockdown): " RAPL_FOR_GOOD,
+        [TROUBLE_MODULE] = "on bare metal: sudo modprobe msr; " RAPL_ON_HOST,
     };
     struct error error = ERROR_INIT;
     enum trouble trouble = TROUBLE_NONE;

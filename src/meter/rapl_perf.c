@@ -360,10 +360,9 @@ static void perf_probe(const struct meter_setup *setup, struct meter_probe *prob
         perf_close(perf);
         return;
     }
-    const char *remedy = denied ? "once, for good: " RAPL_GRANT " (for rapl, the same counters); or run as "
-                                  "root; or until the next boot: sudo sysctl kernel.perf_event_paranoid=0"
-                                : "on bare metal: sudo modprobe rapl; in a virtual machine: measure on its "
-                                  "host";
+    const char *remedy = denied ? RAPL_FOR_GOOD "; or until the next boot: sudo sysctl "
+                                                "kernel.perf_event_paranoid=0"
+                                : "on bare metal: sudo modprobe rapl; " RAPL_ON_HOST;
     driver_unusable(probe, strdup(error_text(&error)), strdup(remedy));
     error_clear(&error);
 }
