@@ -33,6 +33,14 @@ static int add_channels(struct record *record, const struct meter *meter, bool a
     return 0;
 }
 
+static void add_notes(struct record *record, const struct meter *meter)
+{
+    size_t count;
+    const char *const *notes = meter_notes(meter, &count);
+    for (size_t i = 0; i < count; i++)
+        record_note(record, text_format("%s: %s", meter_driver_of(meter)->name, notes[i]));
+}
+
 static int add_meter(struct instruments *instruments, struct meter *meter, struct record *record,
                      struct error *error)
 {
@@ -42,6 +50,7 @@ static int add_meter(struct instruments *instruments, struct meter *meter, struc
     instruments->first[instruments->count++] = first;
     if (add_channels(record, meter, apart, error) < 0)
         return -1;
+    add_notes(record, meter);
     for (size_t i = first; i < record->channel_count; i++) {
         const struct channel *channel = &record->channels[i];
         if (channel->kind == KIND_MODEL)

@@ -4,12 +4,10 @@
 #include "base/file.h"
 #include "base/text.h"
 #include "mark/mark.h"
-#include "record/account.h"
 #include "record/child.h"
 #include "record/host.h"
-#include "record/instruments.h"
+#include "record/measurement.h"
 #include "record/parts.h"
-#include "record/sampler.h"
 #include "record/windows.h"
 
 #include <errno.h>
@@ -22,7 +20,6 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define USUAL_RATE_HZ     10
 #define GRACE_NS          (5 * NS_PER_S) /* from SIGTERM to SIGKILL */
 #define MARKS_AT_ONCE     256
 #define MARKS_AFTER_END   16384
@@ -32,11 +29,7 @@
 struct run {
     const struct recorder_options *options;
     struct record *record;
-    struct instruments instruments;
-    struct account *account;
-    struct sampler **samplers;
-    size_t sampler_count;
-    struct trace_sink sink;
+    struct measurement *measurement;
     struct mark_receiver *receiver;
     struct output output;
     bool has_output;
@@ -114,22 +107,6 @@ static void open_receiver(struct run *run)
     error_clear(&error);
 }
 
-static int start_samplers(struct run *run, struct error *error)
-{
-    run->account = account_open(run->record->channels, run->record->channel_count, run->record->rate_hz);
-    run->samplers = calloc(run->instruments.count + 1, sizeof *run->samplers);
-    if (!run->account || !run->samplers)
-        return error_memory(error, "recorder");
-    for (size_t i = 0; i < run->instruments.count; i++) {
-        run->samplers[i] = sampler_start(run->instruments.meters[i], run->account, run->instruments.first[i],
-                                         run->record->rate_hz, &run->sink, error);
-        if (!run->samplers[i])
-            return -1;
-        run->sampler_count++;
-    }
-    return 0;
-}
-
 static struct child_options child_options(const struct run *run)
 {
     return (struct child_options){.command = run->options->command,
@@ -144,12 +121,17 @@ static int prepare(struct run *run, struct error *error)
 {
     const struct recorder_options *options = run->options;
     struct record *record = run->record;
-    record->rate_hz = options->rate_hz > 0 ? options->rate_hz : USUAL_RATE_HZ;
     if (copy_command(record, options->command, error) < 0 ||
         host_describe(options->setup, &record->host, error) < 0)
         return -1;
-    if (instruments_open(options->setup, options->meters, options->meter_count, &run->instruments, record,
-                         error) < 0)
+    const struct measurement_options measurement = {.setup = options->setup,
+                                                    .meters = options->meters,
+                                                    .meter_count = options->meter_count,
+                                                    .rate_hz = options->rate_hz,
+                                                    .trace = options->trace,
+                                                    .context = options->context};
+    run->measurement = measurement_open(&measurement, record, error);
+    if (!run->measurement)
         return -1;
     open_receiver(run);
     if (options->output_tail_bytes > 0) {
@@ -165,16 +147,10 @@ static int prepare(struct run *run, struct error *error)
         return -1;
     if (run->has_output)
         output_started(&run->output);
-    return start_samplers(run, error);
+    return measurement_start(run->measurement, error);
 }
 
 /* ---- during ---- */
-
-static void wake_samplers(struct run *run)
-{
-    for (size_t i = 0; i < run->sampler_count; i++)
-        sampler_wake(run->samplers[i]);
-}
 
 static void reject_mark(struct run *run, const struct error *why)
 {
@@ -192,10 +168,12 @@ static bool receive_mark(struct run *run, int64_t latest_ns)
     int64_t now_ns = latest_ns ? latest_ns : clock_boot_ns();
     if (got == 1) {
         run->record->marks_received++;
-        got = windows_apply(run->record, run->account, &mark, now_ns, &error) == 0 ? 1 : -1;
+        got = windows_apply(run->record, measurement_account(run->measurement), &mark, now_ns, &error) == 0
+                  ? 1
+                  : -1;
     }
     if (got == 1 && (mark.kind == MARK_BEGIN || mark.kind == MARK_END))
-        wake_samplers(run);
+        measurement_wake(run->measurement);
     if (got == 1 && run->options->marked)
         run->options->marked(run->options->context, run->record);
     if (got < 0)
@@ -316,22 +294,13 @@ static void note_left_out(struct run *run)
 {
     for (size_t i = 0; i < run->record->channel_count; i++) {
         const struct channel *channel = &run->record->channels[i];
-        uint64_t left_out = account_left_out(run->account, i);
+        uint64_t left_out = account_left_out(measurement_account(run->measurement), i);
         if (left_out)
             record_note(
                 run->record,
                 text_format("%s/%s: %llu absurd readings were left out; the ones around them fitted together",
                             channel->meter, channel->name, (unsigned long long)left_out));
     }
-}
-
-static void stop_samplers(struct run *run)
-{
-    for (size_t i = 0; i < run->sampler_count; i++)
-        sampler_finish(run->samplers[i]);
-    for (size_t i = 0; i < run->sampler_count; i++)
-        sampler_join(run->samplers[i]);
-    run->sampler_count = 0;
 }
 
 /* VmHWM of proc(5): getrusage's figure still holds what this process was before it became joulery. */
@@ -349,12 +318,12 @@ static int complete(struct run *run, struct error *error)
 {
     struct record *record = run->record;
     receive_marks(run, MARKS_AFTER_END, run->end_ns);
-    account_finish(run->account, run->end_ns);
-    if (windows_finish(record, run->account, run->end_ns, error) < 0)
+    account_finish(measurement_account(run->measurement), run->end_ns);
+    if (windows_finish(record, measurement_account(run->measurement), run->end_ns, error) < 0)
         return -1;
     record->wall_s = (double)(run->end_ns - run->start_ns) / NS_PER_S;
     size_t unlisted;
-    record->gaps = account_take_gaps(run->account, &record->gap_count, &unlisted);
+    record->gaps = account_take_gaps(measurement_account(run->measurement), &record->gap_count, &unlisted);
     if (unlisted)
         record_note(record, text_format("%zu more gaps are not listed", unlisted));
     note_left_out(run);
@@ -378,7 +347,7 @@ static int measure(struct run *run, struct error *error)
     unblock_others(run);
     run->record->started_wall_ns = clock_wall_ns();
     run->start_ns = clock_boot_ns();
-    if (windows_start(run->record, run->account, run->start_ns, error) < 0)
+    if (windows_start(run->record, measurement_account(run->measurement), run->start_ns, error) < 0)
         return -1;
     if (options->timeout_s > 0)
         run->deadline_ns = run->start_ns + (int64_t)(options->timeout_s * NS_PER_S);
@@ -387,7 +356,7 @@ static int measure(struct run *run, struct error *error)
     if (failure == 0 && options->started)
         options->started(options->context, run->child.pid);
     int status = supervise(run); /* one that could not start ends at once */
-    stop_samplers(run);
+    measurement_stop(run->measurement);
     if (failure < 0)
         return -1;
     if (failure)
@@ -403,26 +372,20 @@ int recorder_run(const struct recorder_options *options, struct record *record, 
     *record = (struct record){0};
     struct run run = {.options = options,
                       .record = record,
-                      .sink = {.trace = options->trace, .context = options->context},
                       .signals = -1,
                       .child = {.gate = -1, .failure = -1, .watch = -1}};
     struct rusage usage;
     getrusage(RUSAGE_SELF, &usage);
     run.cpu_before_s = own_cpu_s(&usage);
-    pthread_mutex_init(&run.sink.lock, NULL);
     pthread_sigmask(SIG_SETMASK, NULL, &run.before);
     int result = measure(&run, error);
-    stop_samplers(&run);
     child_close(&run.child);
     if (run.has_output)
         output_close(&run.output);
     if (run.signals >= 0)
         close(run.signals);
     mark_receiver_close(run.receiver);
-    account_close(run.account);
-    instruments_close(&run.instruments);
-    free(run.samplers);
-    pthread_mutex_destroy(&run.sink.lock);
+    measurement_close(run.measurement);
     pthread_sigmask(SIG_SETMASK, &run.before, NULL);
     return result;
 }

@@ -14,18 +14,19 @@
 
 /* Marks may come in floods; readings at marks do not come closer than this. */
 #define SPACING_NS        (NS_PER_S / 1000)
+#define QUICK_NS          (NS_PER_S / 10000)
 #define TRACE_BLOCK       512
 #define TRACE_PATIENCE_NS (2 * NS_PER_S)
 
 struct sampler {
-    struct meter *meter; /* the thread's, from start to join */
     struct account *account;
     size_t first, count;
     struct trace_sink *sink;
     pthread_t thread;
     int timer, wake;
     atomic_bool finish;
-    /* the thread's own */
+    pthread_mutex_t lock; /* guards what follows */
+    struct meter *meter;
     struct meter_reading reading;
     struct trace_batch trace;
     int64_t flushed_ns;
@@ -44,7 +45,7 @@ static void flush_trace(struct sampler *sampler)
     sampler->flushed_ns = sampler->reading.boot_ns;
 }
 
-static void take_reading(struct sampler *sampler)
+static void take_locked(struct sampler *sampler)
 {
     struct error error = ERROR_INIT;
     if (meter_read(sampler->meter, &sampler->reading, &error) < 0)
@@ -58,25 +59,48 @@ static void take_reading(struct sampler *sampler)
         flush_trace(sampler);
 }
 
+/* When it was taken. */
+static int64_t take_reading(struct sampler *sampler)
+{
+    pthread_mutex_lock(&sampler->lock);
+    take_locked(sampler);
+    int64_t boot_ns = sampler->reading.boot_ns;
+    pthread_mutex_unlock(&sampler->lock);
+    return boot_ns;
+}
+
+bool sampler_read(struct sampler *sampler, bool even_if_slow)
+{
+    pthread_mutex_lock(&sampler->lock);
+    bool taken = even_if_slow || sampler->reading.span_ns < QUICK_NS;
+    if (taken)
+        take_locked(sampler);
+    pthread_mutex_unlock(&sampler->lock);
+    return taken;
+}
+
 static void *run(void *argument)
 {
     struct sampler *sampler = argument;
     struct pollfd events[] = {{.fd = sampler->timer, .events = POLLIN},
                               {.fd = sampler->wake, .events = POLLIN}};
+    int64_t latest_ns = 0;
     while (!atomic_load(&sampler->finish)) {
         if (poll(events, 2, -1) < 0 && errno != EINTR)
             break;
         uint64_t expirations;
         if (read(sampler->timer, &expirations, sizeof expirations) < 0 && events[1].revents)
-            clock_sleep_until(sampler->reading.boot_ns + SPACING_NS);
+            clock_sleep_until(latest_ns + SPACING_NS);
         /* emptied before reading: a wake that comes later asks for another */
         if (read(sampler->wake, &expirations, sizeof expirations) < 0 && errno != EAGAIN)
             break;
         if (!atomic_load(&sampler->finish))
-            take_reading(sampler);
+            latest_ns = take_reading(sampler);
     }
     take_reading(sampler);
+    pthread_mutex_lock(&sampler->lock);
     flush_trace(sampler);
+    pthread_mutex_unlock(&sampler->lock);
     return NULL;
 }
 
@@ -108,6 +132,7 @@ static void free_sampler(struct sampler *sampler)
         close(sampler->timer);
     if (sampler->wake >= 0)
         close(sampler->wake);
+    pthread_mutex_destroy(&sampler->lock);
     free(sampler->reading.values);
     free(sampler->trace.samples);
     free(sampler);
@@ -123,6 +148,7 @@ struct sampler *sampler_start(struct meter *meter, struct account *account, size
     }
     *sampler = (struct sampler){
         .meter = meter, .account = account, .first = first, .sink = sink, .timer = -1, .wake = -1};
+    pthread_mutex_init(&sampler->lock, NULL);
     const struct channel *channels = meter_channels(meter, &sampler->count);
     sampler->trace.capacity = TRACE_BLOCK + 2 * sampler->count;
     sampler->trace.samples = calloc(sampler->trace.capacity, sizeof *sampler->trace.samples);
