@@ -209,7 +209,8 @@ static int open_zone(struct rapl *rapl, const char *powercap, struct zone *zone,
     if (!denied && zone->counter.domain != RAPL_PACKAGE)
         return 0;
     *trouble = denied ? TROUBLE_DENIED : TROUBLE_NONE;
-    return error_errno(error, errno, energy);
+    return errno == EBADMSG ? error_set(error, "%s: expected a whole number", energy)
+                            : error_errno(error, errno, energy);
 }
 
 static int read_zone(void *state, size_t i, uint64_t *energy_uj)

@@ -7,7 +7,7 @@
 
 #define NUMBER_MOST 65534
 
-/* A whole number up to `end`, which points behind its last digit. */
+/* All of the `length` characters are digits of a number of at most `most`. */
 static bool parse_number(const char *text, size_t length, uint32_t most, uint32_t *number)
 {
     uint64_t value = 0;

@@ -21,8 +21,8 @@ struct rapl_places {
 /* A list of CPUs in a file, e.g. devices/system/cpu/online. The caller frees cpus->items. */
 int rapl_read_cpus(const char *path, struct rapl_cpus *cpus, struct error *error);
 
-/* One CPU of `cpus` for each core, die or package: its lowest. An empty list is an error. The caller frees
- * places->items. */
+/* One CPU of `cpus` for each core, die or package: the first of its first core. An empty list is an error.
+ * The caller frees places->items. */
 int rapl_find_places(const char *sysfs, const struct rapl_cpus *cpus, enum rapl_share share,
                      struct rapl_places *places, struct error *error);
 

@@ -256,6 +256,14 @@ static void what_is_no_counter_is_refused(void **state)
     fclose(file);
     unusable_because(tree, "max_energy_range_uj: expected a whole number", "");
     free(path);
+    path = rapl_tree_path(tree, 0, "max_energy_range_uj");
+    file = fopen(path, "w");
+    fputs("262143328850\n", file);
+    fclose(file);
+    free(path);
+    rapl_tree_fault(tree, 0, RAPL_GONE);
+    usleep(20000);
+    unusable_because(tree, "energy_uj: expected a whole number", "");
     path = rapl_tree_path(tree, 0, "name");
     file = fopen(path, "w");
     fputs("package-zero\n", file);
