@@ -80,35 +80,59 @@ static bool is_wanted(const struct record *record, const struct meter *meter)
     return false;
 }
 
+/* Why drivers could not be opened (a driver's reason or NULL, in their order), but for those whose family is
+ * measured another way. The caller frees it. */
+static char *list_reasons(const struct instruments *instruments, const struct error *reasons)
+{
+    size_t count;
+    const struct meter_driver *const *drivers = meter_drivers(&count);
+    struct text list = TEXT_INIT;
+    text_append(&list, "");
+    for (size_t i = 0; i < count; i++)
+        if (reasons[i].message && !has_family(instruments, drivers[i]))
+            text_printf(&list, "%s%s", list.length ? "; " : "", reasons[i].message);
+    return text_take(&list);
+}
+
+static int open_driver(const struct meter_driver *driver, const struct meter_setup *setup,
+                       struct instruments *instruments, struct record *record, struct error *reasons,
+                       struct error *reason, struct error *error)
+{
+    struct meter *meter = meter_open(driver, setup, reason);
+    int result = 0;
+    if (meter && driver->model && !is_wanted(record, meter))
+        meter_close(meter);
+    else if (meter)
+        result = add_meter(instruments, meter, record, error);
+    AUTO_FREE char *list =
+        meter && driver->model && instruments->count ? list_reasons(instruments, reasons) : NULL;
+    if (result == 0 && list && *list)
+        record_note(record, text_format("not measured: %s", list));
+    return result;
+}
+
 static int open_best(const struct meter_setup *setup, struct instruments *instruments, struct record *record,
                      struct error *error)
 {
     size_t count;
     const struct meter_driver *const *drivers = meter_drivers(&count);
-    struct text reasons = TEXT_INIT;
-    text_append(&reasons, "");
-    int result = 0;
+    struct error *reasons = calloc(count + 1, sizeof *reasons);
+    int result = reasons ? 0 : error_memory(error, "instruments");
     /* models last: whether they are wanted depends on what measures */
     for (size_t i = 0; i < 2 * count && result == 0; i++) {
         const struct meter_driver *driver = drivers[i % count];
-        struct error reason = ERROR_INIT;
         if (driver->model != (i >= count) || has_family(instruments, driver))
             continue;
-        struct meter *meter = meter_open(driver, setup, &reason);
-        if (!meter)
-            text_printf(&reasons, "%s%s", reasons.length ? "; " : "", error_text(&reason));
-        else if (driver->model && !is_wanted(record, meter))
-            meter_close(meter);
-        else
-            result = add_meter(instruments, meter, record, error);
-        if (meter && driver->model && result == 0 && instruments->count && reasons.length)
-            record_note(record, text_format("not measured: %s", reasons.data));
-        error_clear(&reason);
+        result = open_driver(driver, setup, instruments, record, reasons, &reasons[i % count], error);
     }
-    if (result == 0 && instruments->count == 0)
+    if (result == 0 && instruments->count == 0) {
+        AUTO_FREE char *list = list_reasons(instruments, reasons);
         result = error_set(error, "no instrument can be used: %s: `joulery meters` says more",
-                           reasons.data ? reasons.data : "none is built in");
-    text_free(&reasons);
+                           list ? list : "out of memory");
+    }
+    for (size_t i = 0; reasons && i < count; i++)
+        error_clear(&reasons[i]);
+    free(reasons);
     return result;
 }
 
