@@ -49,6 +49,15 @@ static int keep_first(char **field, const char *value, size_t size, struct error
     return *field ? 0 : error_memory(error, "cpuinfo");
 }
 
+/* The first that is given counts. */
+static void keep_number(uint32_t *field, const char *value, size_t size)
+{
+    AUTO_FREE char *digits = strndup(value, size);
+    uint64_t number;
+    if (*field == 0 && digits && text_to_u64(digits, &number) == 0 && number <= UINT32_MAX)
+        *field = (uint32_t)number;
+}
+
 /* Each logical CPU names its socket's id; `seen` has a bit for every id met. */
 static void count_socket(const char *value, size_t size, struct cpuinfo *info, uint64_t seen[SOCKET_IDS / 64])
 {
@@ -72,6 +81,10 @@ static int parse_line(const char *line, size_t length, struct cpuinfo *info, uin
         return keep_first(&info->vendor, value, size, error);
     else if ((value = value_of(line, length, "model name", &size)))
         return keep_first(&info->model, value, size, error);
+    else if ((value = value_of(line, length, "cpu family", &size)))
+        keep_number(&info->family, value, size);
+    else if ((value = value_of(line, length, "model", &size)))
+        keep_number(&info->model_number, value, size);
     else if ((value = value_of(line, length, "flags", &size)))
         info->guest = info->guest || has_word(value, size, "hypervisor");
     else if ((value = value_of(line, length, "physical id", &size)))

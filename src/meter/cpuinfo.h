@@ -9,8 +9,9 @@
 #include <stdint.h>
 
 struct cpuinfo {
-    char *vendor; /* "GenuineIntel", "AuthenticAMD"; NULL if not said */
-    char *model;  /* as the kernel names it; NULL if not said (many ARM machines) */
+    char *vendor;                  /* "GenuineIntel", "AuthenticAMD"; NULL if not said */
+    char *model;                   /* as the kernel names it; NULL if not said (many ARM machines) */
+    uint32_t family, model_number; /* x86: of the first CPU, as CPUID gives them; 0 if not said */
     uint32_t sockets;
     uint32_t logical_cpus;
     bool guest; /* the processor says that it is a virtual machine's */

@@ -5,6 +5,8 @@
 #include "meter/meter.h"
 
 extern const struct meter_driver rapl_driver;
+extern const struct meter_driver rapl_perf_driver;
+extern const struct meter_driver rapl_msr_driver;
 extern const struct meter_driver hwmon_driver;
 extern const struct meter_driver battery_driver;
 extern const struct meter_driver nvml_driver;

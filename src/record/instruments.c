@@ -95,45 +95,58 @@ static bool has_model(const struct record *record)
     return false;
 }
 
-/* Why there are estimates in place of measurements: the preferred instrument's reason, and that there are
- * more. */
-static void note_not_measured(struct record *record, const char *first_reason, size_t reasons)
+/* Why drivers could not be opened, but for those whose family is measured another way: the preferred one's
+ * reason, and how many more there are. The caller frees it; NULL: none, or no memory. */
+static char *first_reason(const struct instruments *instruments, const struct error *reasons)
 {
-    if (reasons > 1)
-        record_note(record,
-                    text_format("not measured: %s (%zu more can't be used: `joulery meters` says why)",
-                                first_reason, reasons - 1));
-    else
-        record_note(record, text_format("not measured: %s", first_reason));
+    size_t count, found = 0;
+    const struct meter_driver *const *drivers = meter_drivers(&count);
+    const char *first = NULL;
+    for (size_t i = 0; i < count; i++) {
+        if (!reasons[i].message || has_family(instruments, drivers[i]))
+            continue;
+        first = found++ ? first : reasons[i].message;
+    }
+    if (found > 1)
+        return text_format("%s (%zu more can't be used: `joulery meters` says why)", first, found - 1);
+    return first ? strdup(first) : NULL;
+}
+
+static int open_driver(const struct meter_driver *driver, const struct meter_setup *setup,
+                       struct instruments *instruments, struct record *record, struct error *reason,
+                       struct error *error)
+{
+    struct meter *meter = meter_open(driver, setup, reason);
+    if (!meter)
+        return 0;
+    if (!driver->model || is_wanted(record, meter))
+        return add_meter(instruments, meter, record, error);
+    meter_close(meter);
+    return 0;
 }
 
 static int open_best(const struct meter_setup *setup, struct instruments *instruments, struct record *record,
                      struct error *error)
 {
-    size_t count, reason_count = 0;
+    size_t count;
     const struct meter_driver *const *drivers = meter_drivers(&count);
-    AUTO_FREE char *first_reason = NULL;
-    int result = 0;
+    struct error *reasons = calloc(count + 1, sizeof *reasons);
+    int result = reasons ? 0 : error_memory(error, "instruments");
     /* models last: whether they are wanted depends on what measures */
     for (size_t i = 0; i < 2 * count && result == 0; i++) {
         const struct meter_driver *driver = drivers[i % count];
-        struct error reason = ERROR_INIT;
-        if (driver->model != (i >= count) || has_family(instruments, driver))
-            continue;
-        struct meter *meter = meter_open(driver, setup, &reason);
-        if (!meter && reason_count++ == 0)
-            first_reason = strdup(error_text(&reason));
-        if (meter && driver->model && !is_wanted(record, meter))
-            meter_close(meter);
-        else if (meter)
-            result = add_meter(instruments, meter, record, error);
-        error_clear(&reason);
+        if (driver->model == (i >= count) && !has_family(instruments, driver))
+            result = open_driver(driver, setup, instruments, record, &reasons[i % count], error);
     }
+    AUTO_FREE char *why = reasons ? first_reason(instruments, reasons) : NULL;
     if (result == 0 && instruments->count == 0)
-        return error_set(error, "no instrument can be used: %s: `joulery meters` says more",
-                         first_reason ? first_reason : "none is built in");
-    if (result == 0 && first_reason && has_model(record))
-        note_not_measured(record, first_reason, reason_count);
+        result = error_set(error, "no instrument can be used: %s: `joulery meters` says more",
+                           why ? why : "none is built in");
+    else if (result == 0 && why && has_model(record))
+        record_note(record, text_format("not measured: %s", why));
+    for (size_t i = 0; reasons && i < count; i++)
+        error_clear(&reasons[i]);
+    free(reasons);
     return result;
 }
 

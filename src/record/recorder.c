@@ -9,6 +9,7 @@
 #include "record/compare.h"
 #include "record/host.h"
 #include "record/measurement.h"
+#include "record/parts.h"
 #include "record/registry.h"
 #include "record/share.h"
 #include "record/windows.h"
@@ -458,6 +459,7 @@ static int complete(struct run *run, struct error *error)
         record_note(record,
                     strdup("the recorder that was joined ended before this command did: the energy after "
                            "that is in no record"));
+    parts_check(record);
     if (run->has_output) {
         output_drain(&run->output);
         record->output_tail = output_tail(&run->output);
