@@ -50,7 +50,8 @@ struct span {
     int64_t begin_ns, end_ns;
     bool ended;
     size_t begin_left, end_left; /* channels without an edge yet */
-    struct edge *edges;          /* begin of each channel, then end of each */
+    struct edge *edges;          /* begin of each channel, then end of each; NULL: released */
+    size_t next_released;        /* of a released one */
 };
 
 struct pending {
@@ -72,6 +73,7 @@ struct account {
     double rate_hz;
     struct span *spans;
     size_t span_count, span_capacity;
+    size_t released; /* the first of the released spans; 0 (the run, which stays): none */
     struct pending *pending;
     size_t pending_count, pending_capacity;
     struct listed_gap *gaps;
@@ -114,7 +116,9 @@ static struct edge edge_at(const struct lane *lane, int64_t boot_ns)
     const struct channel *channel = lane->channel;
     double fraction = into_s / elapsed_s, energy_j = after->energy_j - before->energy_j;
     double between_j = energy_j * fraction * (1 - fraction);
-    double blur_j = energy_j / elapsed_s * (channel->update_s + after->span_s);
+    /* readings closer than an update differ by whole updates: power over less than one is none */
+    double power_w = energy_j / fmax(elapsed_s, channel->update_s);
+    double blur_j = power_w * (channel->update_s + after->span_s);
     double step_j = channel->kind == KIND_POWER ? 0 : channel->resolution;
     edge.energy_j += energy_j * fraction;
     edge.gap_s += (after->gap_s - before->gap_s) * fraction;
@@ -408,15 +412,25 @@ static bool reserve_span(struct account *account)
     return true;
 }
 
+/* A number for a window more, once its edges have been had. */
+static size_t take_number(struct account *account)
+{
+    size_t number = account->released;
+    if (!number)
+        return account->span_count++;
+    account->released = account->spans[number].next_released;
+    return number;
+}
+
 int64_t account_begin(struct account *account, int64_t boot_ns)
 {
     int64_t window = -1;
     pthread_mutex_lock(&account->lock);
     struct edge *edges = NULL;
-    if (account->span_count < ACCOUNT_WINDOWS_MOST && reserve_span(account))
+    if (account->released || (account->span_count < ACCOUNT_WINDOWS_MOST && reserve_span(account)))
         edges = calloc(2 * account->count + 1, sizeof *edges);
     if (edges) {
-        window = (int64_t)account->span_count++;
+        window = (int64_t)take_number(account);
         account->spans[window] = (struct span){.begin_ns = boot_ns, .edges = edges};
         await_edge(account, (size_t)window, false);
     }
@@ -446,6 +460,35 @@ void account_end(struct account *account, int64_t window, int64_t boot_ns)
 {
     pthread_mutex_lock(&account->lock);
     end_span(account, (size_t)window, boot_ns);
+    pthread_mutex_unlock(&account->lock);
+}
+
+static size_t find_pending(const struct account *account, size_t window)
+{
+    size_t at = 0;
+    while (at < account->pending_count && account->pending[at].window != window)
+        at++;
+    return at;
+}
+
+bool account_is_settled(struct account *account, int64_t window)
+{
+    pthread_mutex_lock(&account->lock);
+    bool settled =
+        account->spans[window].ended && find_pending(account, (size_t)window) == account->pending_count;
+    pthread_mutex_unlock(&account->lock);
+    return settled;
+}
+
+void account_release(struct account *account, int64_t window)
+{
+    pthread_mutex_lock(&account->lock);
+    for (size_t at; (at = find_pending(account, (size_t)window)) < account->pending_count;)
+        account->pending[at] = account->pending[--account->pending_count];
+    struct span *span = &account->spans[window];
+    free(span->edges);
+    *span = (struct span){.ended = true, .next_released = account->released};
+    account->released = (size_t)window;
     pthread_mutex_unlock(&account->lock);
 }
 
@@ -537,6 +580,52 @@ void account_energies(struct account *account, int64_t window, struct channel_en
     const struct span *span = &account->spans[window];
     for (size_t i = 0; i < account->count; i++)
         energies[i] = energy_of(&account->lanes[i], span, &span->edges[i], &span->edges[account->count + i]);
+    pthread_mutex_unlock(&account->lock);
+}
+
+/* A live counter that was seen after the instant, still as its newest point has it: a reading like others,
+ * only that its age may be longer than an update. */
+static struct edge edge_held(const struct lane *lane, int64_t boot_ns)
+{
+    bool held = lane->channel->still_most_s > 0 && !lane->adrift && !lane->suspected && lane->used &&
+                lane->seen_ns >= boot_ns;
+    if (!held)
+        return (struct edge){.resolved = false};
+    const struct channel *channel = lane->channel;
+    const struct point *newest = point_back(lane, 0), *before = point_back(lane, lane->used > 1);
+    double age_s = fmax((double)(boot_ns - newest->boot_ns) / NS_PER_S, channel->update_s) + newest->span_s;
+    double elapsed_s = (double)(newest->boot_ns - before->boot_ns) / NS_PER_S;
+    double moved_j = newest->energy_j - before->energy_j;
+    double blur_j = moved_j > 0 ? moved_j / fmax(elapsed_s, channel->update_s) * age_s : 0;
+    double step_j = channel->resolution;
+    return (struct edge){.energy_j = newest->energy_j,
+                         .gap_s = newest->gap_s,
+                         .integration_j2 = newest->variance_j2,
+                         .variance_j2 = (blur_j * blur_j + step_j * step_j) / 12,
+                         .resolved = true};
+}
+
+static struct channel_energy energy_now(const struct lane *lane, const struct span *span, struct edge begin,
+                                        struct edge end)
+{
+    if (!begin.resolved)
+        begin = edge_held(lane, span->begin_ns);
+    if (!end.resolved)
+        end = edge_held(lane, span->end_ns);
+    struct channel_energy energy = energy_of(lane, span, &begin, &end);
+    double wall_s = (double)(span->end_ns - span->begin_ns) / NS_PER_S;
+    bool unmoved = lane->channel->still_most_s > 0 && energy.energy_j <= 0;
+    if (wall_s < lane->channel->update_s || unmoved)
+        energy = (struct channel_energy){.known = false, .gap_s = wall_s};
+    return energy;
+}
+
+void account_energies_now(struct account *account, int64_t window, struct channel_energy *energies)
+{
+    pthread_mutex_lock(&account->lock);
+    const struct span *span = &account->spans[window];
+    for (size_t i = 0; i < account->count; i++)
+        energies[i] = energy_now(&account->lanes[i], span, span->edges[i], span->edges[account->count + i]);
     pthread_mutex_unlock(&account->lock);
 }
 

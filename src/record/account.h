@@ -37,7 +37,8 @@ void account_close(struct account *account);
 void account_add(struct account *account, size_t first, size_t count, const struct meter_reading *reading,
                  struct trace_batch *trace);
 
-/* Opens a window at an instant; returns its number (0, 1, …) or -1 at ACCOUNT_WINDOWS_MOST or without memory.
+/* Opens a window at an instant; returns its number (0, 1, …; released ones again first) or -1 at
+ * ACCOUNT_WINDOWS_MOST or without memory.
  * The first is the run, and its begin is the zero of all times given out. */
 int64_t account_begin(struct account *account, int64_t boot_ns);
 void account_end(struct account *account, int64_t window, int64_t boot_ns);
@@ -51,6 +52,18 @@ void account_finish(struct account *account, int64_t boot_ns);
 
 /* After account_finish: energies[0..channels) of a window. */
 void account_energies(struct account *account, int64_t window, struct channel_energy *energies);
+/* The same while the account goes on, of a window that has ended, as far as is known now: an edge that no
+ * reading has reached is not known, unless the counter was seen standing still there, within its update
+ * period or on its way to being stuck: it is then taken as it stands, with an uncertainty to match. A window
+ * shorter than the channel's update period, or in which a counter that never rests did not move, is not
+ * known. */
+void account_energies_now(struct account *account, int64_t window, struct channel_energy *energies);
+/* Whether readings have reached both edges of a window in every channel: account_energies_now gives then what
+ * account_energies would. */
+bool account_is_settled(struct account *account, int64_t window);
+/* Forgets a window but the first; its number may be given again by account_begin. */
+void account_release(struct account *account, int64_t window);
+
 /* After account_finish: hands over the gaps (the caller frees them and their reasons). `*unlisted` counts
  * those beyond the limit. */
 struct gap *account_take_gaps(struct account *account, size_t *count, size_t *unlisted);
