@@ -1,17 +1,14 @@
 #include "cli/cli.h"
 
-#include <stdio.h>
+#include "base/file.h"
+#include "base/text.h"
 
-int cli_fail(const char *subcommand, struct error *error, int status)
-{
-    fprintf(stderr, "joulery %s: %s\n", subcommand, error_text(error));
-    error_clear(error);
-    return status;
-}
+#include <string.h>
 
-int cli_parse_result(enum options_result result, const char *subcommand, struct error *error)
+int cli_write_json(json_t *document, const char *path, struct error *error)
 {
-    if (result == OPTIONS_HELP)
-        return CLI_DONE;
-    return cli_fail(subcommand, error, CLI_USAGE);
+    AUTO_FREE char *text = document ? json_dumps(document, JSON_INDENT(2) | JSON_REAL_PRECISION(15)) : NULL;
+    json_decref(document);
+    AUTO_FREE char *lines = text ? text_format("%s\n", text) : NULL;
+    return lines ? file_write(path, lines, strlen(lines), error) : error_memory(error, "JSON");
 }

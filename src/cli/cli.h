@@ -4,14 +4,18 @@
 #define JOULERY_CLI_CLI_H
 
 #include "base/options.h"
+#include "base/subcommands.h"
 
-enum { CLI_DONE = 0, CLI_FAILED = 1, CLI_USAGE = 2 };
+#include <jansson.h>
 
-/* "joulery SUBCOMMAND: message" on standard error; returns `status`. Clears the error. */
-int cli_fail(const char *subcommand, struct error *error, int status);
+/* How this room calls what all programs share. */
+enum { CLI_DONE = PROGRAM_DONE, CLI_FAILED = PROGRAM_FAILED, CLI_USAGE = PROGRAM_USAGE };
+#define cli_fail         program_fail
+#define cli_parse_result program_parse_result
 
-/* What a subcommand returns when options_parse said HELP or WRONG. */
-int cli_parse_result(enum options_result result, const char *subcommand, struct error *error);
+/* Writes a document to `path` ("-": standard output), indented, with a newline at its end. Takes over
+ * `document`; NULL is an error: that there was no memory for it. */
+int cli_write_json(json_t *document, const char *path, struct error *error);
 
 /* joulery run: measures a command; the exit status is the command's own. joulery meters: lists the
  * instruments. */

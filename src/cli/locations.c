@@ -1,15 +1,10 @@
 /* joulery locations */
-#include "base/file.h"
-#include "base/text.h"
 #include "carbon/carbon.h"
 #include "cli/cli.h"
 
-#include <jansson.h>
 #include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 
-static int print_json(const struct location *locations, size_t count, const char *path, struct error *error)
+static int write_json(const struct location *locations, size_t count, const char *path, struct error *error)
 {
     json_t *list = json_array();
     for (size_t i = 0; i < count; i++)
@@ -19,12 +14,7 @@ static int print_json(const struct location *locations, size_t count, const char
                                         locations[i].year, "intensity_g_per_kwh",
                                         locations[i].intensity_g_per_kwh, "source", locations[i].source));
     json_t *document = json_pack("{s:s, s:o}", "schema", "joulery.locations/1", "locations", list);
-    AUTO_FREE char *text = document ? json_dumps(document, JSON_INDENT(2) | JSON_REAL_PRECISION(12)) : NULL;
-    json_decref(document);
-    AUTO_FREE char *line = text ? text_format("%s\n", text) : NULL;
-    if (!line)
-        return error_memory(error, "locations");
-    return file_write(path, line, strlen(line), error);
+    return cli_write_json(document, path, error);
 }
 
 static void print_table(const struct location *locations, size_t count)
@@ -64,7 +54,7 @@ int cli_locations(int argc, char **argv)
             return cli_fail(argv[0], &error, CLI_FAILED);
         count = 1;
     }
-    if (json && print_json(locations, count, json, &error) < 0)
+    if (json && write_json(locations, count, json, &error) < 0)
         return cli_fail(argv[0], &error, CLI_FAILED);
     if (!json)
         print_table(locations, count);

@@ -1,5 +1,4 @@
 /* joulery: measure, study, report. */
-#include "base/text.h"
 #include "cli/cli.h"
 
 #include <errno.h>
@@ -8,12 +7,6 @@
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
-
-struct subcommand {
-    const char *name;
-    int (*run)(int argc, char **argv);
-    const char *purpose;
-};
 
 static const struct subcommand subcommands[] = {
     {"run", cli_run, "measure any command with all its children"},
@@ -24,19 +17,6 @@ static const struct subcommand subcommands[] = {
     {"report", cli_report, "say what a study found: the answer, its page, its figures"},
     {"locations", cli_locations, "list the places whose carbon intensity is known"},
 };
-
-#define SUBCOMMANDS (sizeof subcommands / sizeof *subcommands)
-
-static void print_usage(FILE *stream)
-{
-    fprintf(stream, "usage: joulery SUBCOMMAND [options]\n\n"
-                    "Measures what training a neural network costs in energy and CO2e.\n\nsubcommands:\n");
-    for (size_t i = 0; i < SUBCOMMANDS; i++)
-        fprintf(stream, "  %-10s %s\n", subcommands[i].name, subcommands[i].purpose);
-    fprintf(stream,
-            "\n`joulery SUBCOMMAND -h` explains each, with an example.\n"
-            "exit status: 0 done, 1 failed, 2 wrong usage; `joulery run` passes on the command's own\n");
-}
 
 /* A standard stream that the caller closed must not become the database or a socket: talk would be written
  * into it. */
@@ -58,37 +38,15 @@ static int end_output(int status)
     return status == CLI_DONE ? CLI_FAILED : status;
 }
 
-static int run_subcommand(int argc, char **argv)
-{
-    if (argc < 2) {
-        print_usage(stderr);
-        return CLI_USAGE;
-    }
-    const char *name = argv[1];
-    if (strcmp(name, "-h") == 0 || strcmp(name, "--help") == 0 || strcmp(name, "help") == 0) {
-        print_usage(stdout);
-        return CLI_DONE;
-    }
-    if (strcmp(name, "--version") == 0) {
-        puts("joulery " JOULERY_VERSION);
-        return CLI_DONE;
-    }
-    const char *names[SUBCOMMANDS];
-    for (size_t i = 0; i < SUBCOMMANDS; i++) {
-        if (strcmp(name, subcommands[i].name) == 0)
-            return subcommands[i].run(argc - 1, argv + 1);
-        names[i] = subcommands[i].name;
-    }
-    const char *nearest = text_nearest(name, names, SUBCOMMANDS);
-    if (nearest)
-        fprintf(stderr, "joulery: unknown subcommand '%s' (did you mean %s?)\n", name, nearest);
-    else
-        fprintf(stderr, "joulery: unknown subcommand '%s': `joulery --help` lists them\n", name);
-    return CLI_USAGE;
-}
-
 int main(int argc, char **argv)
 {
+    const struct subcommand_table table = {
+        .name = "joulery",
+        .purpose = "Measures what training a neural network costs in energy and CO2e.",
+        .exit_status = "0 done, 1 failed, 2 wrong usage; `joulery run` passes on the command's own",
+        .subcommands = subcommands,
+        .count = sizeof subcommands / sizeof *subcommands,
+    };
     open_missing_streams();
-    return end_output(run_subcommand(argc, argv));
+    return end_output(subcommand_run(&table, argc, argv));
 }

@@ -1,12 +1,10 @@
 /* `joulery meters`: what can measure here, and what it takes to mend the rest. */
-#include "base/file.h"
 #include "base/text.h"
 #include "cli/cli.h"
 #include "meter/meter.h"
+#include "meter/surroundings.h"
 
-#include <jansson.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 static json_t *channel_to_json(const struct channel *channel)
@@ -64,13 +62,32 @@ static json_t *show_driver(const struct meter_driver *driver, const struct meter
     return json;
 }
 
-static int write_json(json_t *list, const char *path, struct error *error)
+/* Where the machine is somebody else's, what its owner would have to share. */
+static json_t *show_surroundings(const struct meter_setup *setup, bool print)
 {
-    json_t *json = json_pack("{s:s, s:O}", "schema", "joulery.meters/1", "meters", list);
-    AUTO_FREE char *bytes = json ? json_dumps(json, JSON_INDENT(2) | JSON_PRESERVE_ORDER) : NULL;
-    json_decref(json);
-    AUTO_FREE char *line = bytes ? text_format("%s\n", bytes) : NULL;
-    return line ? file_write(path, line, strlen(line), error) : error_memory(error, "JSON");
+    struct error error = ERROR_INIT;
+    struct surroundings around;
+    if (surroundings_find(setup, &around, &error) < 0) {
+        error_clear(&error);
+        return json_null();
+    }
+    const char *kind = surroundings_kind_name(around.kind);
+    if (print && around.kind != SURROUNDINGS_BARE)
+        printf("in a %s: %s\n    to see the processor's counters here: %s\n", kind, around.name,
+               around.remedy);
+    json_t *json = json_pack("{s:s, s:s, s:s?}", "kind", kind, "name", around.name, "remedy", around.remedy);
+    surroundings_free(&around);
+    return json;
+}
+
+static json_t *show_drivers(const struct meter_setup *setup, bool print)
+{
+    size_t count;
+    const struct meter_driver *const *drivers = meter_drivers(&count);
+    json_t *list = json_array();
+    for (size_t i = 0; i < count; i++)
+        json_array_append_new(list, show_driver(drivers[i], setup, print));
+    return list;
 }
 
 int cli_meters(int argc, char **argv)
@@ -96,13 +113,13 @@ int cli_meters(int argc, char **argv)
     enum options_result parsed = options_parse(&line, argc, argv, &operands, &error);
     if (parsed != OPTIONS_OK)
         return cli_parse_result(parsed, argv[0], &error);
-    size_t count;
-    const struct meter_driver *const *drivers = meter_drivers(&count);
-    json_t *list = json_array();
     bool print = !path || strcmp(path, "-") != 0;
-    for (size_t i = 0; i < count; i++)
-        json_array_append_new(list, show_driver(drivers[i], &setup, print));
-    int result = path ? write_json(list, path, &error) : 0;
-    json_decref(list);
+    json_t *around = show_surroundings(&setup, print);
+    json_t *list = show_drivers(&setup, print);
+    json_t *document =
+        json_pack("{s:s, s:o, s:o}", "schema", "joulery.meters/1", "surroundings", around, "meters", list);
+    int result = path ? cli_write_json(document, path, &error) : 0;
+    if (!path)
+        json_decref(document);
     return result < 0 ? cli_fail(argv[0], &error, CLI_FAILED) : CLI_DONE;
 }

@@ -30,17 +30,6 @@ static int split_names(char *text, const char ***names, size_t *count, struct er
     return *count ? 0 : error_set(error, "--among: expected places such as SWE,DEU,IND, found none");
 }
 
-static int write_json(const struct report *report, const char *path, struct error *error)
-{
-    json_t *document = report_to_json(report);
-    AUTO_FREE char *text = document ? json_dumps(document, JSON_INDENT(2) | JSON_REAL_PRECISION(12)) : NULL;
-    json_decref(document);
-    AUTO_FREE char *lines = text ? text_format("%s\n", text) : NULL;
-    if (!lines)
-        return error_memory(error, "report");
-    return file_write(path, lines, strlen(lines), error);
-}
-
 static int write_page(const struct report *report, const char *path, struct error *error)
 {
     size_t size;
@@ -81,7 +70,7 @@ static int write_report(struct store *store, const struct request *request, stru
     if (request->page)
         result = write_page(report, request->page, error);
     if (result == 0 && request->json)
-        result = write_json(report, request->json, error);
+        result = cli_write_json(report_to_json(report), request->json, error);
     if (result == 0)
         result = write_answer(report, request, error);
     report_free(report);

@@ -9,7 +9,6 @@
 #include "study/leftovers.h"
 #include "study/zoo.h"
 
-#include <jansson.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -313,10 +312,7 @@ static int write_status(struct store *store, const struct status *status, const 
                              (json_int_t)counts->running, "left", (json_int_t)status->left, "expected_s",
                              known ? json_real(counts->expected_s) : NULL, "owner_pid",
                              status->owner ? json_integer(status->owner) : NULL, "runs", runs);
-    AUTO_FREE char *text = json ? json_dumps(json, JSON_INDENT(2)) : NULL;
-    AUTO_FREE char *document = text ? text_format("%s\n", text) : NULL;
-    json_decref(json);
-    return document ? file_write(path, document, strlen(document), error) : error_memory(error, "status");
+    return cli_write_json(json, path, error);
 }
 
 static int show_status(const char *path, const char *database, const char *json_path)

@@ -5,6 +5,8 @@
 #include "meter/meter.h"
 
 extern const struct meter_driver rapl_driver;
+extern const struct meter_driver hwmon_driver;
+extern const struct meter_driver battery_driver;
 extern const struct meter_driver cpu_model_driver;
 
 /* Marks the probe as not usable; takes over both strings (text_format's). */

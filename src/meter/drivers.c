@@ -3,6 +3,8 @@
 
 static const struct meter_driver *const drivers[] = {
     &rapl_driver,
+    &hwmon_driver,
+    &battery_driver,
     &cpu_model_driver,
 };
 

@@ -66,10 +66,11 @@ int channel_copy(struct channel *to, const struct channel *from, struct error *e
     *to = *from;
     to->meter = from->meter ? strdup(from->meter) : NULL;
     to->name = from->name ? strdup(from->name) : NULL;
+    to->label = from->label ? strdup(from->label) : NULL;
     to->part_of = from->part_of ? strdup(from->part_of) : NULL;
     to->accuracy_source = from->accuracy_source ? strdup(from->accuracy_source) : NULL;
-    if (!to->meter != !from->meter || !to->name != !from->name || !to->part_of != !from->part_of ||
-        !to->accuracy_source != !from->accuracy_source) {
+    if (!to->meter != !from->meter || !to->name != !from->name || !to->label != !from->label ||
+        !to->part_of != !from->part_of || !to->accuracy_source != !from->accuracy_source) {
         channel_free(to);
         return error_memory(error, "channel");
     }
@@ -80,6 +81,7 @@ void channel_free(struct channel *channel)
 {
     free(channel->meter);
     free(channel->name);
+    free(channel->label);
     free(channel->part_of);
     free(channel->accuracy_source);
     *channel = (struct channel){0};
@@ -118,6 +120,12 @@ const struct channel *meter_channels(const struct meter *meter, size_t *count)
 {
     *count = meter->count;
     return meter->channels;
+}
+
+const char *const *meter_notes(const struct meter *meter, size_t *count)
+{
+    *count = 0;
+    return meter->driver->notes ? meter->driver->notes(meter->state, count) : NULL;
 }
 
 int meter_read(struct meter *meter, struct meter_reading *reading, struct error *error)

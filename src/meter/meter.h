@@ -27,8 +27,10 @@ int channel_scope_parse(const char *name, enum channel_scope *scope);
 int channel_kind_parse(const char *name, enum channel_kind *kind);
 
 struct channel {
-    char *meter;   /* the driver's name: "rapl" */
-    char *name;    /* unique within the meter: "package-0", "package-0/core", "package-0/dram", "psys" */
+    char *meter; /* the driver's name: "rapl" */
+    char *name;  /* unique within the meter: "package-0", "package-0/core", "package-0/dram", "psys" */
+    char *label; /* which piece of hardware, for people: "NVIDIA A100-SXM4-40GB, GPU-5f3c…"; NULL: the name
+                    says it */
     char *part_of; /* name of the channel of the same meter whose energy includes this one; NULL: none */
     enum channel_scope scope;
     enum channel_kind kind;
@@ -43,6 +45,9 @@ struct channel {
     char *accuracy_source; /* where that figure comes from */
     bool apart; /* stands beside the totals and is never in them: a GPU that is not ours, a second way to the
                    same counter */
+    bool has_memory; /* SCOPE_CPU: the memory's energy is in it, so that no model need stand for it */
+    bool twin; /* the quantity of `part_of` by another way, such as a power beside its counter: never added,
+                  compared at the end of a run (record/compare.h); `apart` is then set too */
 };
 
 /* Deep copy; returns 0 or -1. `channel_free` frees the members, not the struct. */
@@ -94,6 +99,9 @@ struct meter_driver {
      * valid until close. */
     void *(*open)(const struct meter_setup *setup, const struct channel **channels, size_t *count,
                   struct error *error);
+    /* What a reader of this instrument's figures must know, as found by open: `*count` sentences, the
+     * driver's, valid until close. NULL: never anything. */
+    const char *const *(*notes)(void *state, size_t *count);
     /* Fills values[0..count): J or W, NAN where a channel gave nothing. -1 only if nothing could be read. */
     int (*read)(void *state, double *values, struct error *error);
     void (*close)(void *state);
@@ -106,6 +114,8 @@ struct meter *meter_open(const struct meter_driver *driver, const struct meter_s
                          struct error *error);
 const struct meter_driver *meter_driver_of(const struct meter *meter);
 const struct channel *meter_channels(const struct meter *meter, size_t *count);
+/* The driver's notes, valid until meter_close. */
+const char *const *meter_notes(const struct meter *meter, size_t *count);
 /* One call for all channels with one timestamp. `reading->values` has room for every channel. */
 int meter_read(struct meter *meter, struct meter_reading *reading, struct error *error);
 void meter_close(struct meter *meter);

@@ -3,14 +3,12 @@
 #include "base/file.h"
 #include "base/text.h"
 #include "meter/cpuinfo.h"
+#include "meter/surroundings.h"
 
 #include <stdlib.h>
 #include <string.h>
 #include <sys/utsname.h>
 #include <unistd.h>
-#ifdef __x86_64__
-#include <cpuid.h>
-#endif
 
 static char *or_unknown(char *found)
 {
@@ -38,41 +36,6 @@ static char *os_name(void)
     return NULL;
 }
 
-/* What the hypervisor calls itself (CPUID leaf 0x40000000), in the usual words. */
-static const char *hypervisor_name(void)
-{
-#ifdef __x86_64__
-    static const char *const known[][2] = {{"KVMKVMKVM", "kvm"},           {"Microsoft Hv", "hyperv"},
-                                           {"VMwareVMware", "vmware"},     {"XenVMMXenVMM", "xen"},
-                                           {"VBoxVBoxVBox", "virtualbox"}, {"TCGTCGTCGTCG", "qemu"}};
-    unsigned registers[4];
-    char signature[13] = "";
-    __cpuid(0x40000000, registers[0], registers[1], registers[2], registers[3]);
-    memcpy(signature, &registers[1], 12);
-    for (size_t i = 0; i < sizeof known / sizeof *known; i++)
-        if (strcmp(signature, known[i][0]) == 0)
-            return known[i][1];
-#endif
-    return "virtual machine";
-}
-
-static const char *container_name(void)
-{
-    if (file_exists("/.dockerenv"))
-        return "docker";
-    if (file_exists("/run/.containerenv"))
-        return "podman";
-    return NULL;
-}
-
-static char *virtualisation(bool guest)
-{
-    const char *container = container_name();
-    if (guest && container)
-        return text_format("%s on %s", container, hypervisor_name());
-    return strdup(guest ? hypervisor_name() : container ? container : "none");
-}
-
 static uint64_t memory_bytes(void)
 {
     long pages = sysconf(_SC_PHYS_PAGES), size = sysconf(_SC_PAGESIZE);
@@ -87,13 +50,18 @@ int host_describe(const struct meter_setup *setup, struct host *host, struct err
     uname(&name);
     cpuinfo_read(meter_procfs(setup), &cpu, &ignored);
     error_clear(&ignored);
+    struct surroundings around;
+    if (surroundings_find(setup, &around, error) < 0) {
+        cpuinfo_free(&cpu);
+        return -1;
+    }
     long online = sysconf(_SC_NPROCESSORS_ONLN);
     *host = (struct host){
         .name = strdup(name.nodename),
         .cpu_model = or_unknown(cpu.model),
         .kernel = text_format("%s %s %s", name.sysname, name.release, name.machine),
         .os = or_unknown(os_name()),
-        .virtualisation = virtualisation(cpu.guest),
+        .virtualisation = around.name,
         .version = strdup(JOULERY_VERSION),
         .sockets = cpu.sockets,
         .logical_cpus = cpu.logical_cpus ? cpu.logical_cpus
@@ -101,6 +69,8 @@ int host_describe(const struct meter_setup *setup, struct host *host, struct err
                                          : 0,
         .memory_bytes = memory_bytes(),
     };
+    around.name = NULL;
+    surroundings_free(&around);
     cpu.model = NULL;
     cpuinfo_free(&cpu);
     if (!host->name || !host->cpu_model || !host->kernel || !host->os || !host->virtualisation ||

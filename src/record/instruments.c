@@ -1,6 +1,7 @@
 #include "record/instruments.h"
 
 #include "base/text.h"
+#include "meter/surroundings.h"
 #include "record/windows.h"
 
 #include <stdlib.h>
@@ -16,6 +17,18 @@ static bool has_family(const struct instruments *instruments, const struct meter
     return false;
 }
 
+/* A processor's power may hold its memory's. */
+static bool is_measured(const struct record *record, enum channel_scope scope)
+{
+    for (size_t i = 0; i < record->channel_count; i++) {
+        const struct channel *channel = &record->channels[i];
+        bool covers = channel->scope == scope || (scope == SCOPE_DRAM && channel->has_memory);
+        if (covers && channel->kind != KIND_MODEL && !channel->apart)
+            return true;
+    }
+    return false;
+}
+
 static int add_channels(struct record *record, const struct meter *meter, bool apart, struct error *error)
 {
     size_t count;
@@ -24,13 +37,24 @@ static int add_channels(struct record *record, const struct meter *meter, bool a
     if (!all)
         return error_memory(error, "channels");
     record->channels = all;
+    /* a second instrument for the same processors: amd_energy beside RAPL, an APU's graphics beside either */
+    bool cpu_measured = is_measured(record, SCOPE_CPU);
     for (size_t i = 0; i < count; i++) {
+        bool again = cpu_measured && channels[i].scope == SCOPE_CPU && channels[i].kind != KIND_MODEL;
         if (channel_copy(&all[record->channel_count], &channels[i], error) < 0)
             return -1;
-        all[record->channel_count].apart = all[record->channel_count].apart || apart;
+        all[record->channel_count].apart = channels[i].apart || apart || again;
         record->channel_count++;
     }
     return 0;
+}
+
+static void add_notes(struct record *record, const struct meter *meter)
+{
+    size_t count;
+    const char *const *notes = meter_notes(meter, &count);
+    for (size_t i = 0; i < count; i++)
+        record_note(record, text_format("%s: %s", meter_driver_of(meter)->name, notes[i]));
 }
 
 static int add_meter(struct instruments *instruments, struct meter *meter, struct record *record,
@@ -42,6 +66,7 @@ static int add_meter(struct instruments *instruments, struct meter *meter, struc
     instruments->first[instruments->count++] = first;
     if (add_channels(record, meter, apart, error) < 0)
         return -1;
+    add_notes(record, meter);
     for (size_t i = first; i < record->channel_count; i++) {
         const struct channel *channel = &record->channels[i];
         if (channel->kind == KIND_MODEL)
@@ -49,15 +74,6 @@ static int add_meter(struct instruments *instruments, struct meter *meter, struc
                         text_format("%s/%s: %s", channel->meter, channel->name, channel->accuracy_source));
     }
     return 0;
-}
-
-static bool is_measured(const struct record *record, enum channel_scope scope)
-{
-    for (size_t i = 0; i < record->channel_count; i++)
-        if (record->channels[i].scope == scope && record->channels[i].kind != KIND_MODEL &&
-            !record->channels[i].apart)
-            return true;
-    return false;
 }
 
 /* A model is wanted if it has a channel whose scope nothing measures. */
@@ -143,6 +159,32 @@ static int open_named(const struct meter_setup *setup, const char *name, struct 
     return -1;
 }
 
+/* A model of memory that is within a measured processor is not to be added to it. */
+static void set_models_apart(struct record *record)
+{
+    bool memory = is_measured(record, SCOPE_DRAM);
+    for (size_t i = 0; i < record->channel_count; i++) {
+        struct channel *channel = &record->channels[i];
+        if (memory && channel->scope == SCOPE_DRAM && channel->kind == KIND_MODEL)
+            channel->apart = true;
+    }
+}
+
+/* Why nothing measures the processors, where the reason is that they are somebody else's. */
+static int note_surroundings(const struct meter_setup *setup, struct record *record, struct error *error)
+{
+    struct surroundings around;
+    if (is_measured(record, SCOPE_CPU))
+        return 0;
+    if (surroundings_find(setup, &around, error) < 0)
+        return -1;
+    if (around.kind != SURROUNDINGS_BARE)
+        record_note(record, text_format("the processors are not measured in a %s (%s): %s",
+                                        surroundings_kind_name(around.kind), around.name, around.remedy));
+    surroundings_free(&around);
+    return 0;
+}
+
 int instruments_open(const struct meter_setup *setup, const char *const *names, size_t name_count,
                      struct instruments *instruments, struct record *record, struct error *error)
 {
@@ -155,6 +197,9 @@ int instruments_open(const struct meter_setup *setup, const char *const *names, 
         result = open_best(setup, instruments, record, error);
     for (size_t i = 0; i < name_count && result == 0; i++)
         result = open_named(setup, names[i], instruments, record, error);
+    if (result == 0)
+        result = note_surroundings(setup, record, error);
+    set_models_apart(record);
     if (result < 0)
         instruments_close(instruments);
     return result;

@@ -4,6 +4,7 @@
 #include "store/sql.h"
 #include "store/trace.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -77,6 +78,15 @@ static int load_host(sqlite3_stmt *row, int column, struct host *host, struct er
     return 0;
 }
 
+static void load_attribution(sqlite3_stmt *row, int column, struct attribution *share)
+{
+    share->known = sqlite3_column_type(row, column) != SQLITE_NULL;
+    share->command_cpu_s = sqlite3_column_double(row, column);
+    share->machine_cpu_s = sqlite3_column_double(row, column + 1);
+    share->energy_j = sqlite3_column_double(row, column + 2);
+    share->uncertainty_j = sqlite3_column_double(row, column + 3);
+}
+
 static int load_run(struct store *store, int64_t run, struct record *record, struct error *error)
 {
     AUTO_STATEMENT sqlite3_stmt *row = sql_prepare(
@@ -84,7 +94,9 @@ static int load_run(struct store *store, int64_t run, struct record *record, str
         "SELECT started, command, ended, exit_status, coalesce(term_signal, 0), wall_s, rate_hz, "
         "recorder_cpu_s, "
         "recorder_peak_rss, marks_received, marks_rejected, output_tail, host.name, cpu_model, kernel, os, "
-        "virtualisation, version, sockets, logical_cpus, memory_bytes FROM run JOIN host ON host.id = "
+        "virtualisation, version, sockets, logical_cpus, memory_bytes, baseline, command_cpu_s, "
+        "machine_cpu_s, "
+        "attributed_j, attributed_uncertainty_j, attribution_basis FROM run JOIN host ON host.id = "
         "run.host WHERE "
         "run.id = ? AND state IN ('done', 'failed', 'cut')",
         error);
@@ -94,8 +106,11 @@ static int load_run(struct store *store, int64_t run, struct record *record, str
     if (found == 0)
         return error_set(error, "%s: no run %lld that has ended", store->path, (long long)run);
     if (found < 0 || load_command(record, (const char *)sqlite3_column_text(row, 1), error) < 0 ||
-        sql_text(row, 11, &record->output_tail, error) < 0)
+        sql_text(row, 11, &record->output_tail, error) < 0 ||
+        sql_text(row, 21, &record->baseline, error) < 0 ||
+        sql_text(row, 26, &record->attribution.basis, error) < 0)
         return -1;
+    load_attribution(row, 22, &record->attribution);
     record->started_wall_ns = parse_time((const char *)sqlite3_column_text(row, 0));
     record->end = parse_end((const char *)sqlite3_column_text(row, 2));
     record->exit_status = sqlite3_column_int(row, 3);
@@ -109,24 +124,46 @@ static int load_run(struct store *store, int64_t run, struct record *record, str
     return load_host(row, 12, &record->host, error);
 }
 
+static double number_or_nan(sqlite3_stmt *row, int column)
+{
+    return sqlite3_column_type(row, column) == SQLITE_NULL ? NAN : sqlite3_column_double(row, column);
+}
+
+/* Of the newest channel. */
+static int load_idle(sqlite3_stmt *row, int column, struct record *record, struct error *error)
+{
+    struct idle_power *idle = realloc(record->idle, record->channel_count * sizeof *idle);
+    if (!idle)
+        return error_memory(error, "channels from the database");
+    record->idle = idle;
+    idle[record->channel_count - 1] =
+        (struct idle_power){number_or_nan(row, column), number_or_nan(row, column + 1)};
+    return 0;
+}
+
 static int load_channel(struct store *store, sqlite3_stmt *row, struct record *record, struct error *error)
 {
     struct channel *channel = append(&record->channels, &record->channel_count, sizeof *channel, error);
     if (!channel || sql_text(row, 0, &channel->meter, error) < 0 ||
         sql_text(row, 1, &channel->name, error) < 0 || sql_text(row, 2, &channel->part_of, error) < 0 ||
-        sql_text(row, 10, &channel->accuracy_source, error) < 0)
+        sql_text(row, 10, &channel->accuracy_source, error) < 0 ||
+        sql_text(row, 11, &channel->label, error) < 0)
         return -1;
     channel->resolution = sqlite3_column_double(row, 5);
     channel->range_j = sqlite3_column_double(row, 6);
     channel->update_s = sqlite3_column_double(row, 7);
     channel->max_power_w = sqlite3_column_double(row, 8);
     channel->accuracy = sqlite3_column_double(row, 9);
+    channel->still_most_s = sqlite3_column_double(row, 12);
+    channel->averaging_s = sqlite3_column_double(row, 13);
+    channel->apart = sqlite3_column_int(row, 14) != 0;
+    channel->twin = sqlite3_column_int(row, 15) != 0;
     const char *scope = (const char *)sqlite3_column_text(row, 3);
     const char *kind = (const char *)sqlite3_column_text(row, 4);
     if (!scope || !kind || channel_scope_parse(scope, &channel->scope) < 0 ||
         channel_kind_parse(kind, &channel->kind) < 0)
         return damaged(store, error);
-    return 0;
+    return record->baseline ? load_idle(row, 16, record, error) : 0;
 }
 
 static int load_window(struct store *store, sqlite3_stmt *row, struct record *record, struct error *error)
@@ -196,8 +233,7 @@ static const struct part {
     int (*load)(struct store *store, sqlite3_stmt *row, struct record *record, struct error *error);
 } parts[] = {
     {"SELECT meter, name, part_of, scope, kind, resolution, range_j, update_s, max_power_w, accuracy, "
-     "accuracy_source "
-     "FROM "
+     "accuracy_source, label, still_most_s, averaging_s, apart, twin, idle_w, idle_uncertainty_w FROM "
      "channel WHERE run = ? ORDER BY ordinal",
      load_channel},
     {"SELECT name, \"index\", parent, start_s, wall_s, complete FROM window WHERE run = ? ORDER BY ordinal",

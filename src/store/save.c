@@ -55,6 +55,7 @@ static int save_host(struct store *store, const struct host *host, int64_t *id, 
 static int save_run(struct store *store, int64_t run, const struct record *record, struct error *error)
 {
     int64_t host;
+    const struct attribution *share = &record->attribution;
     AUTO_FREE char *command = command_text(record);
     AUTO_FREE char *started = clock_iso8601(record->started_wall_ns);
     if (!command || !started)
@@ -66,11 +67,16 @@ static int save_run(struct store *store, int64_t run, const struct record *recor
         store,
         "UPDATE run SET state = ?, started = ?, command = ?, ended = ?, exit_status = ?, term_signal = "
         "nullif(?, 0), wall_s = ?, host = ?, rate_hz = ?, recorder_cpu_s = ?, recorder_peak_rss = ?, "
-        "marks_received = ?, marks_rejected = ?, output_tail = ? WHERE id = ? AND state = 'running'",
-        error, "ttttiididdiiiti", done ? "done" : "failed", started, command, end_names[record->end],
+        "marks_received = ?, marks_rejected = ?, output_tail = ?, baseline = ?, command_cpu_s = ?, "
+        "machine_cpu_s = ?, attributed_j = ?, attributed_uncertainty_j = ?, attribution_basis = ? WHERE id = "
+        "? AND state = 'running'",
+        error, "ttttiididdiiittddddti", done ? "done" : "failed", started, command, end_names[record->end],
         (int64_t)record->exit_status, (int64_t)record->term_signal, record->wall_s, host, record->rate_hz,
         record->recorder_cpu_s, (int64_t)record->recorder_peak_rss_bytes, (int64_t)record->marks_received,
-        (int64_t)record->marks_rejected, record->output_tail, run);
+        (int64_t)record->marks_rejected, record->output_tail, record->baseline,
+        share->known ? share->command_cpu_s : NAN, share->known ? share->machine_cpu_s : NAN,
+        share->known ? share->energy_j : NAN, share->known ? share->uncertainty_j : NAN,
+        share->known ? share->basis : NULL, run);
     if (result == 0 && sqlite3_changes(store->database) != 1)
         return error_set(error, "%s: run %lld is not under way", store->path, (long long)run);
     return result;
@@ -81,16 +87,22 @@ static int save_channels(struct store *store, int64_t run, const struct record *
     AUTO_STATEMENT sqlite3_stmt *statement = sql_prepare(
         store,
         "INSERT INTO channel (run, ordinal, meter, name, part_of, scope, kind, resolution, range_j, "
-        "update_s, max_power_w, accuracy, accuracy_source) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        "update_s, max_power_w, accuracy, accuracy_source, label, still_most_s, averaging_s, apart, twin, "
+        "idle_w, idle_uncertainty_w) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         error);
     if (!statement)
         return -1;
     for (size_t i = 0; i < record->channel_count; i++) {
         const struct channel *channel = &record->channels[i];
-        if (sql_run(store, statement, error, "iitttttdddddt", run, (int64_t)i, channel->meter, channel->name,
-                    channel->part_of, channel_scope_name(channel->scope), channel_kind_name(channel->kind),
-                    channel->resolution, channel->range_j, channel->update_s, channel->max_power_w,
-                    channel->accuracy, channel->accuracy_source ? channel->accuracy_source : "") < 0)
+        bool rested = record->idle && isfinite(record->idle[i].power_w);
+        if (sql_run(store, statement, error, "iitttttdddddttddiidd", run, (int64_t)i, channel->meter,
+                    channel->name, channel->part_of, channel_scope_name(channel->scope),
+                    channel_kind_name(channel->kind), channel->resolution, channel->range_j,
+                    channel->update_s, channel->max_power_w, channel->accuracy,
+                    channel->accuracy_source ? channel->accuracy_source : "", channel->label,
+                    channel->still_most_s, channel->averaging_s, (int64_t)channel->apart,
+                    (int64_t)channel->twin, rested ? record->idle[i].power_w : NAN,
+                    rested ? record->idle[i].uncertainty_w : NAN) < 0)
             return -1;
     }
     return 0;
@@ -105,10 +117,11 @@ static int save_window(struct store *store, const struct window_statements *stat
 {
     const struct window *window = &record->windows[number];
     struct energy_totals totals = record_totals(record, number);
-    if (sql_run(store, statements->window, error, "iitiiddiddidd", run, (int64_t)number, window->name,
+    double above_uncertainty_j, above_j = record_above_idle_j(record, number, &above_uncertainty_j);
+    if (sql_run(store, statements->window, error, "iitiiddiddidddd", run, (int64_t)number, window->name,
                 window->index, window->parent, window->start_s, window->wall_s, (int64_t)window->complete,
                 totals.software_j, totals.software_uncertainty_j, (int64_t)totals.estimated,
-                totals.hardware_j, totals.hardware_uncertainty_j) < 0)
+                totals.hardware_j, totals.hardware_uncertainty_j, above_j, above_uncertainty_j) < 0)
         return -1;
     for (size_t i = 0; i < record->channel_count; i++) {
         const struct channel_energy *energy = &window->energies[i];
@@ -127,7 +140,7 @@ static int save_window(struct store *store, const struct window_statements *stat
 static int save_windows(struct store *store, int64_t run, const struct record *record, struct error *error)
 {
     AUTO_STATEMENT sqlite3_stmt *window =
-        sql_prepare(store, "INSERT INTO window VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", error);
+        sql_prepare(store, "INSERT INTO window VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", error);
     AUTO_STATEMENT sqlite3_stmt *energy =
         sql_prepare(store, "INSERT INTO energy VALUES (?, ?, ?, ?, ?, ?)", error);
     AUTO_STATEMENT sqlite3_stmt *metric =

@@ -1,4 +1,4 @@
--- The store's schema, version 1 (PRAGMA user_version). The views at the end are a promise: docs/json.md.
+-- The store's tables, version 2 (PRAGMA user_version); views.sql has the views, upgrade.sql the way from version 1.
 -- Joules, seconds since the start of the run, UTC. No emissions: those are worked out when asked.
 
 CREATE TABLE study (
@@ -63,7 +63,13 @@ CREATE TABLE run (                       -- one row an attempt
     recorder_peak_rss  INTEGER,
     marks_received     INTEGER,
     marks_rejected     INTEGER,
-    output_tail        TEXT
+    output_tail        TEXT,
+    baseline           TEXT,             -- what the machine at rest was measured by; NULL: it was not
+    command_cpu_s      REAL,             -- NULL, and all that follows: nothing could be attributed
+    machine_cpu_s      REAL,
+    attributed_j       REAL,
+    attributed_uncertainty_j REAL,
+    attribution_basis  TEXT
 ) STRICT;
 
 -- a position has at most one run that counts
@@ -83,6 +89,13 @@ CREATE TABLE channel (
     max_power_w     REAL NOT NULL,       -- 0: not known
     accuracy        REAL NOT NULL,
     accuracy_source TEXT NOT NULL,
+    label           TEXT,                -- which piece of hardware; NULL: the name says it
+    still_most_s    REAL NOT NULL DEFAULT 0, -- 0: it may stand still
+    averaging_s     REAL NOT NULL DEFAULT 0, -- 0: of the moment
+    apart           INTEGER NOT NULL DEFAULT 0, -- 1: never in a total
+    twin            INTEGER NOT NULL DEFAULT 0, -- 1: the quantity of part_of by another way
+    idle_w          REAL,                -- NULL: the baseline doesn't know it
+    idle_uncertainty_w REAL,
     PRIMARY KEY (run, ordinal)
 ) STRICT, WITHOUT ROWID;
 
@@ -101,6 +114,8 @@ CREATE TABLE window (
     estimated              INTEGER NOT NULL,
     hardware_j             REAL,
     hardware_uncertainty_j REAL,
+    software_above_idle_j  REAL,
+    software_above_idle_uncertainty_j REAL,
     PRIMARY KEY (run, ordinal)
 ) STRICT, WITHOUT ROWID;
 
@@ -146,40 +161,3 @@ CREATE TABLE trace (                     -- blocks of a power trace, store/trace
     block    BLOB NOT NULL,
     PRIMARY KEY (run, sequence)
 ) STRICT;
-
-CREATE VIEW runs AS
-SELECT run.id AS run, run.position, plan.repetition, run.state, run.started,
-       (SELECT json_group_object(factor, level)
-          FROM (SELECT factor, level FROM plan_factor f WHERE f.position = run.position ORDER BY ordinal))
-           AS factors,
-       run.exit_status, run.wall_s, w.software_j, w.software_uncertainty_j, w.estimated, w.hardware_j,
-       w.hardware_uncertainty_j,
-       -- the last value the workload gave, whichever window it belongs to
-       (SELECT m.value FROM metric m WHERE m.run = run.id AND m.name = 'val_accuracy'
-         ORDER BY m.window DESC LIMIT 1) AS val_accuracy,
-       (SELECT m.value FROM metric m WHERE m.run = run.id AND m.name = 'accuracy'
-         ORDER BY m.window DESC LIMIT 1) AS accuracy,
-       run.command, run.output_tail, host.name AS host
-  FROM run
-  JOIN plan USING (position)
-  LEFT JOIN window w ON w.run = run.id AND w.ordinal = 0
-  LEFT JOIN host ON host.id = run.host;
-
-CREATE VIEW energies AS
-SELECT e.run, w.name AS window, w."index", c.meter, c.name AS channel, c.part_of, c.scope, c.kind,
-       e.energy_j, e.uncertainty_j, e.gap_s, w.wall_s
-  FROM energy e
-  JOIN window w ON w.run = e.run AND w.ordinal = e.window
-  JOIN channel c ON c.run = e.run AND c.ordinal = e.channel;
-
-CREATE VIEW epochs AS
-SELECT w.run, w."index" AS epoch, w.start_s, w.wall_s, w.complete, w.software_j, w.software_uncertainty_j,
-       w.estimated, w.hardware_j,
-       max(CASE m.name WHEN 'loss' THEN m.value END) AS loss,
-       max(CASE m.name WHEN 'accuracy' THEN m.value END) AS accuracy,
-       max(CASE m.name WHEN 'val_loss' THEN m.value END) AS val_loss,
-       max(CASE m.name WHEN 'val_accuracy' THEN m.value END) AS val_accuracy
-  FROM window w
-  LEFT JOIN metric m ON m.run = w.run AND m.window = w.ordinal
- WHERE w.name = 'epoch'
- GROUP BY w.run, w.ordinal;

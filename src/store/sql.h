@@ -8,6 +8,8 @@
 #include <pthread.h>
 #include <sqlite3.h>
 
+#define STORE_APPLICATION_ID 0x4a6f756c /* "Joul" */
+
 struct store {
     sqlite3 *database;
     char *path;

@@ -3,6 +3,7 @@
 #include "base/file.h"
 #include "base/text.h"
 #include "store/sql.h"
+#include "store/upgrade.h"
 
 #include <ctype.h>
 #include <errno.h>
@@ -13,11 +14,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define APPLICATION_ID 0x4a6f756c /* "Joul" */
-#define BUSY_MS        10000
-#define RESERVE_BYTES  (2 << 20)
+#define BUSY_MS       10000
+#define RESERVE_BYTES (2 << 20)
 
-extern const unsigned char store_schema[];
+extern const unsigned char store_schema[], store_views[];
 
 static int read_pragma(struct store *store, const char *sql, int64_t *number, struct error *error)
 {
@@ -28,7 +28,9 @@ static int read_pragma(struct store *store, const char *sql, int64_t *number, st
     return 0;
 }
 
-/* 1: nothing is in it yet; 0: a store of this version; -1: something else. */
+enum { VERSION_OURS, VERSION_EMPTY, VERSION_EARLIER };
+
+/* Which of these; -1: something else. */
 static int check_version(struct store *store, struct error *error)
 {
     int64_t application = 0, version = 0, objects = 0;
@@ -37,13 +39,15 @@ static int check_version(struct store *store, struct error *error)
         read_pragma(store, "SELECT count(*) FROM sqlite_master", &objects, error) < 0)
         return -1;
     if (application == 0 && version == 0 && objects == 0)
-        return 1;
-    if (application != APPLICATION_ID)
+        return VERSION_EMPTY;
+    if (application != STORE_APPLICATION_ID)
         return error_set(
             error, "%s: an SQLite database, but not one of Joulery's: nothing was changed; give another file",
             store->path);
     if (version == STORE_VERSION)
-        return 0;
+        return VERSION_OURS;
+    if (version >= UPGRADE_OLDEST && version < STORE_VERSION)
+        return VERSION_EARLIER;
     return error_set(error,
                      "%s: the database has schema version %lld, this is Joulery " JOULERY_VERSION
                      " with schema version %d: %s",
@@ -55,18 +59,16 @@ static int check_version(struct store *store, struct error *error)
 
 static int create_tables(struct store *store, struct error *error)
 {
-    AUTO_FREE char *versions =
-        text_format("PRAGMA application_id = %d; PRAGMA user_version = %d", APPLICATION_ID, STORE_VERSION);
-    if (!versions)
-        return error_memory(error, store->path);
     if (sql_exec(store, "PRAGMA journal_mode = WAL", error) < 0 || sql_begin(store, error) < 0)
         return -1;
     /* another process may have been first */
     int result = check_version(store, error);
-    if (result == 1) {
+    if (result == VERSION_EMPTY) {
         result = sql_exec(store, (const char *)store_schema, error);
         if (result == 0)
-            result = sql_exec(store, versions, error);
+            result = sql_exec(store, (const char *)store_views, error);
+        if (result == 0)
+            result = upgrade_stamp(store, error);
     }
     return sql_end(store, result, error);
 }
@@ -155,7 +157,9 @@ static int open_reading(struct store *store, struct error *error)
             return -1;
         result = check_version(store, error);
     }
-    if (result == 1)
+    if (result == VERSION_EARLIER)
+        return upgrade_copy(store, error);
+    if (result == VERSION_EMPTY)
         return error_set(error, "%s: an empty database: `joulery study run` fills one", store->path);
     return result;
 }
@@ -171,7 +175,9 @@ static int open_writing(struct store *store, struct error *error)
     if (sql_exec(store, "PRAGMA foreign_keys = ON; PRAGMA synchronous = NORMAL", error) < 0)
         return -1;
     int result = check_version(store, error);
-    return result == 1 ? create_tables(store, error) : result;
+    if (result == VERSION_EARLIER)
+        return upgrade_in_place(store, error);
+    return result == VERSION_EMPTY ? create_tables(store, error) : result;
 }
 
 struct store *store_open(const char *path, enum store_mode mode, struct error *error)

@@ -5,17 +5,11 @@
 #include "base/error.h"
 #include "base/options.h"
 #include "base/progress.h"
+#include "base/subcommands.h"
 #include "nn/nn.h"
 #include "train/train.h"
 
 #include <stdio.h>
-
-enum { PROGRAM_DONE = 0, PROGRAM_FAILED = 1, PROGRAM_USAGE = 2 };
-
-/* "joulery SUBCOMMAND: message" on standard error (what people typed, also when joulery executed this
- * program); returns `status`. Clears the error. */
-int program_fail(const char *subcommand, struct error *error, int status);
-int program_parse_result(enum options_result result, const char *subcommand, struct error *error);
 
 int command_train(int argc, char **argv);
 int command_zoo(int argc, char **argv);

@@ -2,6 +2,7 @@
 
 #include "base/text.h"
 
+#include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdlib.h>
@@ -17,6 +18,7 @@ static const struct channel channels[] = {
      .resolution = 61e-6,
      .range_j = 262143.3,
      .update_s = 0.001,
+     .still_most_s = 3,
      .max_power_w = 500,
      .accuracy = 0.02,
      .accuracy_source = "Khan et al. 2018 – “RAPL in action”"},
@@ -28,9 +30,14 @@ static const struct channel channels[] = {
      .resolution = 61e-6,
      .range_j = 262143.3,
      .accuracy = 0.02,
+     .apart = true,
+     .twin = true,
      .accuracy_source = "…"},
     {.meter = "plug",
      .name = "wall",
+     .label = "Steckdose „Labor“",
+     .averaging_s = 0.25,
+
      .scope = SCOPE_WALL,
      .kind = KIND_POWER,
      .resolution = 0.1,
@@ -103,6 +110,13 @@ void sample_record(struct record *record, size_t epochs, int exit_status)
                                  2,
                                  64,
                                  1ULL << 37};
+    if (epochs > 0) {
+        record->baseline = strdup("60 s at rest");
+        record->idle = calloc(CHANNELS, sizeof *record->idle);
+        for (size_t i = 0; i < CHANNELS; i++)
+            record->idle[i] = (struct idle_power){i == 2 ? NAN : 0.5 + (double)i, i == 2 ? NAN : 0.0625};
+        record->attribution = (struct attribution){true, 1.25, 2.5, 3.5, 0.375, strdup("process tree")};
+    }
     record->output_tail = strdup("epoch 1\nÉpoque finie ✓\n");
 }
 

@@ -112,10 +112,29 @@ static void same_channels(const struct record *a, const struct record *b)
         same_text(x->name, y->name);
         same_text(x->part_of, y->part_of);
         same_text(x->accuracy_source, y->accuracy_source);
+        same_text(x->label, y->label);
+        assert_true(x->still_most_s == y->still_most_s && x->averaging_s == y->averaging_s &&
+                    x->apart == y->apart && x->twin == y->twin);
         assert_true(x->scope == y->scope && x->kind == y->kind && x->resolution == y->resolution &&
                     x->range_j == y->range_j && x->update_s == y->update_s &&
                     x->max_power_w == y->max_power_w && x->accuracy == y->accuracy);
     }
+}
+
+static void same_rest_and_share(const struct record *a, const struct record *b)
+{
+    same_text(a->baseline, b->baseline);
+    assert_true(!a->idle == !b->idle);
+    for (size_t i = 0; a->idle && i < a->channel_count; i++) {
+        const struct idle_power *x = &a->idle[i], *y = &b->idle[i];
+        assert_true(isnan(x->power_w) ? isnan(y->power_w) && isnan(y->uncertainty_w)
+                                      : x->power_w == y->power_w && x->uncertainty_w == y->uncertainty_w);
+    }
+    const struct attribution *x = &a->attribution, *y = &b->attribution;
+    same_text(x->basis, y->basis);
+    assert_true(x->known == y->known && x->command_cpu_s == y->command_cpu_s &&
+                x->machine_cpu_s == y->machine_cpu_s && x->energy_j == y->energy_j &&
+                x->uncertainty_j == y->uncertainty_j);
 }
 
 static void same_windows(const struct record *a, const struct record *b)
@@ -149,6 +168,7 @@ static void same_record(const struct record *a, const struct record *b)
                 a->recorder_peak_rss_bytes == b->recorder_peak_rss_bytes &&
                 a->marks_received == b->marks_received && a->marks_rejected == b->marks_rejected);
     same_channels(a, b);
+    same_rest_and_share(a, b);
     same_windows(a, b);
     assert_int_equal(a->gap_count, b->gap_count);
     for (size_t i = 0; i < a->gap_count; i++) {
@@ -368,11 +388,82 @@ static void another_schema_version_is_refused(void **state)
     (void)state;
     AUTO_PLACE struct place place = make_place();
     store_close(open_planned(place.path, 1));
-    write_with_sqlite(place.path, "PRAGMA user_version = 2");
-    refuses(place.path, STORE_READ, "schema version 2");
+    write_with_sqlite(place.path, "PRAGMA user_version = 3");
+    refuses(place.path, STORE_READ, "schema version 3");
     refuses(place.path, STORE_WRITE, "use the newer Joulery");
     write_with_sqlite(place.path, "PRAGMA user_version = 0");
     refuses(place.path, STORE_WRITE, "use the Joulery that wrote it");
+}
+
+/* The first value that a statement gives. */
+static char *text_of(const char *path, const char *sql)
+{
+    sqlite3 *database;
+    sqlite3_stmt *statement;
+    assert_int_equal(sqlite3_open(path, &database), SQLITE_OK);
+    assert_int_equal(sqlite3_prepare_v2(database, sql, -1, &statement, NULL), SQLITE_OK);
+    assert_int_equal(sqlite3_step(statement), SQLITE_ROW);
+    char *text = strdup((const char *)sqlite3_column_text(statement, 0));
+    sqlite3_finalize(statement);
+    sqlite3_close(database);
+    return text;
+}
+
+static void write_version_1(const char *path)
+{
+    AUTO_ERROR struct error error = ERROR_INIT;
+    AUTO_FREE char *dump = file_join(getenv("JOULERY_TEST_DATA"), "store_v1.sql");
+    AUTO_FREE char *sql = file_read(dump, 1u << 20, NULL, &error);
+    assert_non_null(sql);
+    write_with_sqlite(path, sql);
+}
+
+static void a_store_of_version_1_is_read_without_changing_it(void **state)
+{
+    (void)state;
+    AUTO_PLACE struct place place = make_place();
+    AUTO_ERROR struct error error = ERROR_INIT;
+    write_version_1(place.path);
+    size_t before_size, after_size;
+    AUTO_FREE char *before = file_read(place.path, 1u << 20, &before_size, &error);
+    struct store *store = store_open(place.path, STORE_READ, &error);
+    assert_non_null(store);
+    struct record record;
+    assert_int_equal(store_read_record(store, 1, &record, &error), 0);
+    assert_string_equal(record.channels[0].meter, "cpu-model");
+    assert_true(!record.channels[0].label && !record.idle && !record.attribution.known);
+    record_free(&record);
+    expect(store, "SELECT count(*) || '/' || count(software_above_idle_j) FROM runs", "4/0");
+    store_close(store);
+    AUTO_FREE char *after = file_read(place.path, 1u << 20, &after_size, &error);
+    assert_int_equal(before_size, after_size);
+    assert_memory_equal(before, after, before_size);
+    store = store_open(place.path, STORE_READ, &error);
+    assert_non_null(store);
+    store_close(store);
+}
+
+static void a_store_of_version_1_is_upgraded_when_it_is_written(void **state)
+{
+    (void)state;
+    AUTO_PLACE struct place place = make_place();
+    AUTO_ERROR struct error error = ERROR_INIT;
+    write_version_1(place.path);
+    struct store *store = store_open(place.path, STORE_WRITE, &error);
+    assert_non_null(store);
+    expect(store, "PRAGMA user_version", "2");
+    expect(store, "SELECT round(software_j, 3) FROM runs WHERE run = 1", "1.723");
+    store_close(store);
+    /* what grew up is what is made anew */
+    AUTO_FREE char *other = file_join(place.folder, "new.db");
+    store_close(open_planned(other, 1));
+    static const char columns[] =
+        "SELECT group_concat(m.name || '.' || c.name || ' ' || c.type || c.\"notnull\", ',') FROM "
+        "(SELECT name FROM sqlite_master WHERE type IN ('table', 'view') ORDER BY name) m, "
+        "pragma_table_info(m.name) c";
+    AUTO_FREE char *grown = text_of(place.path, columns);
+    AUTO_FREE char *made = text_of(other, columns);
+    assert_string_equal(grown, made);
 }
 
 static void damage_is_named(void **state)
@@ -668,6 +759,8 @@ int main(void)
         cmocka_unit_test(another_study_is_refused_and_more_repetitions_are_not),
         cmocka_unit_test(other_files_are_refused_and_left_alone),
         cmocka_unit_test(another_schema_version_is_refused),
+        cmocka_unit_test(a_store_of_version_1_is_read_without_changing_it),
+        cmocka_unit_test(a_store_of_version_1_is_upgraded_when_it_is_written),
         cmocka_unit_test(damage_is_named),
         cmocka_unit_test(what_is_only_readable_is_read),
         cmocka_unit_test(a_second_study_is_told_who_has_the_database),

@@ -1,0 +1,1 @@
+joulery_fuzz(surroundings USES joulery_meter)

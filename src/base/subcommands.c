@@ -1,0 +1,64 @@
+#include "base/subcommands.h"
+
+#include "base/text.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static void print_usage(const struct subcommand_table *table, FILE *stream)
+{
+    fprintf(stream, "usage: %s SUBCOMMAND [options]\n\n%s\n\nsubcommands:\n", table->name, table->purpose);
+    for (size_t i = 0; i < table->count; i++)
+        fprintf(stream, "  %-10s %s\n", table->subcommands[i].name, table->subcommands[i].purpose);
+    fprintf(stream, "\n`%s SUBCOMMAND -h` explains each, with an example.\nexit status: %s\n", table->name,
+            table->exit_status);
+}
+
+static int tell_unknown(const struct subcommand_table *table, const char *name)
+{
+    const char **names = calloc(table->count + 1, sizeof *names);
+    for (size_t i = 0; names && i < table->count; i++)
+        names[i] = table->subcommands[i].name;
+    const char *nearest = names ? text_nearest(name, names, table->count) : NULL;
+    if (nearest)
+        fprintf(stderr, "%s: unknown subcommand '%s' (did you mean %s?)\n", table->name, name, nearest);
+    else
+        fprintf(stderr, "%s: unknown subcommand '%s': `%s --help` lists them\n", table->name, name,
+                table->name);
+    free(names);
+    return PROGRAM_USAGE;
+}
+
+int subcommand_run(const struct subcommand_table *table, int argc, char **argv)
+{
+    if (argc < 2) {
+        print_usage(table, stderr);
+        return PROGRAM_USAGE;
+    }
+    const char *name = argv[1];
+    if (strcmp(name, "-h") == 0 || strcmp(name, "--help") == 0 || strcmp(name, "help") == 0) {
+        print_usage(table, stdout);
+        return PROGRAM_DONE;
+    }
+    if (strcmp(name, "--version") == 0) {
+        printf("%s " JOULERY_VERSION "\n", table->name);
+        return PROGRAM_DONE;
+    }
+    for (size_t i = 0; i < table->count; i++)
+        if (strcmp(name, table->subcommands[i].name) == 0)
+            return table->subcommands[i].run(argc - 1, argv + 1);
+    return tell_unknown(table, name);
+}
+
+int program_fail(const char *subcommand, struct error *error, int status)
+{
+    fprintf(stderr, "joulery %s: %s\n", subcommand, error_text(error));
+    error_clear(error);
+    return status;
+}
+
+int program_parse_result(enum options_result result, const char *subcommand, struct error *error)
+{
+    return result == OPTIONS_HELP ? PROGRAM_DONE : program_fail(subcommand, error, PROGRAM_USAGE);
+}
