@@ -1,6 +1,7 @@
 /* bench_api: what the edges of a window cost a program that measures itself with the C library: joulery_begin
  * and joulery_end, the latter with energies and without. Prints medians and 99th percentiles, with six RAPL
- * zones (files that a thread moves at 1 kHz) and with the model. Run it alone on the machine. */
+ * zones (files that a thread moves at 1 kHz) and with the model; in a loop, and after 12 ms of sleep, when
+ * caches are cold and the model has a new tick to read. Run it alone on the machine. */
 #include "base/clock.h"
 #include "joulery.h"
 #include "rapl_tree.h"
@@ -8,8 +9,16 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define WINDOWS 20000
-#define WARM_UP 1000
+/* How far apart windows are: in a loop, or as in a program that does something. */
+struct spacing {
+    const char *name;
+    int64_t windows, between_ns;
+};
+
+static const struct spacing spacings[] = {{"in a loop", 20000, 0},
+                                          {"12 ms apart", 500, 12 * NS_PER_S / 1000}};
+
+#define WINDOWS_MOST 20000
 
 struct costs {
     double *us;
@@ -33,43 +42,58 @@ static int compare(const void *left, const void *right)
     return (a > b) - (a < b);
 }
 
-static void print(const char *instrument, const char *call, struct costs *costs)
+static void print(const char *instrument, const char *spacing, const char *call, struct costs *costs)
 {
     qsort(costs->us, costs->count, sizeof *costs->us, compare);
-    printf("%-16s %-28s %8.2f us %8.2f us\n", instrument, call, costs->us[costs->count / 2],
+    printf("%-16s %-12s %-24s %8.2f us %8.2f us\n", instrument, spacing, call, costs->us[costs->count / 2],
            costs->us[costs->count * 99 / 100]);
     costs->count = 0;
 }
 
-/* Every window is begun and ended twice: once asked for its energies, once not. */
-static void bench(const char *instrument, const char *meter, struct costs costs[3])
+static void pass(const struct spacing *spacing)
+{
+    if (spacing->between_ns)
+        clock_sleep_until(clock_boot_ns() + spacing->between_ns);
+}
+
+static void end(struct joulery *joulery, int64_t window, struct joulery_totals *totals, struct costs *costs)
+{
+    int64_t from_ns = clock_boot_ns();
+    int result = joulery_end(joulery, window, totals, NULL, NULL);
+    add(costs, from_ns);
+    if (result < 0)
+        die("a window did not end");
+}
+
+/* Each time two windows: the one asked for its energies at its end, the other not. */
+static void bench(const char *instrument, const char *meter, const struct spacing *spacing,
+                  struct costs costs[3])
 {
     char *error = NULL;
     const struct joulery_options options = {.size = sizeof options, .meters = &meter, .meter_count = 1};
     struct joulery *joulery = joulery_open(&options, &error);
     if (!joulery)
         die(error);
-    for (int64_t i = -WARM_UP; i < WINDOWS; i++) {
+    int64_t known = 0;
+    for (int64_t i = 0; i < spacing->windows; i++) {
         struct joulery_totals totals;
-        if (i == 0)
-            costs[0].count = costs[1].count = costs[2].count = 0;
+        pass(spacing);
         int64_t from_ns = clock_boot_ns();
-        int64_t window = joulery_begin(joulery, "step", i < 0 ? 0 : i, NULL);
+        int64_t window = joulery_begin(joulery, "step", i, NULL);
         add(&costs[0], from_ns);
-        from_ns = clock_boot_ns();
-        if (joulery_end(joulery, window, &totals, NULL, NULL) < 0)
-            die("a window did not end");
-        add(&costs[1], from_ns);
-        window = joulery_begin(joulery, "step", i < 0 ? 0 : i, NULL);
-        from_ns = clock_boot_ns();
-        if (joulery_end(joulery, window, NULL, NULL, NULL) < 0)
-            die("a window did not end");
-        add(&costs[2], from_ns);
+        int64_t other = joulery_begin(joulery, "other", i, NULL);
+        pass(spacing);
+        end(joulery, window, &totals, &costs[1]);
+        pass(spacing);
+        end(joulery, other, NULL, &costs[2]);
+        known += totals.software_j > 0;
     }
     joulery_close(joulery, NULL);
-    print(instrument, "joulery_begin", &costs[0]);
-    print(instrument, "joulery_end with totals", &costs[1]);
-    print(instrument, "joulery_end without", &costs[2]);
+    if (spacing->between_ns && known < spacing->windows * 9 / 10)
+        die("windows of 12 ms have no energy");
+    print(instrument, spacing->name, "joulery_begin", &costs[0]);
+    print(instrument, spacing->name, "joulery_end with totals", &costs[1]);
+    print(instrument, spacing->name, "joulery_end without", &costs[2]);
 }
 
 int main(void)
@@ -84,18 +108,20 @@ int main(void)
     };
     struct costs costs[3];
     for (size_t i = 0; i < 3; i++) {
-        costs[i] = (struct costs){calloc(WARM_UP + WINDOWS, sizeof(double)), 0};
+        costs[i] = (struct costs){calloc(WINDOWS_MOST, sizeof(double)), 0};
         if (!costs[i].us)
             die("out of memory");
     }
     unsetenv("JOULERY_SOCKET");
-    printf("%-16s %-28s %11s %11s\n", "instrument", "call", "median", "99 %");
+    printf("%-16s %-12s %-24s %11s %11s\n", "instrument", "windows", "call", "median", "99 %");
     struct rapl_tree *tree = rapl_tree_make(zones, sizeof zones / sizeof *zones);
     setenv("JOULERY_SYSFS", rapl_tree_sysfs(tree), 1);
-    bench("RAPL, 6 zones", "rapl", costs);
+    for (size_t i = 0; i < 2; i++)
+        bench("RAPL, 6 zones", "rapl", &spacings[i], costs);
     rapl_tree_free(tree);
     unsetenv("JOULERY_SYSFS");
-    bench("the CPU's model", "cpu-model", costs);
+    for (size_t i = 0; i < 2; i++)
+        bench("the CPU's model", "cpu-model", &spacings[i], costs);
     for (size_t i = 0; i < 3; i++)
         free(costs[i].us);
     return 0;
