@@ -8,11 +8,12 @@
  * to a new string (or NULL without memory) that the caller frees with joulery_free. On success `*error` is
  * left alone.
  *
- * Under `joulery run` (JOULERY_SOCKET is set) that recorder measures: windows and metrics are sent to it as
- * marks, energies are NAN here and `recorded_elsewhere` is 1.
+ * Under `joulery run` (JOULERY_SOCKET is set), and where another process of the same parallel job measures
+ * this machine already, that recorder measures: windows and metrics are sent to it as marks if it takes any,
+ * there are no channels here, totals are NAN and `recorded_elsewhere` is 1. `measure_anyway` prevents it.
  *
  * fork: threads do not survive it. In the child every function given the parent's handle fails at once, sends
- * nothing and frees nothing. */
+ * nothing and frees nothing, but joulery_channels, which goes on. docs/api.md has all rules. */
 #ifndef JOULERY_H
 #define JOULERY_H
 
@@ -32,8 +33,9 @@ struct joulery_options {
     size_t meter_count;
     double rate_hz;        /* samples a second between the edges of windows; 0: 10 */
     double tdp_w;          /* thermal design power for the model of the CPU; 0: from its table */
-    const char *json_path; /* joulery_close writes a joulery.run/1 document there; NULL: none */
-    int measure_anyway;    /* 1: measure also under `joulery run` */
+    const char *json_path; /* joulery_close writes a joulery.run/1 document there, unless another recorder
+                              measures; NULL: none */
+    int measure_anyway;    /* 1: measure also while another recorder does, as under `joulery run` */
 };
 
 struct joulery_channel {
@@ -73,9 +75,9 @@ struct joulery *joulery_open(const struct joulery_options *options, char **error
  */
 const struct joulery_channel *joulery_channels(const struct joulery *joulery, size_t *count);
 
-/* Begins a window now; returns its number (> 0) for joulery_end, or 0. `name` has 1 to 256 bytes. Windows may
- * nest, overlap, repeat, and end in another thread; at most 99,999 at once. (Under a recorder windows nest:
- * an end also ends those that began after it.) */
+/* Begins a window now; returns its number (> 0) for joulery_end, or 0. `name` has 1 to 256 bytes of UTF-8.
+ * Windows may nest, overlap, repeat, and end in another thread; at most 99,999 at once. (Under a recorder
+ * windows nest: an end also ends those that began after it.) */
 int64_t joulery_begin(struct joulery *joulery, const char *name, int64_t index, char **error);
 
 /* Ends a window now. `totals` and `energies` (room for every channel) may each be NULL; slow instruments are
@@ -84,8 +86,8 @@ int64_t joulery_begin(struct joulery *joulery, const char *name, int64_t index, 
 int joulery_end(struct joulery *joulery, int64_t window, struct joulery_totals *totals,
                 struct joulery_energy *energies, char **error);
 
-/* Says a finite metric of an open window; 0 as the window: of the whole run. A later value replaces an
- * earlier one. */
+/* Says a finite metric (name: as a window's; 64 a window) of an open window; 0 as the window: of the whole
+ * run. A later value replaces an earlier one. */
 int joulery_mark(struct joulery *joulery, int64_t window, const char *metric, double value, char **error);
 /* Says something in words. */
 int joulery_note(struct joulery *joulery, const char *text, char **error);

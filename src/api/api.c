@@ -4,8 +4,11 @@
 #include "base/file.h"
 #include "base/text.h"
 #include "mark/mark.h"
+#include "record/compare.h"
 #include "record/host.h"
 #include "record/measurement.h"
+#include "record/parts.h"
+#include "record/registry.h"
 #include "record/windows.h"
 
 #include <jansson.h>
@@ -34,8 +37,9 @@ struct open_window {
 
 struct joulery {
     pid_t owner;
-    struct mark_sender *sender; /* a recorder measures, guarded by `lock`; NULL: we do */
-    struct measurement *measurement;
+    struct registry *registry;
+    struct measurement *measurement; /* NULL: another recorder measures for us */
+    struct mark_sender *sender;      /* to it, guarded by `lock`; NULL also where it takes no marks */
     struct joulery_channel *channels;
     char *json_path;
     int64_t start_ns;
@@ -57,8 +61,10 @@ static int fail(char **to, struct error *error)
     return -1;
 }
 
-static int check_owner(const struct joulery *joulery, struct error *error)
+static int check_handle(const struct joulery *joulery, struct error *error)
 {
+    if (!joulery)
+        return error_set(error, "joulery: expected a handle that joulery_open gave, found NULL");
     if (joulery->owner == getpid())
         return 0;
     return error_set(error, "joulery: opened by process %lld, this is its fork %lld: open another here",
@@ -68,10 +74,15 @@ static int check_owner(const struct joulery *joulery, struct error *error)
 static int check_name(const char *what, const char *name, struct error *error)
 {
     size_t length = name ? strnlen(name, NAME_BYTES_MOST + 1) : 0;
-    if (length >= 1 && length <= NAME_BYTES_MOST)
-        return 0;
-    return error_set(error, "joulery: expected 1 to %d bytes as the name of a %s, found %s", NAME_BYTES_MOST,
-                     what, length ? "more" : "none");
+    if (length < 1 || length > NAME_BYTES_MOST)
+        return error_set(error, "joulery: expected 1 to %d bytes as the name of a %s, found %s",
+                         NAME_BYTES_MOST, what, length ? "more" : "none");
+    AUTO_FREE char *clean = text_utf8(name, length);
+    if (!clean)
+        return error_memory(error, "joulery: a name");
+    if (strcmp(clean, name) != 0)
+        return error_set(error, "joulery: expected UTF-8 as the name of a %s, found '%s'", what, clean);
+    return 0;
 }
 
 /* ---- opening ---- */
@@ -96,6 +107,29 @@ static int describe_channels(struct joulery *joulery, struct error *error)
                                                         .accuracy_source = from->accuracy_source};
     }
     return 0;
+}
+
+/* A handle more of this process measures for itself: marks can't be sent to the first. Before the instruments
+ * are opened, which may take longer than other ranks wait for an answer. True: another recorder measures. */
+static bool join_another(struct joulery *joulery, bool apart)
+{
+    AUTO_FREE char *job = registry_job(environ);
+    struct registry_options entry = {.job = job, .apart = apart};
+    struct registry_peer peer;
+    joulery->registry = registry_enter(&entry, &peer);
+    if (peer.role == REGISTRY_JOINED && peer.pid == joulery->owner) {
+        registry_peer_free(&peer);
+        entry.apart = true;
+        joulery->registry = registry_enter(&entry, &peer);
+    }
+    bool joined = peer.role == REGISTRY_JOINED;
+    char *note = joined ? NULL : registry_note(&peer);
+    if (note)
+        record_note(&joulery->record, note);
+    if (joined)
+        joulery->sender = mark_sender_open_to(peer.marks);
+    registry_peer_free(&peer);
+    return joined;
 }
 
 /* The program's signals are for its own threads. */
@@ -127,6 +161,16 @@ static int measure(struct joulery *joulery, const struct joulery_options *option
     return windows_start(record, measurement_account(joulery->measurement), joulery->start_ns, error);
 }
 
+static int check_meters(const struct joulery_options *options, struct error *error)
+{
+    for (size_t i = 0; i < options->meter_count; i++)
+        if (!options->meters || !options->meters[i])
+            return error_set(error,
+                             "joulery: expected the names of %zu instruments, found NULL as number %zu",
+                             options->meter_count, i + 1);
+    return 0;
+}
+
 static int check_options(const struct joulery_options *options, struct error *error)
 {
     if (options->size != sizeof *options)
@@ -139,12 +183,15 @@ static int check_options(const struct joulery_options *options, struct error *er
     if (!(options->tdp_w >= 0 && options->tdp_w <= 1e5))
         return error_set(error, "joulery: expected 0 to 100000 W of thermal design power, found %g",
                          options->tdp_w);
+    if (check_meters(options, error) < 0)
+        return -1;
     return options->json_path ? file_check_writable(options->json_path, error) : 0;
 }
 
 static void free_all(struct joulery *joulery)
 {
     measurement_close(joulery->measurement);
+    registry_leave(joulery->registry);
     mark_sender_close(joulery->sender);
     for (size_t i = 0; i < joulery->count; i++)
         free(joulery->windows[i].name);
@@ -178,9 +225,11 @@ EXPORT struct joulery *joulery_open(const struct joulery_options *options, char 
     joulery->owner = getpid();
     joulery->start_ns = clock_boot_ns();
     joulery->json_path = options->json_path ? strdup(options->json_path) : NULL;
-    if (!options->measure_anyway)
-        joulery->sender = mark_sender_open();
-    if (joulery->sender || measure(joulery, options, &reason) == 0)
+    if (options->json_path && !joulery->json_path) {
+        error_memory(&reason, "joulery");
+        goto failed;
+    }
+    if (join_another(joulery, options->measure_anyway) || measure(joulery, options, &reason) == 0)
         return joulery;
 failed:
     fail(error, &reason);
@@ -191,8 +240,9 @@ failed:
 
 EXPORT const struct joulery_channel *joulery_channels(const struct joulery *joulery, size_t *count)
 {
-    *count = joulery->record.channel_count;
-    return joulery->channels;
+    if (count)
+        *count = joulery ? joulery->record.channel_count : 0;
+    return joulery ? joulery->channels : NULL;
 }
 
 /* ---- windows ---- */
@@ -287,7 +337,7 @@ static int begin_locked(struct joulery *joulery, const char *name, int64_t index
     window->thread = pthread_self();
     window->listed = UNLISTED;
     *number = window->number;
-    if (joulery->sender) {
+    if (!joulery->measurement) {
         mark_send(joulery->sender,
                   &(struct mark){.kind = MARK_BEGIN, .window = name, .index = index, .boot_ns = now_ns});
         return 0;
@@ -306,7 +356,7 @@ EXPORT int64_t joulery_begin(struct joulery *joulery, const char *name, int64_t 
 {
     struct error reason = ERROR_INIT;
     int64_t number = 0;
-    int result = check_owner(joulery, &reason);
+    int result = check_handle(joulery, &reason);
     if (result == 0)
         result = check_name("window", name, &reason);
     if (result == 0 && index < 0)
@@ -363,12 +413,12 @@ static int take_window(struct joulery *joulery, int64_t number, int64_t now_ns, 
         *taken = *window;
         window->name = NULL;
         free_slot(joulery, window);
-        if (joulery->sender)
+        if (joulery->measurement)
+            account_end(measurement_account(joulery->measurement), taken->account, now_ns);
+        else
             mark_send(joulery->sender,
                       &(struct mark){
                           .kind = MARK_END, .window = taken->name, .index = taken->index, .boot_ns = now_ns});
-        else
-            account_end(measurement_account(joulery->measurement), taken->account, now_ns);
     } else {
         result = error_set(error, "joulery: window %lld is not open: it has ended, or never began",
                            (long long)number);
@@ -396,11 +446,11 @@ EXPORT int joulery_end(struct joulery *joulery, int64_t number, struct joulery_t
     struct error reason = ERROR_INIT;
     struct open_window window = {0};
     int64_t now_ns = clock_boot_ns();
-    if (check_owner(joulery, &reason) < 0 || take_window(joulery, number, now_ns, &window, &reason) < 0)
+    if (check_handle(joulery, &reason) < 0 || take_window(joulery, number, now_ns, &window, &reason) < 0)
         return fail(error, &reason);
     free(window.name);
     double wall_s = (double)(now_ns - window.begin_ns) / NS_PER_S;
-    if (joulery->sender) {
+    if (!joulery->measurement) {
         if (totals)
             *totals = (struct joulery_totals){wall_s, NAN, NAN, NAN, NAN, .recorded_elsewhere = 1};
         return 0;
@@ -457,7 +507,7 @@ static int mark_locked(struct joulery *joulery, int64_t number, const char *name
     if (number && !window)
         return error_set(error, "joulery: window %lld is not open: say its metrics before its end",
                          (long long)number);
-    if (joulery->sender) {
+    if (!joulery->measurement) {
         const struct mark_metric metric = {name, value};
         mark_send(joulery->sender, &(struct mark){.kind = MARK_METRIC,
                                                   .window = window ? window->name : NULL,
@@ -474,7 +524,7 @@ EXPORT int joulery_mark(struct joulery *joulery, int64_t window, const char *met
                         char **error)
 {
     struct error reason = ERROR_INIT;
-    if (check_owner(joulery, &reason) < 0 || check_name("metric", metric, &reason) < 0)
+    if (check_handle(joulery, &reason) < 0 || check_name("metric", metric, &reason) < 0)
         return fail(error, &reason);
     if (!isfinite(value)) {
         error_set(&reason, "joulery: expected a finite number as metric '%s', found %g", metric, value);
@@ -486,16 +536,31 @@ EXPORT int joulery_mark(struct joulery *joulery, int64_t window, const char *met
     return result < 0 ? fail(error, &reason) : 0;
 }
 
+static char *check_text(const char *text, struct error *error)
+{
+    if (!text || !text[0]) {
+        error_set(error, "joulery: expected words as a note, found none");
+        return NULL;
+    }
+    char *clean = text_utf8(text, strlen(text));
+    if (!clean)
+        error_memory(error, "joulery: a note");
+    return clean;
+}
+
 EXPORT int joulery_note(struct joulery *joulery, const char *text, char **error)
 {
     struct error reason = ERROR_INIT;
-    if (check_owner(joulery, &reason) < 0)
+    char *clean = check_handle(joulery, &reason) == 0 ? check_text(text, &reason) : NULL;
+    if (!clean)
         return fail(error, &reason);
     pthread_mutex_lock(&joulery->lock);
-    if (joulery->sender)
-        mark_send(joulery->sender, &(struct mark){.kind = MARK_NOTE, .text = text});
-    else
-        record_note(&joulery->record, strdup(text));
+    if (joulery->measurement) {
+        record_note(&joulery->record, clean);
+    } else {
+        mark_send(joulery->sender, &(struct mark){.kind = MARK_NOTE, .text = clean});
+        free(clean);
+    }
     pthread_mutex_unlock(&joulery->lock);
     return 0;
 }
@@ -526,6 +591,8 @@ static void complete(struct joulery *joulery)
     if (joulery->unlisted)
         record_note(record,
                     text_format("%llu more windows are not listed", (unsigned long long)joulery->unlisted));
+    compare_twins(record);
+    parts_check(record);
 }
 
 /* A program that measures itself has not ended yet, and what measuring costs it is not known apart from the
@@ -551,7 +618,7 @@ EXPORT int joulery_close(struct joulery *joulery, char **error)
     struct error reason = ERROR_INIT;
     if (!joulery)
         return 0;
-    if (check_owner(joulery, &reason) < 0)
+    if (check_handle(joulery, &reason) < 0)
         return fail(error, &reason);
     int result = 0;
     if (joulery->json_path && joulery->measurement) {

@@ -39,6 +39,8 @@ struct mark {
 /* The sending end. NULL with no error set: nobody is listening (no JOULERY_SOCKET). Not thread-safe. */
 struct mark_sender;
 struct mark_sender *mark_sender_open(void);
+/* The same to a socket that is known otherwise; NULL as `path`: nobody. */
+struct mark_sender *mark_sender_open_to(const char *path);
 /* Never blocks for long and never fails the caller: a mark that can't be delivered is dropped. NULL sender:
  * does nothing. Returns whether it was delivered. */
 bool mark_send(struct mark_sender *sender, const struct mark *mark);

@@ -26,7 +26,11 @@ static const char *const kind_names[] = {
 
 struct mark_sender *mark_sender_open(void)
 {
-    const char *path = getenv(MARK_SOCKET_VARIABLE);
+    return mark_sender_open_to(getenv(MARK_SOCKET_VARIABLE));
+}
+
+struct mark_sender *mark_sender_open_to(const char *path)
+{
     struct sockaddr_un address = {.sun_family = AF_UNIX};
     if (!path || !path[0] || strlen(path) >= sizeof address.sun_path)
         return NULL;

@@ -251,6 +251,13 @@ static struct edge edge_so_far(const struct lane *lane, const struct edge *edge,
     return edge->resolved ? *edge : lane_edge_held(lane, boot_ns);
 }
 
+/* Neither a live counter nor a model has stretches of 0 W: nothing since is nothing known. A model's counter
+ * stands while it takes back what it had estimated too high. */
+static bool rests(const struct channel *channel)
+{
+    return channel->still_most_s <= 0 && channel->kind != KIND_MODEL;
+}
+
 static struct channel_energy energy_so_far(const struct account *account, const struct span *span,
                                            size_t channel)
 {
@@ -263,7 +270,7 @@ static struct channel_energy energy_so_far(const struct account *account, const 
     struct edge end = span->ended ? edge_so_far(lane, &span->edges[account->count + channel], end_ns)
                                   : lane_edge(lane, end_ns);
     struct channel_energy energy = lane_energy(lane, &begin, &end, wall_s);
-    bool unmoved = lane->channel->still_most_s > 0 && energy.energy_j <= 0;
+    bool unmoved = energy.energy_j <= 0 && !rests(lane->channel);
     if (wall_s < lane->channel->update_s || unmoved)
         energy = (struct channel_energy){.known = false, .gap_s = wall_s};
     channel_widen(lane->channel, wall_s, &energy);

@@ -31,8 +31,8 @@ int measurement_start(struct measurement *measurement, struct error *error);
 struct account *measurement_account(struct measurement *measurement);
 /* Asks every instrument for a reading soon: an edge of a window has passed. Never waits. */
 void measurement_wake(struct measurement *measurement);
-/* Reads instruments in the caller's thread, now: all, or those that take less than a tenth of a millisecond,
- * while the others are woken. */
+/* Reads instruments in the caller's thread, now: all, or those that take less than a tenth of a millisecond
+ * and are not being read already, while the others are woken. */
 void measurement_read(struct measurement *measurement, bool all);
 /* Takes a last reading of every instrument and ends the threads. */
 void measurement_stop(struct measurement *measurement);

@@ -72,7 +72,10 @@ static int64_t take_reading(struct sampler *sampler)
 
 bool sampler_read(struct sampler *sampler, bool even_if_slow)
 {
-    pthread_mutex_lock(&sampler->lock);
+    if (even_if_slow)
+        pthread_mutex_lock(&sampler->lock);
+    else if (pthread_mutex_trylock(&sampler->lock) != 0)
+        return false; /* someone reads it just now, and nobody knows for how long */
     bool taken = even_if_slow || sampler->reading.span_ns < QUICK_NS;
     if (taken)
         take_locked(sampler);

@@ -24,7 +24,8 @@ struct sampler *sampler_start(struct meter *meter, struct account *account, size
 /* Asks for a reading soon (an edge of a window). Never waits. */
 void sampler_wake(struct sampler *sampler);
 /* Takes a reading in the caller's thread; unless `even_if_slow`, only where the last one took less than a
- * tenth of a millisecond. False: it was not taken. */
+ * tenth of a millisecond and none is under way, so that it never waits for a slow instrument. False: it was
+ * not taken. */
 bool sampler_read(struct sampler *sampler, bool even_if_slow);
 /* Takes a last reading and hands over the trace. `sampler_finish` asks for it, `sampler_join` waits and
  * frees: two calls, so that several instruments are read at the same time. */

@@ -452,6 +452,24 @@ static void a_window_can_be_asked_for_at_its_end(void **state)
     account_close(account);
 }
 
+static void a_model_that_did_not_move_is_not_known(void **state)
+{
+    (void)state;
+    struct channel model = counter;
+    model.kind = KIND_MODEL;
+    const struct channel *const channels[] = {&counter, &model};
+    for (size_t i = 0; i < 2; i++) {
+        struct account *account = account_open(channels[i], 1, 10);
+        account_begin(account, 0);
+        add(account, 0, 5);
+        add(account, S, 5);
+        assert_int_equal(energy_now_of(account, 0).known, i == 0); /* the counter: 0 J */
+        add(account, 2 * S, 15);
+        is_near(energy_now_of(account, 0).energy_j, 10, 1e-12);
+        account_close(account);
+    }
+}
+
 static void released_windows_make_room(void **state)
 {
     (void)state;
@@ -486,6 +504,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_window_can_be_asked_for_at_its_end),
+        cmocka_unit_test(a_model_that_did_not_move_is_not_known),
         cmocka_unit_test(released_windows_make_room),
         cmocka_unit_test(a_day_with_a_wrap_each_minute_loses_nothing),
         cmocka_unit_test(edges_lie_between_readings),
