@@ -304,7 +304,7 @@ class Meter:
         """Begins a window now, and returns it."""
         return Window(name, index, self).begin()
 
-    def end(self, window, **metrics):
+    def end(self, window, /, **metrics):
         """Ends a window of this meter now; returns it, with its energies."""
         return window.end(**metrics)
 
@@ -414,20 +414,25 @@ class Window:
         self._number = self._meter._begin(self.name, self.index)
         return self
 
-    def end(self, **metrics):
-        """Ends now, after saying `metrics`; returns the window."""
-        if metrics:
-            self.mark(**metrics)
-        totals, self.channels = self._begun()._end(self._number)
+    def end(self, /, **metrics):
+        """Ends now, after saying `metrics`; returns the window. It ends also where a metric is refused."""
+        meter = self._begun()
+        try:
+            meter._mark(self._number, metrics)
+        finally:
+            self._take(*meter._end(self._number))
+        return self
+
+    def _take(self, totals, channels):
+        self.channels = channels
         self.wall_s = _known(totals.wall_s)
         self.energy_j, self.uncertainty_j = _known(totals.software_j), _known(totals.software_uncertainty_j)
         self.hardware_j = _known(totals.hardware_j)
         self.hardware_uncertainty_j = _known(totals.hardware_uncertainty_j)
         self.measured_elsewhere = bool(totals.recorded_elsewhere)
         self.estimated = None if self.measured_elsewhere else bool(totals.estimated)
-        return self
 
-    def mark(self, **metrics):
+    def mark(self, /, **metrics):
         """Says finite metrics of the open window: w.mark(loss=0.4)."""
         self._begun()._mark(self._number, metrics)
 
@@ -454,7 +459,7 @@ def begin(name, index=0):
     return Window(name, index).begin()
 
 
-def end(window, **metrics):
+def end(window, /, **metrics):
     """Ends a window now; returns it, with its energies."""
     return window.end(**metrics)
 
@@ -544,6 +549,10 @@ def _lightning_bases():
     return found
 
 
+def _first_of_machine(trainer):
+    return getattr(trainer, "local_rank", 0) == 0
+
+
 def _nothing(self, *args, **kwargs):
     """A hook that is none of ours."""
 
@@ -577,32 +586,38 @@ class EpochCallback:
 
     def __init__(self, name="epoch", meter=None):
         self.name, self.windows, self.training = name, [], None
-        self._meter, self._open = meter, []  # outermost first
-
-    def _begin(self, name, index):
-        self._open.append(Window(name, index, self._meter).begin())
-
-    def _end(self, metrics=None):
-        window = self._open.pop()
-        return window.end(**_numbers(metrics))
+        self._meter, self._whole, self._epoch = meter, None, None  # the last two: while they are open
 
     def _begin_training(self):
         self._abandon()  # an earlier training may have been broken off
-        self._begin("training", 0)
+        self._whole = Window("training", 0, self._meter).begin()
+
+    def _begin_epoch(self, index):
+        self._abandon_epoch()
+        self._epoch = Window(self.name, index, self._meter).begin()
 
     def _end_epoch(self, metrics):
-        if len(self._open) == 2:
-            self.windows.append(self._end(metrics))
+        window, self._epoch = self._epoch, None
+        if window:
+            self.windows.append(window)
+            window.end(**_numbers(metrics))
 
     def _end_training(self):
-        while len(self._open) > 1:
-            self._end()
-        if self._open:
-            self.training = self._end()
+        self._abandon_epoch()
+        window, self._whole = self._whole, None
+        if window:
+            self.training = window.end()
+
+    def _abandon_epoch(self):
+        window, self._epoch = self._epoch, None
+        if window:
+            _quietly_if(True, window.end)
 
     def _abandon(self):
-        while self._open:
-            _quietly_if(True, self._end)
+        self._abandon_epoch()
+        window, self._whole = self._whole, None
+        if window:
+            _quietly_if(True, window.end)
 
     # Keras
     def set_params(self, params):
@@ -615,7 +630,7 @@ class EpochCallback:
         self._begin_training()
 
     def on_epoch_begin(self, epoch, logs=None):
-        self._begin(self.name, epoch + 1)
+        self._begin_epoch(epoch + 1)
 
     def on_epoch_end(self, epoch, logs=None):
         self._end_epoch(logs)
@@ -626,12 +641,12 @@ class EpochCallback:
 
     # Lightning
     def on_train_start(self, trainer, pl_module):
-        if getattr(trainer, "local_rank", 0) == 0:
+        if _first_of_machine(trainer):
             self._begin_training()
 
     def on_train_epoch_start(self, trainer, pl_module):
-        if self._open:
-            self._begin(self.name, trainer.current_epoch + 1)
+        if _first_of_machine(trainer):
+            self._begin_epoch(trainer.current_epoch + 1)
 
     def on_train_epoch_end(self, trainer, pl_module):
         self._end_epoch(trainer.callback_metrics)

@@ -149,6 +149,11 @@ class Windows(Metered):
             joulery.Meter(["rapl"], rate_hz=-1)
         with joulery.Window("w") as w, self.assertRaises(joulery.Error):
             w.mark(loss=math.nan)
+        w = joulery.begin("w")
+        with self.assertRaisesRegex(joulery.Error, "loss"):
+            w.end(loss=math.inf)
+        self.assertIsNotNone(w.wall_s)
+        joulery.begin("w").end(**{"self": 1, "window": 2, "val/loss": 3})
 
     def test_an_error_in_the_window_is_not_hidden(self):
         with self.assertRaises(ZeroDivisionError), joulery.Meter(["rapl"]) as meter, meter.window("w"):
@@ -378,6 +383,15 @@ class Callbacks(Metered):
         self.fit_as_keras(callback, 2)
         self.assertEqual([w.index for w in callback.windows], [1, 1, 2])
 
+    def test_a_loop_of_ones_own_may_call_the_epochs_only(self):
+        callback = joulery.EpochCallback("round")
+        callback.on_epoch_begin(0)
+        callback.on_epoch_begin(1)
+        time.sleep(0.02)
+        callback.on_epoch_end(1)
+        callback.on_epoch_end(1)
+        self.assertEqual([(w.name, w.index, w.energy_j > 0) for w in callback.windows], [("round", 2, True)])
+
     def test_metrics_are_in_the_document(self):
         with tempfile.TemporaryDirectory() as folder:
             path = pathlib.Path(folder, "run.json")
@@ -440,7 +454,7 @@ class Callbacks(Metered):
         call("on_train_epoch_start")
         call("on_exception", KeyboardInterrupt())
         call("on_fit_end")
-        self.assertEqual((callback.windows, callback.training, callback._open), ([], None, []))
+        self.assertEqual((callback.windows, callback.training), ([], None))
 
     def test_one_process_of_a_machine_measures(self):
         callback, _, call = self.with_lightning(1)
