@@ -32,6 +32,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct cpu_ticks ticks;
     if (cpu_ticks_parse(text, &ticks, &error) == 0)
         require(ticks.busy <= ticks.total && ticks.total > 0);
+    struct cpu_ticks each[4];
+    if (cpu_ticks_parse_each(text, each, 4, &error) == 0)
+        for (size_t i = 0; i < 4; i++)
+            require(each[i].busy <= each[i].total);
+    uint64_t bytes;
+    if (meminfo_parse(text, "MemTotal", &bytes, &error) == 0)
+        require(bytes % 1024 == 0);
     error_clear(&error);
     free(text);
     return 0;

@@ -417,7 +417,7 @@ EXPORT int joulery_end(struct joulery *joulery, int64_t number, struct joulery_t
         error_memory(&reason, "joulery: energies");
         return fail(error, &reason);
     }
-    account_energies_now(account, window.account, found);
+    account_so_far(account, window.account, found);
     account_release(account, window.account);
     list_energies(joulery, window.listed, found, wall_s);
     if (totals)

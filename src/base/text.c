@@ -238,6 +238,34 @@ char *text_last_line(const char *text)
     return text_utf8(text + begin, end - begin);
 }
 
+static size_t columns_of(const char *bytes, size_t size)
+{
+    size_t columns = 0;
+    for (size_t i = 0; i < size; i++)
+        columns += ((unsigned char)bytes[i] & 0xC0) != 0x80;
+    return columns;
+}
+
+void text_append_wrapped(struct text *text, const char *string, size_t column, size_t indent, size_t width)
+{
+    AUTO_FREE char *clean = text_printable(string);
+    text->failed = text->failed || !clean;
+    bool fresh = true; /* nothing stands on the line yet */
+    for (const char *word = clean; word && *(word += strspn(word, " "));) {
+        size_t size = strcspn(word, " "), columns = columns_of(word, size);
+        if (!fresh && column + 1 + columns > width) {
+            text_printf(text, "\n%*s", (int)indent, "");
+            column = indent;
+            fresh = true;
+        }
+        text_append(text, fresh ? "" : " ");
+        text_append_bytes(text, word, size);
+        column += columns + !fresh;
+        fresh = false;
+        word += size;
+    }
+}
+
 void text_free_string(char **string)
 {
     free(*string);

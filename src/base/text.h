@@ -53,6 +53,11 @@ char *text_printable(const char *string);
 /* The last line of `text` that is not blank, as text_utf8 gives it; "" if there is none. */
 char *text_last_line(const char *text);
 
+/* Appends `string` broken at its spaces into lines of at most `width` columns (a longer word stands alone),
+ * each after the first indented by `indent`; the first goes on at `column`. No newline at the end. Control
+ * characters come out as "?". A code point counts as one column. */
+void text_append_wrapped(struct text *text, const char *string, size_t column, size_t indent, size_t width);
+
 /* For `cleanup`: frees a char *. */
 void text_free_string(char **string);
 #define AUTO_FREE __attribute__((cleanup(text_free_string)))

@@ -47,6 +47,11 @@ char *units_kwh(double energy_j)
     return text_format("%.*f kWh", decimals, kwh);
 }
 
+char *units_wh(double energy_j)
+{
+    return text_format("%.4g Wh", energy_j / J_PER_KWH * 1000);
+}
+
 char *units_power(double power_w)
 {
     static const struct scale scales[] = {{1e6, 1e6, "MW"}, {1e4, 1e3, "kW"}, {1, 1, "W"}, {0, 1e-3, "mW"}};
@@ -93,4 +98,52 @@ char *units_count(uint64_t count)
         text_append_bytes(&text, &digits[i], 1);
     }
     return text_take(&text);
+}
+
+/* Splits "50 Wh" into the number and what follows it; NULL where no number comes first. */
+static const char *split_number(const char *string, double *number)
+{
+    size_t length = strspn(string, "0123456789.");
+    size_t exponent = 0; /* of "1e3", and not the E of a unit: digits must follow */
+    if (length && (string[length] == 'e' || string[length] == 'E')) {
+        exponent = 1 + strspn(string + length + 1, "+-");
+        size_t digits = strspn(string + length + exponent, "0123456789");
+        exponent = digits ? exponent + digits : 0;
+    }
+    AUTO_FREE char *copy = strndup(string, length + exponent);
+    if (!copy || text_to_double(copy, number) < 0)
+        return NULL;
+    const char *rest = string + length + exponent;
+    return *rest == ' ' ? rest + 1 : rest;
+}
+
+int units_parse_energy(const char *string, double *energy_j, struct error *error)
+{
+    static const struct {
+        const char *name;
+        double joules;
+    } units[] = {{"J", 1}, {"kJ", 1e3}, {"MJ", 1e6}, {"mWh", 3.6}, {"Wh", 3600}, {"kWh", J_PER_KWH}};
+    double number = 0;
+    const char *unit = split_number(string, &number);
+    for (size_t i = 0; unit && i < sizeof units / sizeof *units; i++) {
+        double found_j = number * units[i].joules;
+        if (strcmp(unit, units[i].name) != 0)
+            continue;
+        if (!(found_j > 0) || !isfinite(found_j))
+            return error_set(error, "expected an energy above 0, found '%s'", string);
+        *energy_j = found_j;
+        return 0;
+    }
+    return error_set(
+        error, "expected an energy with its unit (J, kJ, MJ, mWh, Wh, kWh) such as 50Wh, found '%s'", string);
+}
+
+int units_parse_share(const char *string, double *share, struct error *error)
+{
+    double number = 0;
+    const char *unit = split_number(string, &number);
+    if (!unit || strcmp(unit, "%") != 0 || !(number > 0) || number > 100)
+        return error_set(error, "expected a share above 0%% and up to 100%% such as 2%%, found '%s'", string);
+    *share = number / 100;
+    return 0;
 }

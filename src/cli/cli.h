@@ -22,6 +22,12 @@ int cli_write_json(json_t *document, const char *path, struct error *error);
 int cli_run(int argc, char **argv);
 int cli_meters(int argc, char **argv);
 
+/* joulery idle: measures the machine at rest, for later runs. */
+int cli_idle(int argc, char **argv);
+
+/* joulery watch: live power by channel. */
+int cli_watch(int argc, char **argv);
+
 /* joulery train, joulery zoo: replaced by joulery-train, which holds the engine. */
 int cli_engine(int argc, char **argv);
 

@@ -9,8 +9,9 @@
 #include <stdint.h>
 
 struct cpuinfo {
-    char *vendor; /* "GenuineIntel", "AuthenticAMD"; NULL if not said */
-    char *model;  /* as the kernel names it; NULL if not said (many ARM machines) */
+    char *vendor;                  /* "GenuineIntel", "AuthenticAMD"; NULL if not said */
+    char *model;                   /* as the kernel names it; NULL if not said (many ARM machines) */
+    uint32_t family, model_number; /* x86: of the first CPU, as CPUID gives them; 0 if not said */
     uint32_t sockets;
     uint32_t logical_cpus;
     bool guest; /* the processor says that it is a virtual machine's */
@@ -31,5 +32,12 @@ struct cpu_ticks {
 
 /* The first line of /proc/stat. */
 int cpu_ticks_parse(const char *line, struct cpu_ticks *ticks, struct error *error);
+/* The lines "cpuN …" after it, into each[N]; 0 for a CPU that is off, those beyond `count` are passed over.
+ * `text` is the file's content, or its beginning up to the end of a line. */
+int cpu_ticks_parse_each(const char *text, struct cpu_ticks *each, size_t count, struct error *error);
+
+/* A value of /proc/meminfo, "MemTotal:   24683656 kB" (proc(5)): `*bytes` of the line that begins with `key`.
+ * -1: no such line, or not in kB. */
+int meminfo_parse(const char *text, const char *key, uint64_t *bytes, struct error *error);
 
 #endif

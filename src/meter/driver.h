@@ -5,9 +5,13 @@
 #include "meter/meter.h"
 
 extern const struct meter_driver rapl_driver;
+extern const struct meter_driver rapl_perf_driver;
+extern const struct meter_driver rapl_msr_driver;
 extern const struct meter_driver hwmon_driver;
 extern const struct meter_driver battery_driver;
+extern const struct meter_driver nvml_driver;
 extern const struct meter_driver cpu_model_driver;
+extern const struct meter_driver dram_model_driver;
 
 /* Marks the probe as not usable; takes over both strings (text_format's). */
 void driver_unusable(struct meter_probe *probe, char *reason, char *remedy);

@@ -15,6 +15,8 @@ struct meter {
     void *state;
     const struct channel *channels;
     size_t count;
+    int64_t asleep_ns;      /* what readings are told */
+    int64_t asleep_most_ns; /* an upper limit of the clocks' difference so far */
 };
 
 static const char *const scope_names[] = {[SCOPE_CPU] = "cpu",
@@ -102,6 +104,8 @@ struct meter *meter_open(const struct meter_driver *driver, const struct meter_s
         error_memory(error, driver->name);
         return NULL;
     }
+    int64_t unused_ns;
+    clock_asleep(&unused_ns, &meter->asleep_most_ns);
     meter->driver = driver;
     meter->state = driver->open(setup, &meter->channels, &meter->count, error);
     if (!meter->state) {
@@ -122,6 +126,21 @@ const struct channel *meter_channels(const struct meter *meter, size_t *count)
     return meter->channels;
 }
 
+/* Only what the limits of two measurements of the clocks prove is a sleep: this thread may have been held up
+ * between reading one clock and the other. */
+static int64_t look_at_clocks(struct meter *meter)
+{
+    int64_t least_ns, most_ns;
+    int64_t boot_ns = clock_asleep(&least_ns, &most_ns);
+    if (least_ns > meter->asleep_most_ns) {
+        meter->asleep_ns += least_ns - meter->asleep_most_ns;
+        meter->asleep_most_ns = most_ns;
+    } else if (most_ns < meter->asleep_most_ns) {
+        meter->asleep_most_ns = most_ns;
+    }
+    return boot_ns;
+}
+
 const char *const *meter_notes(const struct meter *meter, size_t *count)
 {
     *count = 0;
@@ -130,11 +149,12 @@ const char *const *meter_notes(const struct meter *meter, size_t *count)
 
 int meter_read(struct meter *meter, struct meter_reading *reading, struct error *error)
 {
-    int64_t before = clock_boot_ns();
+    int64_t before = look_at_clocks(meter);
     int result = meter->driver->read(meter->state, reading->values, error);
     int64_t after = clock_boot_ns();
     reading->boot_ns = before + (after - before) / 2;
     reading->span_ns = after - before;
+    reading->asleep_ns = meter->asleep_ns;
     return result;
 }
 
@@ -150,7 +170,8 @@ static const char *root(const char *given, const char *variable, const char *usu
 {
     if (given)
         return given;
-    const char *value = getenv(variable);
+    /* of a program with more rights than its caller, the caller must not choose what is read */
+    const char *value = secure_getenv(variable);
     return value && value[0] ? value : usual;
 }
 

@@ -81,9 +81,10 @@ const char *meter_nvml(const struct meter_setup *setup);
 struct meter; /* an open instrument */
 
 struct meter_reading {
-    int64_t boot_ns; /* CLOCK_BOOTTIME half-way between just before and just after the read */
-    int64_t span_ns; /* how long the read took */
-    double *values;  /* one a channel, in the order of meter_channels: J or W; NAN: no reading (never 0) */
+    int64_t boot_ns;   /* CLOCK_BOOTTIME half-way between just before and just after the read */
+    int64_t span_ns;   /* how long the read took */
+    int64_t asleep_ns; /* how long the machine was suspended since the meter was opened; 0 if it never was */
+    double *values;    /* one a channel, in the order of meter_channels: J or W; NAN: no reading (never 0) */
 };
 
 struct meter_driver {

@@ -6,7 +6,7 @@
  * has the formulas.
  *
  * Thread-safe: a mutex inside guards everything. Memory does not grow with time, only with windows and gaps,
- * and both have limits. */
+ * and both have limits. lane.h is one channel's part of it. */
 #ifndef JOULERY_RECORD_ACCOUNT_H
 #define JOULERY_RECORD_ACCOUNT_H
 
@@ -38,8 +38,8 @@ void account_add(struct account *account, size_t first, size_t count, const stru
                  struct trace_batch *trace);
 
 /* Opens a window at an instant; returns its number (0, 1, …; released ones again first) or -1 at
- * ACCOUNT_WINDOWS_MOST or without memory.
- * The first is the run, and its begin is the zero of all times given out. */
+ * ACCOUNT_WINDOWS_MOST or without memory. The first is the run, and its begin is the zero of all times given
+ * out. */
 int64_t account_begin(struct account *account, int64_t boot_ns);
 void account_end(struct account *account, int64_t window, int64_t boot_ns);
 
@@ -50,24 +50,24 @@ int64_t account_start_ns(struct account *account);
  */
 void account_finish(struct account *account, int64_t boot_ns);
 
-/* After account_finish: energies[0..channels) of a window. */
-void account_energies(struct account *account, int64_t window, struct channel_energy *energies);
-/* The same while the account goes on, of a window that has ended, as far as is known now: an edge that no
- * reading has reached is not known, unless the counter was seen standing still there, within its update
- * period or on its way to being stuck: it is then taken as it stands, with an uncertainty to match. A window
- * shorter than the channel's update period, or in which a counter that never rests did not move, is not
- * known. */
-void account_energies_now(struct account *account, int64_t window, struct channel_energy *energies);
-/* Whether readings have reached both edges of a window in every channel: account_energies_now gives then what
- * account_energies would. */
-bool account_is_settled(struct account *account, int64_t window);
+/* energies[0..channels) of a window at any time, as far as is known: of one that has ended, once readings
+ * have reached its end; of one still open, up to each channel's newest reading. An edge that no reading has
+ * reached but at which a live counter was seen standing still is taken as the counter stands, with an
+ * uncertainty to match. Not known in a channel whose update period is longer than the window, or that never
+ * rests and has not moved in it. */
+void account_so_far(struct account *account, int64_t window, struct channel_energy *energies);
 /* Forgets a window but the first; its number may be given again by account_begin. */
 void account_release(struct account *account, int64_t window);
+
+/* After account_finish: energies[0..channels) of a window. */
+void account_energies(struct account *account, int64_t window, struct channel_energy *energies);
 
 /* After account_finish: hands over the gaps (the caller frees them and their reasons). `*unlisted` counts
  * those beyond the limit. */
 struct gap *account_take_gaps(struct account *account, size_t *count, size_t *unlisted);
 /* Readings of a channel that were left out as absurd while the ones around them fitted together. */
 uint64_t account_left_out(struct account *account, size_t channel);
+/* How long the machine was suspended, as far as readings saw it, since the first window began. */
+double account_asleep_s(struct account *account);
 
 #endif

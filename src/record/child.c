@@ -2,6 +2,7 @@
 
 #include "base/text.h"
 #include "mark/mark.h"
+#include "record/registry.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -20,32 +21,38 @@ struct failure {
     int number;
 };
 
-/* Our environment with JOULERY_SOCKET set or left out. The strings are borrowed, but the first. */
-static char **make_environment(const char *mark_socket)
+static void free_environment(char **all)
 {
-    static const char name[] = MARK_SOCKET_VARIABLE "=";
+    for (size_t i = 0; all && i < 2; i++)
+        free(all[i]);
+    free(all);
+}
+
+static bool is_set_by_us(const char *entry)
+{
+    static const char *const names[] = {MARK_SOCKET_VARIABLE "=", RECORDER_PID_VARIABLE "="};
+    return strncmp(entry, names[0], strlen(names[0])) == 0 || strncmp(entry, names[1], strlen(names[1])) == 0;
+}
+
+/* Our environment with who receives marks, or nobody. The strings are borrowed, but the first two. */
+static char **make_environment(const struct child_options *options)
+{
     size_t count = 0;
     while (environ[count])
         count++;
-    char **all = calloc(count + 2, sizeof *all);
-    size_t kept = 1;
+    char **all = calloc(count + 3, sizeof *all);
+    size_t kept = 2;
     for (size_t i = 0; all && i < count; i++)
-        if (strncmp(environ[i], name, sizeof name - 1) != 0)
+        if (!is_set_by_us(environ[i]))
             all[kept++] = environ[i];
     if (!all)
         return NULL;
-    all[0] = text_format("%s%s", name, mark_socket ? mark_socket : "");
-    if (all[0])
+    all[0] = text_format("%s=%s", MARK_SOCKET_VARIABLE, options->mark_socket ? options->mark_socket : "");
+    all[1] = text_format("%s=%ld", RECORDER_PID_VARIABLE, (long)options->recorder);
+    if (all[0] && all[1])
         return all;
-    free(all);
+    free_environment(all);
     return NULL;
-}
-
-static void free_environment(char **all)
-{
-    if (all)
-        free(all[0]);
-    free(all);
 }
 
 static void give_up(int descriptor, enum stage stage)
@@ -103,7 +110,7 @@ static void give_terminal(struct child *child, bool owned)
 int child_start(struct child *child, const struct child_options *options, struct error *error)
 {
     *child = (struct child){.gate = -1, .failure = -1, .watch = -1};
-    char **environment = make_environment(options->mark_socket);
+    char **environment = make_environment(options);
     int gate[2] = {-1, -1}, failure[2] = {-1, -1};
     if (!environment)
         return error_memory(error, "environment");

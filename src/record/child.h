@@ -22,6 +22,7 @@ struct child_options {
     char *const *command;
     const char *directory;   /* NULL: ours */
     const char *mark_socket; /* for JOULERY_SOCKET; NULL: unset */
+    pid_t recorder;          /* for JOULERY_RECORDER; 0: not known */
     struct output *output;   /* NULL: ours; else standard input is /dev/null */
     const sigset_t *signals; /* the mask the command starts with */
     bool owned; /* the caller handles signals: no terminal for the child, and it does not outlive us (SIGKILL)

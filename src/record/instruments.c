@@ -2,6 +2,7 @@
 
 #include "base/text.h"
 #include "meter/surroundings.h"
+#include "record/sheets.h"
 #include "record/windows.h"
 
 #include <stdlib.h>
@@ -70,8 +71,7 @@ static int add_meter(struct instruments *instruments, struct meter *meter, struc
     for (size_t i = first; i < record->channel_count; i++) {
         const struct channel *channel = &record->channels[i];
         if (channel->kind == KIND_MODEL)
-            record_note(record,
-                        text_format("%s/%s: %s", channel->meter, channel->name, channel->accuracy_source));
+            record_note(record, text_format("%s: %s", channel->meter, channel->accuracy_source));
     }
     return 0;
 }
@@ -87,35 +87,66 @@ static bool is_wanted(const struct record *record, const struct meter *meter)
     return false;
 }
 
+static bool has_model(const struct record *record)
+{
+    for (size_t i = 0; i < record->channel_count; i++)
+        if (record->channels[i].kind == KIND_MODEL)
+            return true;
+    return false;
+}
+
+/* Why drivers could not be opened, but for those whose family is measured another way: the preferred one's
+ * reason, and how many more there are. The caller frees it; NULL: none, or no memory. */
+static char *first_reason(const struct instruments *instruments, const struct error *reasons)
+{
+    size_t count, found = 0;
+    const struct meter_driver *const *drivers = meter_drivers(&count);
+    const char *first = NULL;
+    for (size_t i = 0; i < count; i++) {
+        if (!reasons[i].message || has_family(instruments, drivers[i]))
+            continue;
+        first = found++ ? first : reasons[i].message;
+    }
+    if (found > 1)
+        return text_format("%s (%zu more can't be used: `joulery meters` says why)", first, found - 1);
+    return first ? strdup(first) : NULL;
+}
+
+static int open_driver(const struct meter_driver *driver, const struct meter_setup *setup,
+                       struct instruments *instruments, struct record *record, struct error *reason,
+                       struct error *error)
+{
+    struct meter *meter = meter_open(driver, setup, reason);
+    if (!meter)
+        return 0;
+    if (!driver->model || is_wanted(record, meter))
+        return add_meter(instruments, meter, record, error);
+    meter_close(meter);
+    return 0;
+}
+
 static int open_best(const struct meter_setup *setup, struct instruments *instruments, struct record *record,
                      struct error *error)
 {
     size_t count;
     const struct meter_driver *const *drivers = meter_drivers(&count);
-    struct text reasons = TEXT_INIT;
-    text_append(&reasons, "");
-    int result = 0;
+    struct error *reasons = calloc(count + 1, sizeof *reasons);
+    int result = reasons ? 0 : error_memory(error, "instruments");
     /* models last: whether they are wanted depends on what measures */
     for (size_t i = 0; i < 2 * count && result == 0; i++) {
         const struct meter_driver *driver = drivers[i % count];
-        struct error reason = ERROR_INIT;
-        if (driver->model != (i >= count) || has_family(instruments, driver))
-            continue;
-        struct meter *meter = meter_open(driver, setup, &reason);
-        if (!meter)
-            text_printf(&reasons, "%s%s", reasons.length ? "; " : "", error_text(&reason));
-        else if (driver->model && !is_wanted(record, meter))
-            meter_close(meter);
-        else
-            result = add_meter(instruments, meter, record, error);
-        if (meter && driver->model && result == 0 && instruments->count && reasons.length)
-            record_note(record, text_format("not measured: %s", reasons.data));
-        error_clear(&reason);
+        if (driver->model == (i >= count) && !has_family(instruments, driver))
+            result = open_driver(driver, setup, instruments, record, &reasons[i % count], error);
     }
+    AUTO_FREE char *why = reasons ? first_reason(instruments, reasons) : NULL;
     if (result == 0 && instruments->count == 0)
         result = error_set(error, "no instrument can be used: %s: `joulery meters` says more",
-                           reasons.data ? reasons.data : "none is built in");
-    text_free(&reasons);
+                           why ? why : "none is built in");
+    else if (result == 0 && why && has_model(record))
+        record_note(record, text_format("not measured: %s", why));
+    for (size_t i = 0; reasons && i < count; i++)
+        error_clear(&reasons[i]);
+    free(reasons);
     return result;
 }
 
@@ -179,8 +210,9 @@ static int note_surroundings(const struct meter_setup *setup, struct record *rec
     if (surroundings_find(setup, &around, error) < 0)
         return -1;
     if (around.kind != SURROUNDINGS_BARE)
-        record_note(record, text_format("the processors are not measured in a %s (%s): %s",
-                                        surroundings_kind_name(around.kind), around.name, around.remedy));
+        record_note(record, text_format("this is a %s (%s), and the processors' counters are its host's: "
+                                        "`joulery meters` says what that would have to share",
+                                        surroundings_kind_name(around.kind), around.name));
     surroundings_free(&around);
     return 0;
 }
@@ -202,6 +234,8 @@ int instruments_open(const struct meter_setup *setup, const char *const *names, 
     set_models_apart(record);
     if (result < 0)
         instruments_close(instruments);
+    else
+        sheets_apply_stored(setup, record);
     return result;
 }
 

@@ -56,7 +56,8 @@ static char *key_of(const struct launcher *launcher, char *const *environment)
             text_free(&key);
             return NULL;
         }
-        text_printf(&key, "%s%s", i ? "." : "", value ? value : "");
+        if (value)
+            text_printf(&key, "%s%s", i ? "." : "", value);
     }
     return text_take(&key);
 }

@@ -1,5 +1,6 @@
 #include "record/measurement.h"
 
+#include "base/clock.h"
 #include "record/instruments.h"
 #include "record/sampler.h"
 
@@ -27,6 +28,7 @@ struct measurement *measurement_open(const struct measurement_options *options, 
     measurement->record = record;
     measurement->sink.trace = options->trace;
     measurement->sink.context = options->context;
+    measurement->sink.patience_ns = (int64_t)(options->trace_patience_s * NS_PER_S);
     pthread_mutex_init(&measurement->sink.lock, NULL);
     record->rate_hz = options->rate_hz > 0 ? options->rate_hz : USUAL_RATE_HZ;
     if (instruments_open(options->setup, options->meters, options->meter_count, &measurement->instruments,

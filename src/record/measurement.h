@@ -17,6 +17,7 @@ struct measurement_options {
     /* As in recorder_options; starts with the first window. */
     int (*trace)(void *context, const struct trace_sample *samples, size_t count);
     void *context;
+    double trace_patience_s; /* the trace comes at least so often; 0: each 2 s */
 };
 
 /* Opens the instruments; sets rate_hz, channels and notes of `record`, which must outlive the measurement and

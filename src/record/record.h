@@ -110,6 +110,8 @@ struct record {
     size_t gap_count;
     char **notes; /* things a reader of the figures must know, and notes of the workload */
     size_t note_count;
+    bool joined;        /* another recorder measures this machine for us: no channels, docs/method.md */
+    int64_t joined_pid; /* 0: not known */
     struct host host;
     double rate_hz;        /* samples a second asked for */
     double recorder_cpu_s; /* what measuring itself cost */

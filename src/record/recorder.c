@@ -3,10 +3,15 @@
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/text.h"
+#include "base/units.h"
 #include "mark/mark.h"
 #include "record/child.h"
+#include "record/compare.h"
 #include "record/host.h"
 #include "record/measurement.h"
+#include "record/parts.h"
+#include "record/registry.h"
+#include "record/share.h"
 #include "record/windows.h"
 
 #include <errno.h>
@@ -23,12 +28,17 @@
 #define MARKS_AT_ONCE     256
 #define MARKS_AFTER_END   16384
 #define WRONG_MARKS_NOTED 3
+#define BUDGET_LEAST_S    0.1 /* between two looks at the energy */
+#define BUDGET_MOST_S     1.0
 #define LOOK_AROUND_MS    100 /* for what no descriptor tells: a caller's stop, a signal another thread took */
 
 struct run {
     const struct recorder_options *options;
     struct record *record;
-    struct measurement *measurement;
+    struct measurement *measurement; /* NULL: joined */
+    struct account *account;         /* the measurement's, or one without channels */
+    struct registry *registry;
+    struct registry_peer peer;
     struct mark_receiver *receiver;
     struct output output;
     bool has_output;
@@ -37,8 +47,10 @@ struct run {
     int signals;         /* signalfd */
     int64_t deadline_ns; /* of timeout_s, then of the grace; 0: none */
     bool stopping, killed;
+    int64_t budget_due_ns; /* when to look at the energy next; 0: no budget */
     int64_t start_ns, end_ns;
     double cpu_before_s;
+    struct share share;
 };
 
 static double own_cpu_s(const struct rusage *usage)
@@ -106,14 +118,88 @@ static void open_receiver(struct run *run)
     error_clear(&error);
 }
 
+/* Ours, or the other's when joined. */
+static const char *marks_of(const struct run *run)
+{
+    if (run->record->joined)
+        return run->peer.marks;
+    return run->receiver ? mark_receiver_path(run->receiver) : NULL;
+}
+
 static struct child_options child_options(const struct run *run)
 {
     return (struct child_options){.command = run->options->command,
                                   .directory = run->options->directory,
-                                  .mark_socket = run->receiver ? mark_receiver_path(run->receiver) : NULL,
+                                  .mark_socket = marks_of(run),
+                                  .recorder = run->record->joined ? run->peer.pid : getpid(),
                                   .output = run->has_output ? (struct output *)&run->output : NULL,
                                   .signals = &run->before,
                                   .owned = run->options->stop != NULL};
+}
+
+/* Before the instruments are opened, which may take longer than other ranks wait for an answer. */
+static void enter_registry(struct run *run)
+{
+    const struct recorder_options *options = run->options;
+    AUTO_FREE char *job = registry_job(environ);
+    const struct registry_options entry = {.setup = options->setup,
+                                           .job = job,
+                                           .marks = run->receiver ? mark_receiver_path(run->receiver) : NULL,
+                                           .apart = options->stop || options->meter_count > 0};
+    run->registry = registry_enter(&entry, &run->peer);
+    char *note = registry_note(&run->peer);
+    if (note)
+        record_note(run->record, note);
+    run->record->joined = run->peer.role == REGISTRY_JOINED;
+    run->record->joined_pid = run->record->joined ? run->peer.pid : 0;
+}
+
+/* Whether the channels give a software total, before any is read. */
+static int check_budget(const struct run *run, struct error *error)
+{
+    const struct record *record = run->record;
+    if (!(run->options->budget_j > 0))
+        return 0;
+    if (record->joined)
+        return error_set(error,
+                         "a budget needs a measurement of its own, and recorder pid %lld measures this "
+                         "machine already: give the budget to that one, or name instruments",
+                         (long long)record->joined_pid);
+    struct channel_energy *energies = calloc(record->channel_count + 1, sizeof *energies);
+    if (!energies)
+        return error_memory(error, "budget");
+    for (size_t i = 0; i < record->channel_count; i++)
+        energies[i].known = true;
+    struct energy_totals totals = energy_totals(record->channels, energies, record->channel_count);
+    free(energies);
+    if (isnan(totals.software_j))
+        return error_set(error, "a budget needs an instrument for the processors, their memory or GPUs, and "
+                                "none of those in use is one: `joulery meters` lists them");
+    return 0;
+}
+
+static int open_measurement(struct run *run, struct error *error)
+{
+    const struct recorder_options *options = run->options;
+    const struct measurement_options measurement = {.setup = options->setup,
+                                                    .meters = options->meters,
+                                                    .meter_count = options->meter_count,
+                                                    .rate_hz = options->rate_hz,
+                                                    .trace = options->trace,
+                                                    .context = options->context};
+    run->measurement = measurement_open(&measurement, run->record, error);
+    return run->measurement ? 0 : -1;
+}
+
+static int start_measurement(struct run *run, struct error *error)
+{
+    if (!run->measurement) {
+        run->account = account_open(NULL, 0, 1);
+        return run->account ? 0 : error_memory(error, "account");
+    }
+    int result = measurement_start(run->measurement, error);
+    run->account = measurement_account(run->measurement);
+    return result;
 }
 
 static int prepare(struct run *run, struct error *error)
@@ -123,16 +209,10 @@ static int prepare(struct run *run, struct error *error)
     if (copy_command(record, options->command, error) < 0 ||
         host_describe(options->setup, &record->host, error) < 0)
         return -1;
-    const struct measurement_options measurement = {.setup = options->setup,
-                                                    .meters = options->meters,
-                                                    .meter_count = options->meter_count,
-                                                    .rate_hz = options->rate_hz,
-                                                    .trace = options->trace,
-                                                    .context = options->context};
-    run->measurement = measurement_open(&measurement, record, error);
-    if (!run->measurement)
-        return -1;
     open_receiver(run);
+    enter_registry(run);
+    if ((!record->joined && open_measurement(run, error) < 0) || check_budget(run, error) < 0)
+        return -1;
     if (options->output_tail_bytes > 0) {
         run->has_output = true;
         if (output_open(&run->output, options->output_tail_bytes, options->output_shown, error) < 0)
@@ -146,7 +226,7 @@ static int prepare(struct run *run, struct error *error)
         return -1;
     if (run->has_output)
         output_started(&run->output);
-    return measurement_start(run->measurement, error);
+    return start_measurement(run, error);
 }
 
 /* ---- during ---- */
@@ -167,11 +247,9 @@ static bool receive_mark(struct run *run, int64_t latest_ns)
     int64_t now_ns = latest_ns ? latest_ns : clock_boot_ns();
     if (got == 1) {
         run->record->marks_received++;
-        got = windows_apply(run->record, measurement_account(run->measurement), &mark, now_ns, &error) == 0
-                  ? 1
-                  : -1;
+        got = windows_apply(run->record, run->account, &mark, now_ns, &error) == 0 ? 1 : -1;
     }
-    if (got == 1 && (mark.kind == MARK_BEGIN || mark.kind == MARK_END))
+    if (got == 1 && run->measurement && (mark.kind == MARK_BEGIN || mark.kind == MARK_END))
         measurement_wake(run->measurement);
     if (got == 1 && run->options->marked)
         run->options->marked(run->options->context, run->record);
@@ -206,8 +284,43 @@ static void begin_stop(struct run *run, char *note)
     child_signal(&run->child, SIGCONT);
 }
 
+/* The software total so far, NAN while it is not known. */
+static double energy_so_far_j(struct run *run)
+{
+    const struct record *record = run->record;
+    struct channel_energy *energies = calloc(record->channel_count + 1, sizeof *energies);
+    if (!energies)
+        return NAN;
+    account_so_far(run->account, 0, energies);
+    double energy_j = energy_totals(record->channels, energies, record->channel_count).software_j;
+    free(energies);
+    return energy_j;
+}
+
+/* Looks again after half the time that the rest lasts at the mean power. */
+static void check_budget_left(struct run *run)
+{
+    int64_t now_ns = clock_boot_ns();
+    if (!run->budget_due_ns || run->stopping || now_ns < run->budget_due_ns)
+        return;
+    double used_j = energy_so_far_j(run), budget_j = run->options->budget_j;
+    if (used_j >= budget_j) {
+        AUTO_FREE char *budget = units_wh(budget_j);
+        AUTO_FREE char *used = units_wh(used_j);
+        begin_stop(run, text_format("stopped: the budget of %s was used up (%s)", budget ? budget : "",
+                                    used ? used : ""));
+        return;
+    }
+    double elapsed_s = (double)(now_ns - run->start_ns) / NS_PER_S;
+    double left_s = used_j > 0 ? (budget_j - used_j) / used_j * elapsed_s / 2 : 0;
+    run->budget_due_ns = now_ns + (int64_t)(fmin(fmax(left_s, BUDGET_LEAST_S), BUDGET_MOST_S) * NS_PER_S);
+    if (run->record->rate_hz < 1 / BUDGET_LEAST_S)
+        measurement_wake(run->measurement); /* for the next look */
+}
+
 static void check_limits(struct run *run)
 {
+    check_budget_left(run);
     bool due = run->deadline_ns && clock_boot_ns() >= run->deadline_ns;
     if (!run->stopping && run->options->stop && *run->options->stop) {
         begin_stop(run, text_format("stopped early, as asked"));
@@ -221,7 +334,10 @@ static void check_limits(struct run *run)
 
 static int wait_ms(const struct run *run)
 {
-    int64_t left_ns = run->deadline_ns ? run->deadline_ns - clock_boot_ns() : NS_PER_S;
+    int64_t now_ns = clock_boot_ns();
+    int64_t left_ns = run->deadline_ns ? run->deadline_ns - now_ns : NS_PER_S;
+    if (run->budget_due_ns && !run->stopping && run->budget_due_ns - now_ns < left_ns)
+        left_ns = run->budget_due_ns - now_ns;
     double most = run->child.watch >= 0 && !run->options->stop ? 10 * LOOK_AROUND_MS : LOOK_AROUND_MS;
     return (int)fmin(fmax((double)left_ns / 1e6 + 1, 0), most);
 }
@@ -293,13 +409,23 @@ static void note_left_out(struct run *run)
 {
     for (size_t i = 0; i < run->record->channel_count; i++) {
         const struct channel *channel = &run->record->channels[i];
-        uint64_t left_out = account_left_out(measurement_account(run->measurement), i);
+        uint64_t left_out = account_left_out(run->account, i);
         if (left_out)
             record_note(
                 run->record,
                 text_format("%s/%s: %llu absurd readings were left out; the ones around them fitted together",
                             channel->meter, channel->name, (unsigned long long)left_out));
     }
+}
+
+static void note_sleep(struct run *run)
+{
+    double asleep_s = account_asleep_s(run->account);
+    AUTO_FREE char *asleep = asleep_s > 0 ? units_duration(asleep_s) : NULL;
+    if (asleep)
+        record_note(
+            run->record,
+            text_format("the machine was suspended for %s: what it drew then was not measured", asleep));
 }
 
 /* VmHWM of proc(5): getrusage's figure still holds what this process was before it became joulery. */
@@ -317,15 +443,23 @@ static int complete(struct run *run, struct error *error)
 {
     struct record *record = run->record;
     receive_marks(run, MARKS_AFTER_END, run->end_ns);
-    account_finish(measurement_account(run->measurement), run->end_ns);
-    if (windows_finish(record, measurement_account(run->measurement), run->end_ns, error) < 0)
+    account_finish(run->account, run->end_ns);
+    if (windows_finish(record, run->account, run->end_ns, error) < 0)
         return -1;
     record->wall_s = (double)(run->end_ns - run->start_ns) / NS_PER_S;
     size_t unlisted;
-    record->gaps = account_take_gaps(measurement_account(run->measurement), &record->gap_count, &unlisted);
+    record->gaps = account_take_gaps(run->account, &record->gap_count, &unlisted);
     if (unlisted)
         record_note(record, text_format("%zu more gaps are not listed", unlisted));
+    share_attribute(record);
     note_left_out(run);
+    compare_twins(record);
+    note_sleep(run);
+    if (record->joined && !registry_peer_lives(&run->peer))
+        record_note(record,
+                    strdup("the recorder that was joined ended before this command did: the energy after "
+                           "that is in no record"));
+    parts_check(record);
     if (run->has_output) {
         output_drain(&run->output);
         record->output_tail = output_tail(&run->output);
@@ -345,16 +479,21 @@ static int measure(struct run *run, struct error *error)
     unblock_others(run);
     run->record->started_wall_ns = clock_wall_ns();
     run->start_ns = clock_boot_ns();
-    if (windows_start(run->record, measurement_account(run->measurement), run->start_ns, error) < 0)
+    if (windows_start(run->record, run->account, run->start_ns, error) < 0)
         return -1;
     if (options->timeout_s > 0)
         run->deadline_ns = run->start_ns + (int64_t)(options->timeout_s * NS_PER_S);
+    share_begin(&run->share, options->setup);
+    if (options->budget_j > 0)
+        run->budget_due_ns = run->start_ns + (int64_t)(BUDGET_LEAST_S * NS_PER_S);
     struct child_options child = child_options(run);
     int failure = child_release(&run->child, &child, error);
     if (failure == 0 && options->started)
         options->started(options->context, run->child.pid);
     int status = supervise(run); /* one that could not start ends at once */
-    measurement_stop(run->measurement);
+    share_end(&run->share, options->setup, &run->record->attribution);
+    if (run->measurement)
+        measurement_stop(run->measurement);
     if (failure < 0)
         return -1;
     if (failure)
@@ -383,7 +522,11 @@ int recorder_run(const struct recorder_options *options, struct record *record, 
     if (run.signals >= 0)
         close(run.signals);
     mark_receiver_close(run.receiver);
+    if (!run.measurement)
+        account_close(run.account);
     measurement_close(run.measurement);
+    registry_leave(run.registry);
+    registry_peer_free(&run.peer);
     pthread_sigmask(SIG_SETMASK, &run.before, NULL);
     return result;
 }

@@ -26,6 +26,8 @@ struct recorder_options {
                                  descriptors */
     bool output_shown;        /* with output_tail_bytes: also pass it on to ours */
     double timeout_s;         /* 0: none; SIGTERM, after 5 s SIGKILL, to the child's process group */
+    double budget_j; /* > 0: as a timeout, once the software total has reached this; 0: none. An error where
+                        no instrument gives that total */
     /* Signals that came in are forwarded to the child. NULL: the recorder forwards SIGINT, SIGTERM, SIGHUP
      * and SIGQUIT itself while it runs. A caller that sets this pointer (to a sig_atomic_t it sets in its own
      * handlers) asks for an early stop: the child is stopped (SIGTERM, after 5 s SIGKILL, to its process
@@ -41,8 +43,11 @@ struct recorder_options {
     void *context;
 };
 
-/* Runs and measures the command. 0: `record` is complete, whatever became of the command (see record->end).
- * -1: nothing could be measured or started at all. The caller frees `record` with record_free either way. */
+/* Runs and measures the command; registers as the machine's recorder while it does (registry.h), and where
+ * the recorder of its job or the one that it runs in measures already, joins that: the record then has no
+ * channels. Named instruments and `stop` ask for a measurement of one's own. 0: `record` is complete,
+ * whatever became of the command (see record->end). -1: nothing could be measured or started at all. The
+ * caller frees `record` with record_free either way. */
 int recorder_run(const struct recorder_options *options, struct record *record, struct error *error);
 
 #endif

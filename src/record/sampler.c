@@ -55,7 +55,8 @@ static void take_locked(struct sampler *sampler)
     account_add(sampler->account, sampler->first, sampler->count, &sampler->reading,
                 sampler->sink->trace ? &sampler->trace : NULL);
     bool full = sampler->trace.count + 2 * sampler->count > sampler->trace.capacity;
-    if (full || sampler->reading.boot_ns - sampler->flushed_ns > TRACE_PATIENCE_NS)
+    int64_t patience_ns = sampler->sink->patience_ns ? sampler->sink->patience_ns : TRACE_PATIENCE_NS;
+    if (full || sampler->reading.boot_ns - sampler->flushed_ns > patience_ns)
         flush_trace(sampler);
 }
 

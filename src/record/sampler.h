@@ -12,6 +12,7 @@ struct sampler;
 struct trace_sink {
     pthread_mutex_t lock; /* guards `ended` and the calls of `trace` */
     bool ended;
+    int64_t patience_ns; /* stretches are not kept longer than this; 0: 2 s */
     int (*trace)(void *context, const struct trace_sample *samples, size_t count);
     void *context;
 };

@@ -2,6 +2,7 @@
 
 #include "base/clock.h"
 #include "base/text.h"
+#include "record/sheets.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -182,6 +183,23 @@ int windows_apply(struct record *record, struct account *account, const struct m
     return error_set(error, "mark: of no known kind");
 }
 
+/* Which channels some window was too short for; the account widened their intervals. */
+static void note_unresolved(struct record *record)
+{
+    for (size_t c = 0; c < record->channel_count; c++) {
+        const struct channel *channel = &record->channels[c];
+        size_t shorter = 0;
+        for (size_t i = 0; i < record->window_count; i++)
+            shorter += record->windows[i].energies && record->windows[i].energies[c].known &&
+                       !channel_resolves(channel, record->windows[i].wall_s);
+        if (shorter)
+            record_note(record,
+                        text_format("%s/%s: %zu of %zu windows are shorter than it can resolve: their "
+                                    "uncertainty is at least 58 %%",
+                                    channel->meter, channel->name, shorter, record->window_count));
+    }
+}
+
 int windows_finish(struct record *record, struct account *account, int64_t boot_ns, struct error *error)
 {
     if (record->window_count == 0)
@@ -193,6 +211,7 @@ int windows_finish(struct record *record, struct account *account, int64_t boot_
             window->wall_s = fmax(end_s - window->start_s, 0);
         account_energies(account, (int64_t)i, window->energies);
     }
+    note_unresolved(record);
     record->windows[0].complete = true;
     return 0;
 }

@@ -175,6 +175,64 @@ char *rapl_tree_path(const struct rapl_tree *tree, size_t zone, const char *file
     return text_format("%s/%s", tree->zones[zone].directory, file);
 }
 
+void rapl_tree_mirror(struct rapl_tree *tree, size_t zone, size_t of)
+{
+    AUTO_FREE char *own = rapl_tree_path(tree, zone, "energy_uj");
+    AUTO_FREE char *other = rapl_tree_path(tree, of, "energy_uj");
+    require(unlink(own) == 0 && link(other, own) == 0, own);
+}
+
+char *rapl_tree_folder(const struct rapl_tree *tree, const char *name)
+{
+    return text_format("%s/%s", tree->root, name);
+}
+
+void rapl_tree_write(const struct rapl_tree *tree, const char *path, const char *content)
+{
+    AUTO_FREE char *directory = rapl_tree_folder(tree, path);
+    char *name = strrchr(directory, '/');
+    *name = '\0';
+    make_directories(directory);
+    write_file(directory, name + 1, content);
+}
+
+void rapl_tree_cpu(const struct rapl_tree *tree, unsigned cpu, unsigned package, unsigned die, unsigned core)
+{
+    const struct {
+        const char *name;
+        unsigned id;
+    } files[] = {{"physical_package_id", package}, {"die_id", die}, {"core_id", core}};
+    for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
+        AUTO_FREE char *path = text_format("devices/system/cpu/cpu%u/topology/%s", cpu, files[i].name);
+        AUTO_FREE char *id = text_format("%u\n", files[i].id);
+        rapl_tree_write(tree, path, id);
+    }
+}
+
+void rapl_tree_msr(const struct rapl_tree *tree, unsigned cpu, uint32_t address, uint64_t value)
+{
+    AUTO_FREE char *directory = text_format("%s/dev/cpu/%u", tree->root, cpu);
+    AUTO_FREE char *path = text_format("%s/msr", directory);
+    make_directories(directory);
+    int descriptor = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+    require(descriptor >= 0 &&
+                pwrite(descriptor, &value, sizeof value, (off_t)address) == (ssize_t)sizeof value,
+            path);
+    close(descriptor);
+}
+
+void rapl_tree_event(const struct rapl_tree *tree, const char *pmu, const char *event, double power_w)
+{
+    AUTO_FREE char *path = text_format("bus/event_source/devices/%s/events/%s", pmu, event);
+    AUTO_FREE char *unit_path = text_format("%s.unit", path), *scale_path = text_format("%s.scale", path);
+    AUTO_FREE char *type_path = text_format("bus/event_source/devices/%s/type", pmu);
+    AUTO_FREE char *scale = text_format("%.17g\n", power_w * 1e-9);
+    rapl_tree_write(tree, type_path, "1\n");     /* PERF_TYPE_SOFTWARE */
+    rapl_tree_write(tree, path, "event=0x00\n"); /* PERF_COUNT_SW_CPU_CLOCK, ns */
+    rapl_tree_write(tree, unit_path, "Joules");
+    rapl_tree_write(tree, scale_path, scale);
+}
+
 static int remove_entry(const char *path, const struct stat *status, int type, struct FTW *at)
 {
     (void)status, (void)type, (void)at;

@@ -1,4 +1,5 @@
-/* rapl_tree.h: a powercap tree whose counters move at 1 kHz along a known truth. */
+/* rapl_tree.h: a powercap tree whose counters move at 1 kHz along a known truth; and what else RAPL is read
+ * from: topology, PMUs, registers. Its root serves as sysfs, its `proc` as procfs, its `dev` as devfs. */
 #ifndef JOULERY_TESTS_METER_RAPL_TREE_H
 #define JOULERY_TESTS_METER_RAPL_TREE_H
 
@@ -26,6 +27,19 @@ double rapl_tree_truth_j(const struct rapl_tree *tree, size_t zone, int64_t from
 void rapl_tree_fault(struct rapl_tree *tree, size_t zone, enum rapl_fault fault);
 /* The path of a zone's file; the caller frees it. */
 char *rapl_tree_path(const struct rapl_tree *tree, size_t zone, const char *file);
+/* From now on a zone shows another's counter. */
+void rapl_tree_mirror(struct rapl_tree *tree, size_t zone, size_t of);
+/* Writes a file below the root, with the folders above it. */
+void rapl_tree_write(const struct rapl_tree *tree, const char *path, const char *content);
+/* A logical CPU's place, in devices/system/cpu. */
+void rapl_tree_cpu(const struct rapl_tree *tree, unsigned cpu, unsigned package, unsigned die, unsigned core);
+/* Eight bytes at `address` of dev/cpu/CPU/msr, a sparse file: unlike the device, registers closer than eight
+ * share bytes, and what nobody wrote is 0 up to the last one written. */
+void rapl_tree_msr(const struct rapl_tree *tree, unsigned cpu, uint32_t address, uint64_t value);
+/* An event of a PMU that counts a software clock of the kernel's, 1e9 a second: so many watts. */
+void rapl_tree_event(const struct rapl_tree *tree, const char *pmu, const char *event, double power_w);
+/* The root/`name`, as a path; the caller frees it. */
+char *rapl_tree_folder(const struct rapl_tree *tree, const char *name);
 void rapl_tree_free(struct rapl_tree *tree);
 
 #endif

@@ -208,6 +208,28 @@ static void wraps_are_lossless_and_psys_stands_beside(void **state)
     rapl_tree_free(tree);
 }
 
+/* Measured packages and estimated memory side by side; the command's CPU time is known, but not what is idle.
+ */
+static void memory_without_a_counter_is_estimated_beside_measured_packages(void **state)
+{
+    (void)state;
+    struct rapl_tree *tree = make_small_tree();
+    const struct meter_setup setup = {.sysfs = rapl_tree_sysfs(tree)};
+    char *command[] = {"sh", "-c", "i=0; while [ $i -lt 200000 ]; do i=$((i+1)); done", NULL};
+    struct record record;
+    run_with(&record, (struct recorder_options){.command = command, .setup = &setup});
+    assert_int_equal(record.channel_count, 2);
+    assert_int_equal(record.channels[0].kind, KIND_COUNTER);
+    assert_string_equal(record.channels[1].meter, "dram-model");
+    struct energy_totals totals = record_totals(&record, 0);
+    assert_true(totals.estimated);
+    assert_true(totals.software_uncertainty_j > 0.6 * record.windows[0].energies[1].energy_j);
+    assert_true(record.attribution.command_cpu_s > 0);
+    assert_false(record.attribution.known);
+    record_free(&record);
+    rapl_tree_free(tree);
+}
+
 static void epochs_are_measured_from_their_marks(void **state)
 {
     (void)state;
@@ -492,12 +514,44 @@ static void a_caller_that_stops_runs_gets_rid_of_what_they_leave(void **state)
     record_free(&record);
 }
 
+/* The first SIGTERM is ignored, the second ends it. */
+static void a_command_that_ignores_a_signal_runs_on_and_gets_the_next(void **state)
+{
+    (void)state;
+    char *command[] = {
+        "sh", "-c",
+        "n=0; trap 'n=$((n+1))' TERM; kill -TERM $PPID; while [ $n -lt 1 ]; do sleep 0.02; done; "
+        "kill -TERM $PPID; while [ $n -lt 2 ]; do sleep 0.02; done; exit 11",
+        NULL};
+    struct record record;
+    run_with(&record, (struct recorder_options){.command = command, .timeout_s = 20});
+    assert_int_equal(record.end, END_EXITED);
+    assert_int_equal(record.exit_status, 11);
+    record_free(&record);
+}
+
+static void a_budget_stops_the_command(void **state)
+{
+    (void)state;
+    struct rapl_tree *tree = make_small_tree();
+    const struct meter_setup setup = {.sysfs = rapl_tree_sysfs(tree)};
+    char *command[] = {"sleep", "100", NULL};
+    struct record record;
+    run_with(&record, (struct recorder_options){.command = command, .setup = &setup, .budget_j = 20});
+    assert_int_equal(record.exit_status, 128 + SIGTERM);
+    assert_true(record_totals(&record, 0).software_j >= 20);
+    assert_true(has_note(&record, "the budget of 0.005556 Wh was used up"));
+    record_free(&record);
+    rapl_tree_free(tree);
+}
+
 int main(int argc, char **argv)
 {
     if (argc >= 3 && strcmp(argv[1], "child") == 0)
         return run_child(argv[2], argc > 3 ? argv[3] : "");
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(wraps_are_lossless_and_psys_stands_beside),
+        cmocka_unit_test(memory_without_a_counter_is_estimated_beside_measured_packages),
         cmocka_unit_test(epochs_are_measured_from_their_marks),
         cmocka_unit_test(a_file_that_goes_away_leaves_a_gap_and_a_wide_uncertainty),
         cmocka_unit_test(a_counter_that_sticks_leaves_a_gap_and_no_watts),
@@ -510,6 +564,8 @@ int main(int argc, char **argv)
         cmocka_unit_test(the_tail_of_the_output_is_kept),
         cmocka_unit_test(a_timeout_ends_the_whole_group),
         cmocka_unit_test(a_caller_can_stop_early),
+        cmocka_unit_test(a_budget_stops_the_command),
+        cmocka_unit_test(a_command_that_ignores_a_signal_runs_on_and_gets_the_next),
         cmocka_unit_test(signals_are_forwarded),
         cmocka_unit_test(what_is_left_running_is_noted),
         cmocka_unit_test(a_caller_that_stops_runs_gets_rid_of_what_they_leave),

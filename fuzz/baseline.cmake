@@ -1,0 +1,1 @@
+joulery_fuzz(baseline USES joulery_record)

@@ -1,0 +1,1 @@
+joulery_fuzz(csv USES joulery_exchange)

@@ -1,0 +1,1 @@
+joulery_fuzz(gpu_choice USES joulery_meter)

@@ -1,0 +1,1 @@
+joulery_fuzz(rapl USES joulery_meter)

@@ -1,0 +1,1 @@
+joulery_fuzz(registry USES joulery_record)

@@ -1,0 +1,1 @@
+joulery_fuzz(sheets USES joulery_record)

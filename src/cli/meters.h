@@ -1,0 +1,18 @@
+/* meters.h: what `joulery meters` does besides listing. Each prints, and returns the exit status. */
+#ifndef JOULERY_CLI_METERS_H
+#define JOULERY_CLI_METERS_H
+
+#include "meter/meter.h"
+
+#include <stdbool.h>
+
+/* Shows what gives `group` (NULL: joulery) read access to energy counters; with `apply` does it. */
+int meters_grant(const char *group, bool apply, const char *subcommand);
+int meters_revoke(bool apply, const char *subcommand);
+
+/* Makes the data sheets of the channels in `wall_s`, prints and keeps them; `json`: also writes them there.
+ */
+int meters_characterise(const struct meter_setup *setup, double wall_s, const char *json,
+                        const char *subcommand);
+
+#endif

@@ -1,0 +1,84 @@
+/* run.h: what the parts of `joulery run` share: run.c parses and calls, repeat.c measures, summary.c prints,
+ * run_json.c writes. */
+#ifndef JOULERY_CLI_RUN_H
+#define JOULERY_CLI_RUN_H
+
+#include "base/options.h"
+#include "carbon/carbon.h"
+#include "exchange/trace_csv.h"
+#include "record/baseline.h"
+#include "record/recorder.h"
+#include "stats/stats.h"
+
+struct run_options {
+    const char *location_name, *json, *trace_path, *emissions_csv, *project, *baseline_path;
+    const char *precision_text, *budget_text;
+    struct option_list meter_names;
+    double pue, rate_hz, tdp_w, timeout_s;
+    uint64_t repeat; /* 0: not given */
+    bool quiet;
+    /* worked out from the texts above */
+    const struct location *location; /* NULL: none given */
+    double precision;                /* 0: none */
+    double budget_j;                 /* 0: none */
+};
+
+#define REPEAT_USUAL 100 /* the limit of --precision without --repeat */
+#define REPEAT_MOST  10000
+#define REPEAT_LEAST 3 /* for --precision: fewer say nothing about how they scatter */
+
+/* What the whole call works on. */
+struct run_call {
+    const struct run_options *options;
+    const struct meter_setup *setup;
+    char *const *command;
+    struct baseline baseline;
+    bool has_baseline;
+    char *baseline_refused; /* why the usual one is not used; NULL: there is none, or it is */
+    char *experiment;       /* id that the rows of one call share */
+    struct trace_csv *trace;
+    struct record *records; /* record_count measured ones, and room for the next */
+    size_t record_count;
+    bool not_written; /* some output failed; said already */
+};
+
+/* What repetitions say of one quantity. `unknown` runs gave no value and are not in it. */
+struct repeated {
+    struct summary summary;
+    size_t unknown;
+};
+
+/* Measures once, or as often as asked for. 0, or -1 and `error` if a run could not be measured; those before
+ * it are in call->records. */
+int run_repeat(struct run_call *call, struct error *error);
+
+/* Whether the half width of the interval is within the asked precision. */
+bool run_is_precise(const struct run_call *call);
+
+/* The energy of a record: the software total, that of wattmeters where there is no software total; NAN: not
+ * known. */
+double run_energy_j(const struct record *record);
+
+/* A quantity of each record, summed up. */
+int run_summarise(const struct run_call *call, double (*quantity)(const struct record *record, size_t index),
+                  size_t index, struct repeated *repeated, struct error *error);
+
+/* Quantities for run_summarise; `index`: the channel, where it is of one. */
+double run_quantity_energy_j(const struct record *record, size_t index);
+double run_quantity_above_idle_j(const struct record *record, size_t index);
+double run_quantity_wall_s(const struct record *record, size_t index);
+double run_quantity_channel_j(const struct record *record, size_t index);
+
+/* On standard error. */
+void run_print_summary(const struct run_call *call);
+void run_print_repeat(const struct run_call *call);
+
+/* joulery.run/1, or joulery.repeat/1 for more than one run asked for. */
+int run_write_json(const struct run_call *call, struct error *error);
+
+static inline bool run_is_repeated(const struct run_options *options)
+{
+    return options->repeat > 0 || options->precision > 0;
+}
+
+#endif

@@ -1,0 +1,278 @@
+#include "record/sheets.h"
+
+#include "base/file.h"
+#include "base/text.h"
+#include "record/host.h"
+#include "record/windows.h"
+
+#include <errno.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#define SCHEMA "joulery.characteristics/1"
+
+/* Where each figure stands, and the most that is believed. */
+static const struct {
+    const char *name;
+    size_t offset;
+    double most;
+} figures[] = {
+#define FIGURE(name, most)                                                                                   \
+    {                                                                                                        \
+#name, offsetof(struct characteristics, name), most                                                  \
+    }
+    FIGURE(update_s, 3600), FIGURE(smallest_step, 1e6), FIGURE(averaging_s, 3600),
+    FIGURE(lag_s, 3600),    FIGURE(response_w, 1e7),    FIGURE(read_s, 60),
+    FIGURE(idle_w, 1e7),    FIGURE(idle_sd_w, 1e7),     FIGURE(idle_reading_sd_w, 1e7),
+#undef FIGURE
+};
+
+#define FIGURES (sizeof figures / sizeof *figures)
+
+static double *figure_of(struct characteristics *found, size_t i)
+{
+    return (double *)((char *)found + figures[i].offset);
+}
+
+char *sheets_path(const char *host)
+{
+    const char *state = getenv("XDG_STATE_HOME"), *home = getenv("HOME");
+    AUTO_FREE char *safe = strdup(host);
+    for (char *at = safe; at && *at; at++)
+        if (*at == '/')
+            *at = '_';
+    if (safe && state && state[0] == '/')
+        return text_format("%s/joulery/characteristics-%s.json", state, safe);
+    if (safe && home && home[0] == '/')
+        return text_format("%s/.local/state/joulery/characteristics-%s.json", home, safe);
+    return NULL;
+}
+
+/* ---- JSON ---- */
+
+static json_t *text_json(const char *string)
+{
+    AUTO_FREE char *clean = text_utf8(string, strlen(string));
+    return clean ? json_string(clean) : NULL;
+}
+
+static json_t *sheet_to_json(const struct sheet *sheet)
+{
+    json_t *json = json_pack("{s:o, s:o, s:s}", "meter", text_json(sheet->meter), "name",
+                             text_json(sheet->name), "kind", channel_kind_name(sheet->kind));
+    struct characteristics found = sheet->found;
+    for (size_t i = 0; json && i < FIGURES; i++) {
+        double value = *figure_of(&found, i);
+        json_object_set_new(json, figures[i].name, isfinite(value) ? json_real(value) : json_null());
+    }
+    return json;
+}
+
+json_t *sheets_to_json(const struct sheets *sheets)
+{
+    json_t *list = json_array();
+    int failed = list ? 0 : -1;
+    for (size_t i = 0; i < sheets->count && !failed; i++)
+        failed = json_array_append_new(list, sheet_to_json(&sheets->sheets[i]));
+    if (failed) {
+        json_decref(list);
+        return NULL;
+    }
+    return json_pack("{s:s, s:o, s:o, s:o, s:f, s:o}", "schema", SCHEMA, "host", text_json(sheets->host),
+                     "cpu_model", text_json(sheets->cpu_model), "made", text_json(sheets->made), "wall_s",
+                     sheets->wall_s, "channels", list);
+}
+
+static int parse_figure(const json_t *json, size_t i, struct characteristics *found, struct error *error)
+{
+    const json_t *value = json_object_get(json, figures[i].name);
+    *figure_of(found, i) = NAN;
+    if (json_is_null(value))
+        return 0;
+    double number = json_number_value(value);
+    if (!json_is_number(value) || !(number >= 0 && number <= figures[i].most))
+        return error_set(error, "%s: expected null or a number from 0 to %g", figures[i].name,
+                         figures[i].most);
+    *figure_of(found, i) = number;
+    return 0;
+}
+
+static int parse_sheet(const json_t *json, struct sheet *sheet, struct error *error)
+{
+    const char *meter, *name, *kind;
+    if (json_unpack((json_t *)json, "{s:s, s:s, s:s}", "meter", &meter, "name", &name, "kind", &kind) < 0 ||
+        channel_kind_parse(kind, &sheet->kind) < 0)
+        return error_set(error, "expected an object with meter, name and kind");
+    sheet->meter = strdup(meter);
+    sheet->name = strdup(name);
+    if (!sheet->meter || !sheet->name)
+        return error_memory(error, "sheet");
+    for (size_t i = 0; i < FIGURES; i++)
+        if (parse_figure(json, i, &sheet->found, error) < 0)
+            return -1;
+    return 0;
+}
+
+static int parse_root(const json_t *root, struct sheets *sheets, struct error *error)
+{
+    const char *schema, *host, *cpu_model, *made;
+    json_t *list;
+    if (json_unpack((json_t *)root, "{s:s, s:s, s:s, s:s, s:F, s:o}", "schema", &schema, "host", &host,
+                    "cpu_model", &cpu_model, "made", &made, "wall_s", &sheets->wall_s, "channels",
+                    &list) < 0 ||
+        strcmp(schema, SCHEMA) != 0 || !json_is_array(list) || json_array_size(list) > SHEETS_MOST)
+        return error_set(error, "expected a document of schema %s", SCHEMA);
+    sheets->host = strdup(host);
+    sheets->cpu_model = strdup(cpu_model);
+    sheets->made = strdup(made);
+    sheets->sheets = calloc(json_array_size(list) + 1, sizeof *sheets->sheets);
+    if (!sheets->host || !sheets->cpu_model || !sheets->made || !sheets->sheets)
+        return error_memory(error, "sheets");
+    for (; sheets->count < json_array_size(list); sheets->count++) {
+        struct sheet *sheet = &sheets->sheets[sheets->count];
+        if (parse_sheet(json_array_get(list, sheets->count), sheet, error) == 0)
+            continue;
+        error_prefix(error, "channels[%zu]", sheets->count++); /* counted: sheets_free frees its strings */
+        return -1;
+    }
+    return 0;
+}
+
+int sheets_parse(const char *text, size_t size, struct sheets *sheets, struct error *error)
+{
+    *sheets = (struct sheets){0};
+    json_error_t wrong;
+    json_t *root = json_loadb(text, size, JSON_REJECT_DUPLICATES, &wrong);
+    int result =
+        root ? parse_root(root, sheets, error) : error_set(error, "line %d: %s", wrong.line, wrong.text);
+    json_decref(root);
+    if (result < 0)
+        sheets_free(sheets);
+    return result;
+}
+
+void sheets_free(struct sheets *sheets)
+{
+    for (size_t i = 0; i < sheets->count; i++) {
+        free(sheets->sheets[i].meter);
+        free(sheets->sheets[i].name);
+    }
+    free(sheets->sheets);
+    free(sheets->host);
+    free(sheets->cpu_model);
+    free(sheets->made);
+    *sheets = (struct sheets){0};
+}
+
+/* ---- the file ---- */
+
+static int make_folders(const char *path, struct error *error)
+{
+    AUTO_FREE char *copy = strdup(path);
+    if (!copy)
+        return error_memory(error, path);
+    for (char *slash = strchr(copy + 1, '/'); slash; slash = strchr(slash + 1, '/')) {
+        *slash = '\0';
+        if (mkdir(copy, 0755) < 0 && errno != EEXIST)
+            return error_errno(error, errno, copy);
+        *slash = '/';
+    }
+    return 0;
+}
+
+int sheets_save(const struct sheets *sheets, const char *path, struct error *error)
+{
+    json_t *document = sheets_to_json(sheets);
+    AUTO_FREE char *text = document ? json_dumps(document, JSON_INDENT(2) | JSON_REAL_PRECISION(6)) : NULL;
+    json_decref(document);
+    AUTO_FREE char *lines = text ? text_format("%s\n", text) : NULL;
+    if (!lines)
+        return error_memory(error, path);
+    return make_folders(path, error) < 0 ? -1 : file_write(path, lines, strlen(lines), error);
+}
+
+/* ---- use ---- */
+
+static const struct sheet *find_sheet(const struct sheets *sheets, const struct channel *channel)
+{
+    for (size_t i = 0; i < sheets->count; i++)
+        if (strcmp(sheets->sheets[i].meter, channel->meter) == 0 &&
+            strcmp(sheets->sheets[i].name, channel->name) == 0 && sheets->sheets[i].kind == channel->kind)
+            return &sheets->sheets[i];
+    return NULL;
+}
+
+size_t sheets_apply(const struct sheets *sheets, struct channel *channels, size_t count)
+{
+    size_t applied = 0;
+    for (size_t i = 0; i < count; i++) {
+        const struct sheet *sheet = find_sheet(sheets, &channels[i]);
+        if (!sheet || channels[i].kind == KIND_MODEL)
+            continue;
+        const struct characteristics *found = &sheet->found;
+        if (found->update_s > 0)
+            channels[i].update_s = found->update_s;
+        if (channels[i].kind == KIND_POWER && isfinite(found->averaging_s))
+            channels[i].averaging_s = found->averaging_s;
+        if (found->smallest_step > 0 &&
+            (channels[i].resolution <= 0 || found->smallest_step < channels[i].resolution))
+            channels[i].resolution = found->smallest_step;
+        applied++;
+    }
+    return applied;
+}
+
+static void apply_file(const char *path, const struct host *host, struct record *record)
+{
+    struct error error = ERROR_INIT;
+    struct sheets sheets = {0};
+    size_t size = 0;
+    AUTO_FREE char *text = file_read(path, SHEETS_BYTES_MOST, &size, &error);
+    if (!text || sheets_parse(text, size, &sheets, &error) < 0)
+        record_note(record, text_format("data sheets not used: %s: %s", path, error_text(&error)));
+    else if (strcmp(sheets.host, host->name) != 0 || strcmp(sheets.cpu_model, host->cpu_model) != 0)
+        record_note(record, text_format("data sheets not used: they are of another machine (%s, %s): "
+                                        "`joulery meters --characterise` makes new ones",
+                                        sheets.host, sheets.cpu_model));
+    else
+        sheets_apply(&sheets, record->channels, record->channel_count);
+    sheets_free(&sheets);
+    error_clear(&error);
+}
+
+static void free_host(struct host *host)
+{
+    free(host->name);
+    free(host->cpu_model);
+    free(host->kernel);
+    free(host->os);
+    free(host->virtualisation);
+    free(host->version);
+}
+
+void sheets_apply_stored(const struct meter_setup *setup, struct record *record)
+{
+    struct host host = {0};
+    struct error error = ERROR_INIT;
+    if (host_describe(setup, &host, &error) == 0) {
+        AUTO_FREE char *path = sheets_path(host.name);
+        if (path && file_exists(path))
+            apply_file(path, &host, record);
+    }
+    error_clear(&error);
+    free_host(&host);
+}
+
+bool channel_resolves(const struct channel *channel, double wall_s)
+{
+    double averaging_s = channel->kind == KIND_POWER ? channel->averaging_s : 0;
+    return wall_s >= fmax(2 * channel->update_s, averaging_s);
+}
+
+void channel_widen(const struct channel *channel, double wall_s, struct channel_energy *energy)
+{
+    if (energy->known && !channel_resolves(channel, wall_s))
+        energy->uncertainty_j = fmax(energy->uncertainty_j, fabs(energy->energy_j) / sqrt(3));
+}

@@ -1,0 +1,283 @@
+/* `joulery run` with repetitions, files and baselines, `joulery idle` and `joulery watch`, over a simulated
+ * machine. */
+#include "base/file.h"
+#include "base/text.h"
+#include "rapl_tree.h"
+
+#include <jansson.h>
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+#include <zlib.h>
+
+#include <cmocka.h>
+
+struct shop {
+    char *folder, *error, *output;
+    struct rapl_tree *tree;
+};
+
+static const struct rapl_zone zones[] = {
+    {.entry = "intel-rapl:0", .name = "package-0", .range_j = 262143, .mean_w = 20},
+    {.entry = "intel-rapl:0:0", .name = "dram", .range_j = 65712, .mean_w = 4},
+};
+
+static int open_shop(void **state)
+{
+    struct shop *shop = calloc(1, sizeof *shop);
+    shop->folder = strdup("/tmp/joulery-cli-XXXXXX");
+    *state = shop;
+    shop->tree = rapl_tree_make(zones, 2);
+    return mkdtemp(shop->folder) ? 0 : -1;
+}
+
+static int close_shop(void **state)
+{
+    struct shop *shop = *state;
+    AUTO_FREE char *command = text_format("rm -rf %s", shop->folder);
+    int status = system(command);
+    rapl_tree_free(shop->tree);
+    free(shop->folder);
+    free(shop->error);
+    free(shop->output);
+    free(shop);
+    return status;
+}
+
+static char *slurp(const struct shop *shop, const char *name)
+{
+    struct error error = ERROR_INIT;
+    AUTO_FREE char *path = file_join(shop->folder, name);
+    char *content = file_read(path, 1u << 24, NULL, &error);
+    if (!content)
+        fail_msg("%s", error_text(&error));
+    return content;
+}
+
+/* Runs `joulery …` in the shop's folder, which is also its home; returns the exit status. */
+static int joulery(struct shop *shop, const char *arguments)
+{
+    const char *folder = getenv("JOULERY_BIN");
+    assert_non_null(folder);
+    AUTO_FREE char *command =
+        text_format("cd %s && XDG_STATE_HOME=%s/state JOULERY_SYSFS=%s %s/joulery %s >out 2>err </dev/null",
+                    shop->folder, shop->folder, rapl_tree_sysfs(shop->tree), folder, arguments);
+    int status = system(command);
+    free(shop->error);
+    free(shop->output);
+    shop->error = slurp(shop, "err");
+    shop->output = slurp(shop, "out");
+    assert_true(WIFEXITED(status));
+    return WEXITSTATUS(status);
+}
+
+static void says(const struct shop *shop, const char *words)
+{
+    if (!strstr(shop->error, words))
+        fail_msg("expected '%s' in:\n%s", words, shop->error);
+}
+
+static json_t *load(const struct shop *shop, const char *name)
+{
+    AUTO_FREE char *content = slurp(shop, name);
+    json_t *json = json_loads(content, 0, NULL);
+    assert_non_null(json);
+    return json;
+}
+
+static double number_at(const json_t *json, const char *object, const char *member)
+{
+    return json_number_value(json_object_get(json_object_get(json, object), member));
+}
+
+static void repetitions_are_summed_up(void **state)
+{
+    struct shop *shop = *state;
+    assert_int_equal(joulery(shop, "run --repeat 4 --json r.json -- sleep 0.2"), 0);
+    json_t *json = load(shop, "r.json");
+    assert_string_equal(json_string_value(json_object_get(json, "schema")), "joulery.repeat/1");
+    const json_t *runs = json_object_get(json, "runs");
+    assert_int_equal(json_array_size(runs), 4);
+    double sum = 0;
+    for (size_t i = 0; i < 4; i++)
+        sum += number_at(json_array_get(runs, i), "totals", "software_j");
+    double mean = number_at(json, "energy_j", "mean"), seconds = number_at(json, "wall_s", "mean");
+    assert_true(fabs(mean - sum / 4) < 1e-9 * sum);
+    assert_true(fabs(mean / seconds - 24) <
+                1.2); /* the truth is 24 W; a step of the tree is 0.5 % of 0.2 s */
+    double half = (number_at(json, "energy_j", "high") - number_at(json, "energy_j", "low")) / 2;
+    double expected = 3.18244630528371 * number_at(json, "energy_j", "sd") / 2; /* t(0.975, 3) / sqrt(4) */
+    assert_true(fabs(half - expected) < 1e-6 * expected);
+    says(shop, "run 4: ");
+    says(shop, "4 runs: mean ± 95 % interval");
+    json_decref(json);
+}
+
+static void repeating_ends_when_precise_or_when_the_command_fails(void **state)
+{
+    struct shop *shop = *state;
+    assert_int_equal(joulery(shop, "run --precision 100% --json p.json -- sleep 0.05"), 0);
+    json_t *json = load(shop, "p.json");
+    assert_int_equal(json_array_size(json_object_get(json, "runs")), 3);
+    assert_true(json_is_true(json_object_get(json, "precision_reached")));
+    json_decref(json);
+    assert_int_equal(joulery(shop, "run --precision 0.00001% --repeat 3 --json p.json -- sleep 0.05"), 0);
+    says(shop, "not precise to 1e-05 % after 3 runs");
+    json = load(shop, "p.json");
+    assert_true(json_is_false(json_object_get(json, "precision_reached")));
+    json_decref(json);
+    assert_int_equal(joulery(shop, "run --repeat 9 --json p.json -- sh -c 'echo x >> count; test $(wc -l < "
+                                   "count) -lt 3 || exit 7'"),
+                     7);
+    json = load(shop, "p.json");
+    assert_int_equal(json_array_size(json_object_get(json, "runs")), 3);
+    json_decref(json);
+}
+
+static void wrong_use_is_told(void **state)
+{
+    struct shop *shop = *state;
+    static const char *const wrong[] = {
+        "run --repeat 0 -- touch ran",
+        "run --repeat -1 -- touch ran",
+        "run --precision 2 -- touch ran",
+        "run --precision -2% -- touch ran",
+        "run --precision 0% -- touch ran",
+        "run --precision 2% --repeat 2 -- touch ran",
+        "run --project a -- touch ran",
+        "idle --for 1",
+        "idle --for soon",
+        "watch --for -1",
+        "watch --rate 5000",
+    };
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++)
+        assert_int_equal(joulery(shop, wrong[i]), 2);
+    assert_int_equal(joulery(shop, "run --trace /nonexistent/t.csv -- touch ran"), 1);
+    says(shop, "/nonexistent/t.csv: No such file");
+    assert_int_equal(joulery(shop, "run --emissions-csv err -- touch ran"), 0); /* empty: a new file */
+    assert_int_equal(joulery(shop, "run --emissions-csv / -- touch run2"), 1);
+    assert_int_equal(joulery(shop, "run --baseline /nonexistent/b.json -- touch ran2"), 1);
+    says(shop, "/nonexistent/b.json");
+    assert_int_equal(joulery(shop, "idle --for 2 --output /nonexistent/b.json"), 1);
+    assert_int_equal(joulery(shop, "watch --meter rappl"), 1);
+    says(shop, "did you mean rapl?");
+    AUTO_FREE char *path = file_join(shop->folder, "ran2");
+    assert_false(file_exists(path));
+}
+
+static void a_baseline_is_used_by_later_runs(void **state)
+{
+    struct shop *shop = *state;
+    assert_int_equal(joulery(shop, "idle --for 2"), 0);
+    assert_non_null(strstr(shop->output, "stored in "));
+    assert_int_equal(joulery(shop, "run --json b.json -- sleep 0.5"), 0);
+    says(shop, "above idle (2.0 s at rest, ");
+    json_t *json = load(shop, "b.json");
+    assert_non_null(json_string_value(json_object_get(json, "baseline")));
+    const json_t *package = json_array_get(json_object_get(json, "channels"), 0);
+    assert_true(fabs(json_number_value(json_object_get(package, "idle_w")) - 20) < 0.5);
+    /* the simulated machine draws the same all the time: nothing is above idle */
+    double above_j = number_at(json, "totals", "software_above_idle_j");
+    assert_true(fabs(above_j) < 0.05 * number_at(json, "totals", "software_j"));
+    assert_true(number_at(json, "totals", "software_above_idle_uncertainty_j") > 0);
+    json_decref(json);
+    assert_int_equal(joulery(shop, "run --baseline none --json b.json -- true"), 0);
+    json = load(shop, "b.json");
+    assert_true(json_is_null(json_object_get(json, "baseline")));
+    json_decref(json);
+    assert_int_equal(joulery(shop, "idle --for 2 --output mine.json"), 0);
+    AUTO_FREE char *edit =
+        text_format("cd %s && sed -i 's/\"host\": \".*\"/\"host\": \"elsewhere\"/' mine.json && "
+                    "for f in state/joulery/*; do echo '{' > $f; done",
+                    shop->folder);
+    assert_int_equal(system(edit), 0);
+    assert_int_equal(joulery(shop, "run --baseline mine.json -- touch ran3"), 1);
+    says(shop, "measured on host 'elsewhere'");
+    assert_int_equal(joulery(shop, "run -- true"), 0); /* the stored one is corrupt now */
+    says(shop, "no baseline is used: ");
+    says(shop, "not a baseline");
+}
+
+static void a_trace_holds_the_energy(void **state)
+{
+    struct shop *shop = *state;
+    assert_int_equal(joulery(shop, "run --rate 50 --trace t.csv.gz --json t.json -- sleep 0.6"), 0);
+    AUTO_FREE char *path = file_join(shop->folder, "t.csv.gz");
+    gzFile file = gzopen(path, "r");
+    char line[256];
+    assert_non_null(gzgets(file, line, sizeof line));
+    assert_string_equal(line, "time_s,meter,channel,power_w,wall_s,run\n");
+    double energy_j = 0;
+    size_t rows = 0;
+    while (gzgets(file, line, sizeof line)) {
+        double time_s, power_w, wall_s;
+        rows++;
+        assert_int_equal(sscanf(line, "%lf,rapl,%*[^,],%lf,%lf,1\n", &time_s, &power_w, &wall_s), 3);
+        energy_j += power_w * wall_s;
+    }
+    gzclose(file);
+    json_t *json = load(shop, "t.json");
+    double whole_j = number_at(json, "totals", "software_j");
+    assert_true(rows >= 20 && fabs(energy_j - whole_j) < 0.15 * whole_j); /* edges are not in the trace */
+    json_decref(json);
+}
+
+static void a_full_disk_ends_the_trace_and_not_the_run(void **state)
+{
+    struct shop *shop = *state;
+    assert_int_equal(joulery(shop, "run --rate 1000 --trace /dev/full -- touch ran4"), 1);
+    says(shop, "/dev/full: No space left");
+    assert_int_equal(joulery(shop, "run -q --rate 1000 --trace t.csv -- sh -c 'exit 5'"), 5);
+}
+
+static void each_run_is_a_row_for_codecarbons_readers(void **state)
+{
+    struct shop *shop = *state;
+    assert_int_equal(joulery(shop, "run -q --repeat 2 --emissions-csv e.csv --location SWE -- true"), 0);
+    assert_int_equal(joulery(shop, "run -q --emissions-csv e.csv -- sh -c 'exit 3'"), 3);
+    AUTO_FREE char *text = slurp(shop, "e.csv");
+    size_t lines = 0;
+    for (const char *at = strchr(text, '\n'); at; at = strchr(at + 1, '\n'))
+        lines++;
+    assert_int_equal(lines, 4);
+    assert_int_equal(strncmp(text, "timestamp,project_name,run_id,experiment_id,duration,emissions,", 63), 0);
+    assert_int_equal(joulery(shop, "run --emissions-csv t.json -- touch ran5"), 1);
+    says(shop, "t.json: ");
+    AUTO_FREE char *path = file_join(shop->folder, "ran5");
+    assert_false(file_exists(path));
+}
+
+static void watch_tells_each_second(void **state)
+{
+    struct shop *shop = *state;
+    assert_int_equal(joulery(shop, "watch --for 2.1 --json"), 0);
+    AUTO_FREE char *line = strndup(shop->output, strcspn(shop->output, "\n"));
+    json_t *json = json_loads(line, 0, NULL);
+    assert_non_null(json);
+    assert_true(fabs(json_number_value(json_object_get(json, "software_w")) - 24) < 2);
+    assert_true(json_is_false(json_object_get(json, "estimated")));
+    json_decref(json);
+    assert_int_equal(joulery(shop, "watch --for 1.1"), 0);
+    assert_non_null(strstr(shop->output, "rapl package-0"));
+    assert_null(strstr(shop->output, "\033")); /* not a terminal */
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(repetitions_are_summed_up),
+        cmocka_unit_test(repeating_ends_when_precise_or_when_the_command_fails),
+        cmocka_unit_test(wrong_use_is_told),
+        cmocka_unit_test(a_baseline_is_used_by_later_runs),
+        cmocka_unit_test(a_trace_holds_the_energy),
+        cmocka_unit_test(a_full_disk_ends_the_trace_and_not_the_run),
+        cmocka_unit_test(each_run_is_a_row_for_codecarbons_readers),
+        cmocka_unit_test(watch_tells_each_second),
+    };
+    return cmocka_run_group_tests(tests, open_shop, close_shop);
+}

@@ -1,0 +1,198 @@
+/* Data sheets: written, read back, refused, applied; and made on a powercap tree. */
+#include "record/sheets.h"
+
+#include "base/file.h"
+#include "base/text.h"
+#include "rapl_tree.h"
+#include "record/datasheet.h"
+#include "record/host.h"
+#include "record/instruments.h"
+
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+static char *folder;
+
+static int open_folder(void **state)
+{
+    (void)state;
+    folder = strdup("/tmp/joulery-sheets-XXXXXX");
+    return mkdtemp(folder) && setenv("XDG_STATE_HOME", folder, 1) == 0 ? 0 : -1;
+}
+
+static int close_folder(void **state)
+{
+    (void)state;
+    AUTO_FREE char *command = text_format("rm -rf '%s'", folder);
+    int status = system(command);
+    free(folder);
+    return status;
+}
+
+static const char good[] =
+    "{\"schema\":\"joulery.characteristics/1\",\"host\":\"h\",\"cpu_model\":\"c\",\"made\":\"2026\","
+    "\"wall_s\":60,\"channels\":[{\"meter\":\"nvml\",\"name\":\"gpu-0\",\"kind\":\"power\",\"update_s\":0.1,"
+    "\"smallest_step\":0.001,\"averaging_s\":1,\"lag_s\":null,\"response_w\":null,\"read_s\":0.0001,"
+    "\"idle_w\":50,\"idle_sd_w\":0.1,\"idle_reading_sd_w\":0.2,\"new\":[]}]}";
+
+static void sheets_come_back_as_they_were_written(void **state)
+{
+    (void)state;
+    struct error error = ERROR_INIT;
+    struct sheets sheets, again;
+    assert_int_equal(sheets_parse(good, strlen(good), &sheets, &error), 0);
+    AUTO_FREE char *path = sheets_path("some/host");
+    assert_non_null(strstr(path, "/joulery/characteristics-some_host.json"));
+    assert_int_equal(sheets_save(&sheets, path, &error), 0);
+    size_t size;
+    AUTO_FREE char *text = file_read(path, SHEETS_BYTES_MOST, &size, &error);
+    assert_int_equal(sheets_parse(text, size, &again, &error), 0);
+    assert_int_equal(again.count, 1);
+    assert_string_equal(again.sheets[0].name, "gpu-0");
+    assert_true(again.sheets[0].found.averaging_s == 1 && isnan(again.sheets[0].found.lag_s));
+    sheets_free(&sheets);
+    sheets_free(&again);
+}
+
+static void what_is_no_sheet_is_refused(void **state)
+{
+    (void)state;
+    static const char *const changes[][2] = {
+        {"characteristics/1", "characteristics/2"},
+        {"\"update_s\":0.1", "\"update_s\":-1"},
+        {"\"update_s\":0.1", "\"update_s\":\"1\""},
+        {"\"update_s\":0.1", "\"update\":1"},
+        {"\"update_s\":0.1", "\"update_s\":1e9"},
+        {"\"power\"", "\"horse\""},
+        {"\"name\":\"gpu-0\",", ""},
+        {"]}]}", "]}"},
+    };
+    for (size_t i = 0; i < sizeof changes / sizeof *changes; i++) {
+        const char *at = strstr(good, changes[i][0]);
+        assert_non_null(at);
+        AUTO_FREE char *text =
+            text_format("%.*s%s%s", (int)(at - good), good, changes[i][1], at + strlen(changes[i][0]));
+        struct error error = ERROR_INIT;
+        struct sheets sheets;
+        if (sheets_parse(text, strlen(text), &sheets, &error) == 0)
+            fail_msg("taken: %s", text);
+        error_clear(&error);
+    }
+}
+
+static void a_sheet_corrects_its_channel_only(void **state)
+{
+    (void)state;
+    struct error error = ERROR_INIT;
+    struct sheets sheets;
+    assert_int_equal(sheets_parse(good, strlen(good), &sheets, &error), 0);
+    struct channel channels[] = {
+        {.meter = (char[]){"nvml"}, .name = (char[]){"gpu-0"}, .kind = KIND_POWER, .resolution = 0.5},
+        {.meter = (char[]){"nvml"}, .name = (char[]){"gpu-0"}, .kind = KIND_COUNTER, .update_s = 7},
+        {.meter = (char[]){"nvml"}, .name = (char[]){"gpu-1"}, .kind = KIND_POWER, .update_s = 7},
+    };
+    assert_int_equal(sheets_apply(&sheets, channels, 3), 1);
+    assert_true(channels[0].update_s == 0.1 && channels[0].averaging_s == 1 &&
+                channels[0].resolution == 0.001);
+    assert_true(channels[1].update_s == 7 && channels[2].update_s == 7);
+    sheets.sheets[0].found.smallest_step = 2; /* a coarser step than stated proves nothing */
+    sheets_apply(&sheets, channels, 1);
+    assert_true(channels[0].resolution == 0.001);
+    sheets_free(&sheets);
+}
+
+static void windows_too_short_have_a_wide_interval(void **state)
+{
+    (void)state;
+    const struct channel power = {.kind = KIND_POWER, .update_s = 0.1, .averaging_s = 1};
+    const struct channel counter = {.kind = KIND_COUNTER, .update_s = 0.1};
+    assert_true(channel_resolves(&counter, 0.2) && !channel_resolves(&counter, 0.19));
+    assert_true(channel_resolves(&power, 1) && !channel_resolves(&power, 0.9));
+    struct channel_energy energy = {.known = true, .energy_j = 9, .uncertainty_j = 1};
+    channel_widen(&power, 2, &energy);
+    assert_true(energy.uncertainty_j == 1);
+    channel_widen(&power, 0.5, &energy);
+    assert_true(fabs(energy.uncertainty_j - 9 / sqrt(3)) < 1e-12);
+    struct channel_energy unknown = {0};
+    channel_widen(&power, 0.5, &unknown);
+    assert_true(!unknown.known && unknown.uncertainty_j == 0);
+}
+
+static struct rapl_tree *make_tree(void)
+{
+    const struct rapl_zone zones[] = {{"intel-rapl:0", "package-0", 262143.32885, 7, 100, 40},
+                                      {"intel-rapl:0:0", "dram", 65712.999613, 7, 9, 2}};
+    return rapl_tree_make(zones, 2);
+}
+
+static void a_machine_is_characterised_and_its_sheets_are_used(void **state)
+{
+    (void)state;
+    struct error error = ERROR_INIT;
+    struct rapl_tree *tree = make_tree();
+    const struct meter_setup setup = {.sysfs = rapl_tree_sysfs(tree)};
+    static const char *const rapl = "rapl";
+    const struct datasheet_options options = {
+        .setup = &setup, .meters = &rapl, .meter_count = 1, .wall_s = DATASHEET_LEAST_S};
+    struct sheets sheets;
+    if (datasheet_make(&options, &sheets, &error) < 0)
+        fail_msg("%s", error_text(&error));
+    assert_int_equal(sheets.count, 2);
+    const struct characteristics *package = &sheets.sheets[0].found;
+    /* moves each millisecond on a machine that may be busy */
+    assert_true(package->update_s > 2e-4 && package->update_s < 0.1);
+    assert_true(package->idle_w > 50 && package->idle_w < 150); /* 100 W and 40 W of swing */
+    assert_true(package->smallest_step > 0 && package->read_s > 0);
+    sheets.sheets[0].found.update_s = 0.25;
+    AUTO_FREE char *path = sheets_path(sheets.host);
+    assert_int_equal(sheets_save(&sheets, path, &error), 0);
+    struct record record = {0};
+    struct instruments instruments;
+    assert_int_equal(instruments_open(&setup, &rapl, 1, &instruments, &record, &error), 0);
+    assert_true(record.channels[0].update_s == 0.25);
+    instruments_close(&instruments);
+    record_free(&record);
+    free(sheets.host);
+    sheets.host = strdup("another");
+    assert_int_equal(sheets_save(&sheets, path, &error), 0);
+    assert_int_equal(instruments_open(&setup, &rapl, 1, &instruments, &record, &error), 0);
+    assert_true(record.channels[0].update_s < 0.25);
+    bool noted = false;
+    for (size_t i = 0; i < record.note_count; i++)
+        noted = noted || strstr(record.notes[i], "data sheets not used: they are of another machine");
+    assert_true(noted);
+    instruments_close(&instruments);
+    record_free(&record);
+    sheets_free(&sheets);
+    rapl_tree_free(tree);
+}
+
+static void models_alone_are_not_characterised(void **state)
+{
+    (void)state;
+    struct error error = ERROR_INIT;
+    static const char *const model = "cpu-model";
+    const struct datasheet_options options = {.meters = &model, .meter_count = 1, .wall_s = 5};
+    struct sheets sheets;
+    assert_int_equal(datasheet_make(&options, &sheets, &error), -1);
+    assert_non_null(strstr(error_text(&error), "only models do"));
+    error_clear(&error);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(sheets_come_back_as_they_were_written),
+        cmocka_unit_test(what_is_no_sheet_is_refused),
+        cmocka_unit_test(a_sheet_corrects_its_channel_only),
+        cmocka_unit_test(windows_too_short_have_a_wide_interval),
+        cmocka_unit_test(a_machine_is_characterised_and_its_sheets_are_used),
+        cmocka_unit_test(models_alone_are_not_characterised),
+    };
+    return cmocka_run_group_tests(tests, open_folder, close_folder);
+}
