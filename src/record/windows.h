@@ -22,4 +22,10 @@ void record_note(struct record *record, char *note);
 
 #define RECORD_NOTES_MOST 1000
 
+/* What a workload's marks may take of a record, whatever it sends; beyond, windows_apply refuses. */
+#define WINDOWS_DEPTH_MOST  256
+#define WINDOWS_NOTES_MOST  (RECORD_NOTES_MOST / 2) /* the rest is for what the recorder has to say */
+#define WINDOWS_TEXT_MOST   (64u << 20)             /* bytes of names and metrics */
+#define WINDOWS_LOOKED_BACK 10000                   /* for a window that has ended, by its metrics */
+
 #endif
