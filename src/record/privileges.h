@@ -3,9 +3,10 @@
  *
  * Only opening instruments needs rights: the kernel checks those to energy_uj, perf events and MSRs when they
  * are opened, and reads then go through what is open. So
- * - while a command runs, the thread that waits for it keeps two capabilities effective, if it had them:
- *   CAP_KILL (the command may take another uid) and CAP_DAC_OVERRIDE (results are written where root could
- *   write before). They come back at the end, because the next run opens instruments again;
+ * - while a command runs (of `joulery run` and studies), the thread that waits for it keeps two capabilities
+ * effective, if it had them: CAP_KILL (the command may take another uid) and CAP_DAC_OVERRIDE (results are
+ * written where root could write before). They come back at the end, because the next run opens instruments
+ * again;
  * - threads that read instruments or answer other recorders give up all they have, for good;
  * - of a program that is set-uid, set-gid or has file capabilities, all is done with the rights of the
  *   caller, but for opening instruments; the command never has more than the caller.
