@@ -11,7 +11,8 @@
 struct span {
     int64_t begin_ns, end_ns;
     bool ended;
-    struct edge *edges; /* begin of each channel, then end of each */
+    struct edge *edges;   /* begin of each channel, then end of each; NULL: released */
+    size_t next_released; /* of a released one */
 };
 
 /* An edge that no reading of its channel has reached yet. */
@@ -36,6 +37,7 @@ struct account {
     int64_t asleep_before_ns;
     struct span *spans;
     size_t span_count, span_capacity;
+    size_t released; /* the first of the released spans; 0 (the run, which stays): none */
     struct gap_list gaps;
 };
 
@@ -109,15 +111,24 @@ static bool reserve_span(struct account *account)
     return true;
 }
 
+static size_t take_number(struct account *account)
+{
+    size_t number = account->released;
+    if (!number)
+        return account->span_count++;
+    account->released = account->spans[number].next_released;
+    return number;
+}
+
 int64_t account_begin(struct account *account, int64_t boot_ns)
 {
     int64_t window = -1;
     pthread_mutex_lock(&account->lock);
     struct edge *edges = NULL;
-    if (account->span_count < ACCOUNT_WINDOWS_MOST && reserve_span(account))
+    if (account->released || (account->span_count < ACCOUNT_WINDOWS_MOST && reserve_span(account)))
         edges = calloc(2 * account->count + 1, sizeof *edges);
     if (edges) {
-        window = (int64_t)account->span_count++;
+        window = (int64_t)take_number(account);
         if (window == 0)
             account->asleep_before_ns = account->asleep_ns;
         account->spans[window] = (struct span){.begin_ns = boot_ns, .edges = edges};
@@ -141,6 +152,27 @@ void account_end(struct account *account, int64_t window, int64_t boot_ns)
 {
     pthread_mutex_lock(&account->lock);
     end_span(account, (size_t)window, boot_ns);
+    pthread_mutex_unlock(&account->lock);
+}
+
+static void forget_edges(struct queue *queue, size_t window)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < queue->count; i++)
+        if (queue->items[i].window != window)
+            queue->items[kept++] = queue->items[i];
+    queue->count = kept;
+}
+
+void account_release(struct account *account, int64_t window)
+{
+    pthread_mutex_lock(&account->lock);
+    for (size_t i = 0; i < account->count; i++)
+        forget_edges(&account->queues[i], (size_t)window);
+    struct span *span = &account->spans[window];
+    free(span->edges);
+    *span = (struct span){.ended = true, .next_released = account->released};
+    account->released = (size_t)window;
     pthread_mutex_unlock(&account->lock);
 }
 
@@ -220,21 +252,28 @@ void account_energies(struct account *account, int64_t window, struct channel_en
     pthread_mutex_unlock(&account->lock);
 }
 
-/* An edge not reached yet, at the end of a window or because there is none, is put at the newest point. */
+static struct edge edge_so_far(const struct lane *lane, const struct edge *edge, int64_t boot_ns)
+{
+    return edge->resolved ? *edge : lane_edge_held(lane, boot_ns);
+}
+
 static struct channel_energy energy_so_far(const struct account *account, const struct span *span,
                                            size_t channel)
 {
     const struct lane *lane = &account->lanes[channel];
-    const struct edge *begin = &span->edges[channel];
-    struct edge end = span->edges[account->count + channel];
-    if (!begin->resolved || !lane->used)
+    if (!lane->used)
         return (struct channel_energy){.known = false};
-    int64_t end_ns = span->end_ns;
-    if (!end.resolved) {
-        end_ns = lane_point(lane, 0)->boot_ns;
-        end = lane_edge(lane, end_ns);
-    }
-    return lane_energy(lane, begin, &end, (double)(end_ns - span->begin_ns) / NS_PER_S);
+    int64_t end_ns = span->ended ? span->end_ns : lane_point(lane, 0)->boot_ns;
+    double wall_s = fmax((double)(end_ns - span->begin_ns) / NS_PER_S, 0);
+    struct edge begin = edge_so_far(lane, &span->edges[channel], span->begin_ns);
+    struct edge end = span->ended ? edge_so_far(lane, &span->edges[account->count + channel], end_ns)
+                                  : lane_edge(lane, end_ns);
+    struct channel_energy energy = lane_energy(lane, &begin, &end, wall_s);
+    bool unmoved = lane->channel->still_most_s > 0 && energy.energy_j <= 0;
+    if (wall_s < lane->channel->update_s || unmoved)
+        energy = (struct channel_energy){.known = false, .gap_s = wall_s};
+    channel_widen(lane->channel, wall_s, &energy);
+    return energy;
 }
 
 void account_so_far(struct account *account, int64_t window, struct channel_energy *energies)

@@ -37,8 +37,9 @@ void account_close(struct account *account);
 void account_add(struct account *account, size_t first, size_t count, const struct meter_reading *reading,
                  struct trace_batch *trace);
 
-/* Opens a window at an instant; returns its number (0, 1, …) or -1 at ACCOUNT_WINDOWS_MOST or without memory.
- * The first is the run, and its begin is the zero of all times given out. */
+/* Opens a window at an instant; returns its number (0, 1, …; released ones again first) or -1 at
+ * ACCOUNT_WINDOWS_MOST or without memory. The first is the run, and its begin is the zero of all times given
+ * out. */
 int64_t account_begin(struct account *account, int64_t boot_ns);
 void account_end(struct account *account, int64_t window, int64_t boot_ns);
 
@@ -49,12 +50,18 @@ int64_t account_start_ns(struct account *account);
  */
 void account_finish(struct account *account, int64_t boot_ns);
 
-/* energies[0..channels) of a window up to each channel's newest reading, or to its end where it has ended and
- * that is known; not known before the first reading after its begin. At any time. */
+/* energies[0..channels) of a window at any time, as far as is known: of one that has ended, once readings
+ * have reached its end; of one still open, up to each channel's newest reading. An edge that no reading has
+ * reached but at which a live counter was seen standing still is taken as the counter stands, with an
+ * uncertainty to match. Not known in a channel whose update period is longer than the window, or that never
+ * rests and has not moved in it. */
 void account_so_far(struct account *account, int64_t window, struct channel_energy *energies);
+/* Forgets a window but the first; its number may be given again by account_begin. */
+void account_release(struct account *account, int64_t window);
 
 /* After account_finish: energies[0..channels) of a window. */
 void account_energies(struct account *account, int64_t window, struct channel_energy *energies);
+
 /* After account_finish: hands over the gaps (the caller frees them and their reasons). `*unlisted` counts
  * those beyond the limit. */
 struct gap *account_take_gaps(struct account *account, size_t *count, size_t *unlisted);

@@ -224,8 +224,9 @@ static int note_surroundings(const struct meter_setup *setup, struct record *rec
     if (surroundings_find(setup, &around, error) < 0)
         return -1;
     if (around.kind != SURROUNDINGS_BARE)
-        record_note(record, text_format("the processors are not measured in a %s (%s): %s",
-                                        surroundings_kind_name(around.kind), around.name, around.remedy));
+        record_note(record, text_format("this is a %s (%s), and the processors' counters are its host's: "
+                                        "`joulery meters` says what that would have to share",
+                                        surroundings_kind_name(around.kind), around.name));
     surroundings_free(&around);
     return 0;
 }

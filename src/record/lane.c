@@ -53,13 +53,35 @@ struct edge lane_edge(const struct lane *lane, int64_t boot_ns)
     const struct channel *channel = lane->channel;
     double fraction = into_s / elapsed_s, energy_j = after->energy_j - before->energy_j;
     double between_j = energy_j * fraction * (1 - fraction);
-    double blur_j = energy_j / elapsed_s * (channel->update_s + channel->averaging_s + after->span_s);
+    /* readings closer than an update differ by whole updates: power over less than one is none */
+    double power_w = energy_j / fmax(elapsed_s, channel->update_s);
+    double blur_j = power_w * (channel->update_s + channel->averaging_s + after->span_s);
     double step_j = channel->kind == KIND_POWER ? 0 : channel->resolution;
     edge.energy_j += energy_j * fraction;
     edge.gap_s += (after->gap_s - before->gap_s) * fraction;
     edge.integration_j2 += (after->variance_j2 - before->variance_j2) * fraction;
     edge.variance_j2 = between_j * between_j + (blur_j * blur_j + step_j * step_j) / 12;
     return edge;
+}
+
+/* A reading like others, only that its age may be longer than an update. */
+struct edge lane_edge_held(const struct lane *lane, int64_t boot_ns)
+{
+    const struct channel *channel = lane->channel;
+    if (!lane->used || channel->still_most_s <= 0 || lane->adrift || lane->suspected ||
+        lane->seen_ns < boot_ns)
+        return (struct edge){.resolved = false};
+    const struct point *newest = lane_point(lane, 0), *before = lane_point(lane, lane->used > 1);
+    double age_s = fmax((double)(boot_ns - newest->boot_ns) / NS_PER_S, channel->update_s) + newest->span_s;
+    double elapsed_s = (double)(newest->boot_ns - before->boot_ns) / NS_PER_S;
+    double moved_j = newest->energy_j - before->energy_j;
+    double blur_j = moved_j > 0 ? moved_j / fmax(elapsed_s, channel->update_s) * age_s : 0;
+    double step_j = channel->resolution;
+    return (struct edge){.energy_j = newest->energy_j,
+                         .gap_s = newest->gap_s,
+                         .integration_j2 = newest->variance_j2,
+                         .variance_j2 = (blur_j * blur_j + step_j * step_j) / 12,
+                         .resolved = true};
 }
 
 struct channel_energy lane_energy(const struct lane *lane, const struct edge *begin, const struct edge *end,

@@ -60,6 +60,9 @@ bool lane_reaches(const struct lane *lane, int64_t boot_ns);
 /* The account at an instant not after the newest point; one after it is taken as without a reading since. The
  * lane has a point. */
 struct edge lane_edge(const struct lane *lane, int64_t boot_ns);
+/* The same at an instant after the newest point at which a live counter was seen still as that has it; not
+ * resolved where it was not. */
+struct edge lane_edge_held(const struct lane *lane, int64_t boot_ns);
 /* What lies between two edges that are `wall_s` apart. */
 struct channel_energy lane_energy(const struct lane *lane, const struct edge *begin, const struct edge *end,
                                   double wall_s);

@@ -409,9 +409,84 @@ static void a_suspend_is_a_gap(void **state)
     account_close(account);
 }
 
+static struct channel_energy energy_now_of(struct account *account, int64_t window)
+{
+    struct channel_energy energy;
+    account_so_far(account, window, &energy);
+    return energy;
+}
+
+static void a_window_can_be_asked_for_at_its_end(void **state)
+{
+    (void)state;
+    const int64_t ms = S / 1000;
+    struct channel package = counter;
+    package.still_most_s = 3;
+    package.resolution = 0.01;
+    struct account *account = account_open(&package, 1, 10);
+    add(account, 0, 0);
+    account_begin(account, 0);
+    int64_t window = account_begin(account, 100 * ms);
+    add(account, 100 * ms, 10);
+    account_end(account, window, 200 * ms);
+    assert_false(energy_now_of(account, window).known); /* nothing has seen its end */
+    add(account, 200 * ms, 20);
+    is_near(energy_now_of(account, window).energy_j, 10, 1e-9);
+
+    int64_t held = account_begin(account, 150 * ms);
+    add(account, 200 * ms + 400000, 20); /* not renewed since */
+    account_end(account, held, 200 * ms + 300000);
+    struct channel_energy energy = energy_now_of(account, held);
+    is_near(energy.energy_j, 5, 1e-9);
+    assert_true(energy.uncertainty_j > 100 * 0.001 / sqrt(12)); /* an update at 100 W */
+
+    int64_t empty = account_begin(account, 200 * ms + 450000);
+    add(account, 203 * ms, 20);
+    account_end(account, empty, 203 * ms);
+    assert_false(energy_now_of(account, empty).known); /* it did not move: that is no 0 J */
+    int64_t brief = account_begin(account, 203 * ms);
+    account_end(account, brief, 203 * ms + 500000);
+    add(account, 204 * ms, 20.4);
+    assert_false(energy_now_of(account, brief).known); /* half an update */
+    assert_true(energy_now_of(account, empty).known);  /* now it has moved */
+    account_close(account);
+}
+
+static void released_windows_make_room(void **state)
+{
+    (void)state;
+    struct account *account = account_open(&counter, 1, 10);
+    add(account, 0, 0);
+    account_begin(account, 0);
+    int64_t outer = account_begin(account, 0);
+    int64_t most = 0;
+    for (int64_t i = 1; i <= 3 * ACCOUNT_WINDOWS_MOST; i++) {
+        int64_t window = account_begin(account, (i - 1) * S);
+        assert_true(window > outer);
+        most = window > most ? window : most;
+        account_end(account, window, i * S);
+        if (i % 3 == 0) { /* before its end is known */
+            account_release(account, window);
+            add(account, i * S, fmod((double)i, 6000));
+            continue;
+        }
+        add(account, i * S, fmod((double)i, 6000));
+        is_near(energy_now_of(account, window).energy_j, 1, 1e-6);
+        account_release(account, window);
+    }
+    assert_int_equal(most, outer + 1);
+    account_end(account, outer, 3LL * ACCOUNT_WINDOWS_MOST * S);
+    is_near(energy_now_of(account, outer).energy_j, 3.0 * ACCOUNT_WINDOWS_MOST, 1e-9);
+    account_finish(account, 3LL * ACCOUNT_WINDOWS_MOST * S);
+    is_near(energy_of(account, 0).energy_j, 3.0 * ACCOUNT_WINDOWS_MOST, 1e-9);
+    account_close(account);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_window_can_be_asked_for_at_its_end),
+        cmocka_unit_test(released_windows_make_room),
         cmocka_unit_test(a_day_with_a_wrap_each_minute_loses_nothing),
         cmocka_unit_test(edges_lie_between_readings),
         cmocka_unit_test(a_reset_is_a_gap_and_widens_the_uncertainty),
