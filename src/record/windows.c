@@ -113,6 +113,7 @@ static int begin(struct record *record, struct account *account, const char *nam
     if (number < 0) {
         free(copy);
         free(energies);
+        record->marks_text_bytes -= strlen(name) + 1;
         return error_set(error, "mark: no room for a window more: %zu are the most, mark fewer",
                          record->window_count);
     }

@@ -10,7 +10,8 @@
 int windows_start(struct record *record, struct account *account, int64_t boot_ns, struct error *error);
 
 /* Applies a mark that came in at `now_ns`. -1: it makes no sense (an end without a begin, a metric of a
- * window that never was, …); error says why, and the record is as it was. */
+ * window that never was, …) or there is no room for it; error says why. The record is as it was, but that a
+ * begin or end holds, and metrics that fitted stay, where only metrics found no room. */
 int windows_apply(struct record *record, struct account *account, const struct mark *mark, int64_t now_ns,
                   struct error *error);
 
