@@ -7,8 +7,9 @@
     print(w.energy_j, w.uncertainty_j, w.estimated)
 
 Energies are in joules, powers in watts, times in seconds, uncertainties are standard uncertainties (one
-sigma). What is not known is None, never 0. Under `joulery run` that program measures: windows and metrics go
-to it as marks, energies are None here and `measured_elsewhere` is true.
+sigma). What is not known is None, never 0. Under `joulery run`, and where another process of the same parallel
+job measures the machine, that one measures: windows and metrics go to it as marks where it takes any, energies
+are None here and `measured_elsewhere` is true.
 
 Without a meter of one's own, everything uses one that is opened when it is first needed and closed when
 Python ends. All is thread-safe. A forked child gets an Error from its parent's meters: open one there.
@@ -271,11 +272,11 @@ class Meter:
 
     meters: names as `joulery meters` lists them (None: the best there are); rate_hz: samples a second between
     the edges of windows (None: 10); tdp_w: thermal design power for the model of the CPU, in W (None: from its
-    table); json_path: close() writes a joulery.run/1 document there; measure_anyway: measure also under
-    `joulery run`. Raises Error where nothing can be measured.
+    table); json_path: close() writes a joulery.run/1 document there; measure_anyway: measure also
+    where another recorder does. Raises Error where nothing can be measured.
 
-    channels: what there is to measure (Channel); empty while `joulery run` measures.
-    measured_elsewhere: whether it does.
+    channels: what there is to measure (Channel); empty while another recorder measures.
+    measured_elsewhere: whether one does.
     """
 
     def __init__(self, meters=None, *, rate_hz=None, tdp_w=None, json_path=None, measure_anyway=False):
@@ -394,7 +395,7 @@ class Window:
     After its end, in J, s; None: not known:
     energy_j, uncertainty_j: CPUs + DRAM + GPUs, nothing twice; hardware_j, hardware_uncertainty_j: wattmeters;
     wall_s: how long it was; estimated: whether a model is in energy_j; channels: {name: ChannelEnergy};
-    measured_elsewhere: whether `joulery run` measures, and has the energies.
+    measured_elsewhere: whether another recorder (`joulery run`) has the energies.
     """
 
     def __init__(self, name, index=0, meter=None):

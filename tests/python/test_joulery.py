@@ -15,7 +15,10 @@ import time
 import types
 import unittest
 
-os.environ.pop("JOULERY_SOCKET", None)
+# the job that these tests run in may have a recorder of its own
+for variable in ("JOULERY_SOCKET", "LOCAL_RANK", "PMIX_RANK", "OMPI_COMM_WORLD_LOCAL_RANK", "SLURM_PROCID", "PMI_RANK",
+                 "MPI_LOCALRANKID"):
+    os.environ.pop(variable, None)
 import joulery
 
 TRUE_W = {name: float(watts) for name, watts in (pair.split("=") for pair in os.environ["RAPL_TREE_W"].split())}
