@@ -97,7 +97,7 @@ static int store(const char *path, const struct baseline *baseline, bool usual, 
 static int measure(const struct given *given, const char *path, struct error *error)
 {
     struct shown shown = {.seconds = given->seconds};
-    const struct meter_setup setup = {.tdp_w = given->tdp_w};
+    const struct meter_setup setup = {.tdp_w = given->tdp_w, .own_process = true};
     const struct idle_options options = {.setup = &setup,
                                          .meters = given->meters.items,
                                          .meter_count = given->meters.count,

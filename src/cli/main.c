@@ -1,5 +1,6 @@
 /* joulery: measure, study, report. */
 #include "cli/cli.h"
+#include "record/privileges.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -49,6 +50,7 @@ int main(int argc, char **argv)
         .subcommands = subcommands,
         .count = sizeof subcommands / sizeof *subcommands,
     };
+    privileges_return();
     open_missing_streams();
     return end_output(subcommand_run(&table, argc, argv));
 }

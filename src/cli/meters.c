@@ -6,6 +6,7 @@
 #include "meter/surroundings.h"
 #include "record/datasheet.h"
 #include "record/instruments.h"
+#include "record/privileges.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -179,8 +180,10 @@ static void list_driver(struct listing *listing, const struct meter_driver *driv
     struct meter_probe probe = {0};
     struct error error = ERROR_INIT;
     const struct meter *used = find_used(listing, driver);
+    privileges_borrow();
     driver->probe(listing->setup, &probe);
     struct meter *opened = used || !probe.usable ? NULL : meter_open(driver, listing->setup, &error);
+    privileges_return();
     const struct meter *meter = used ? used : opened;
     AUTO_FREE char *passed_over = opened ? why_not_used(listing, driver) : NULL;
     text_printf(&listing->text, "%s%s: %s\n", listing->text.length ? "\n" : "", driver->name,
@@ -296,7 +299,7 @@ static int obey(const struct request *request, const char *name)
 
 int cli_meters(int argc, char **argv)
 {
-    struct request request = {0};
+    struct request request = {.setup = {.own_process = true}};
     const struct option options[] = {
         {"--tdp", 0, OPTION_NUMBER, &request.setup.tdp_w, "W",
          "thermal design power of all processors, for the model", 0.1, 100000},

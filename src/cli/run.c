@@ -220,7 +220,7 @@ int cli_run(int argc, char **argv)
         status = cli_fail(argv[0], &error, CLI_FAILED);
     } else {
         memcpy(arguments, command.items, command.count * sizeof *arguments);
-        const struct meter_setup setup = {.tdp_w = options.tdp_w};
+        const struct meter_setup setup = {.tdp_w = options.tdp_w, .own_process = true};
         struct run_call call = {.options = &options, .setup = &setup, .command = arguments};
         status = call_run(&call, argv[0]);
     }

@@ -144,7 +144,7 @@ static int execute(const struct study *study, struct store *store, const struct 
                    const char *database, const char *trainer)
 {
     struct error error = ERROR_INIT;
-    const struct meter_setup setup = {.tdp_w = arguments->tdp_w};
+    const struct meter_setup setup = {.tdp_w = arguments->tdp_w, .own_process = true};
     struct executor_options options = {
         .database = database,
         .trainer = trainer,

@@ -316,7 +316,7 @@ static int watch_channels(const struct given *given, struct error *error)
                           .record = &record,
                           .terminal = isatty(STDOUT_FILENO) && kind && strcmp(kind, "dumb") != 0,
                           .colour = wants_colour()};
-    const struct meter_setup setup = {.tdp_w = given->tdp_w};
+    const struct meter_setup setup = {.tdp_w = given->tdp_w, .own_process = true};
     const struct measurement_options options = {.setup = &setup,
                                                 .meters = given->meters.items,
                                                 .meter_count = given->meters.count,

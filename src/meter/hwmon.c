@@ -8,7 +8,6 @@
 #include "meter/amd_visible.h"
 #include "meter/driver.h"
 #include "meter/hwmon_chips.h"
-#include "meter/surroundings.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -592,20 +591,14 @@ static char *remedy(const struct meter_setup *setup, enum trouble trouble)
     if (trouble == TROUBLE_SILENT)
         return strdup("wake the device if it sleeps; else read the file itself to see what the kernel gives");
     if (trouble == TROUBLE_DENIED)
-        return text_format("run as root, or until the next boot: sudo chmod a+r "
-                           "%s/class/hwmon/hwmon*/{energy,power}*_{input,average}",
-                           meter_sysfs(setup));
-    struct error ignored = ERROR_INIT;
-    struct surroundings around;
-    if (surroundings_find(setup, &around, &ignored) < 0) {
-        error_clear(&ignored);
-        return NULL;
-    }
-    char *told = around.remedy ? strdup(around.remedy)
-                               : strdup("nothing: this machine has none of the chips that do (GPUs of AMD "
-                                        "and Intel, Grace, Jetson, amd_energy, ACPI power meters)");
-    surroundings_free(&around);
-    return told;
+        return text_format(
+            "amd_energy: sudo joulery meters --grant --apply; others: run as root, or until the next "
+            "boot: sudo chmod a+r "
+            "%s/class/hwmon/hwmon*/{energy,power}*_{input,average}",
+            meter_sysfs(setup));
+    return strdup(
+        "nothing: this machine has none of the chips that do (GPUs of AMD and Intel, Grace, Jetson, "
+        "amd_energy, ACPI power meters)");
 }
 
 static void hwmon_probe(const struct meter_setup *setup, struct meter_probe *probe)

@@ -70,6 +70,9 @@ struct meter_setup {
     const char *devfs;  /* instead of "/dev" (environment: JOULERY_DEVFS) */
     const char *nvml;   /* instead of "libnvidia-ml.so.1" (environment: JOULERY_NVML) */
     double tdp_w;       /* for the model: thermal design power given by the user; 0: from the table */
+    /* The process is Joulery's own: it opens instruments with rights that its caller may lack, and its threads
+     * give up theirs (record/privileges.h). Never set by a library in somebody else's program. */
+    bool own_process;
 };
 
 /* setup->sysfs, else $JOULERY_SYSFS, else "/sys"; the same for the others. `setup` may be NULL. */

@@ -72,8 +72,14 @@ static void await_edge(struct account *account, size_t window, bool is_end)
 {
     for (size_t i = 0; i < account->count; i++) {
         struct queue *queue = &account->queues[i];
-        queue->items[queue->count++] = (struct awaited){window, is_end};
-        resolve_reached(account, i, false);
+        const struct awaited awaited = {window, is_end};
+        const struct span *span = &account->spans[window];
+        /* the others in the queue were not reached when the lane last moved */
+        if (account->lanes[i].used &&
+            lane_reaches(&account->lanes[i], is_end ? span->end_ns : span->begin_ns))
+            resolve(account, i, &awaited);
+        else
+            queue->items[queue->count++] = awaited;
     }
 }
 

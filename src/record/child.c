@@ -2,6 +2,7 @@
 
 #include "base/text.h"
 #include "mark/mark.h"
+#include "record/privileges.h"
 #include "record/registry.h"
 
 #include <errno.h>
@@ -13,7 +14,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum stage { STAGE_DIRECTORY, STAGE_EXEC };
+enum stage { STAGE_RIGHTS, STAGE_DIRECTORY, STAGE_EXEC };
 
 /* What the child writes before it gives up. */
 struct failure {
@@ -68,6 +69,8 @@ static void become_command(const struct child_options *options, char *const *env
                            int failure, pid_t parent)
 {
     setpgid(0, 0);
+    /* before the death signal, which a change of ids takes away */
+    int refused = privileges_become_caller() < 0 ? errno : 0;
     if (options->owned) {
         prctl(PR_SET_PDEATHSIG, SIGKILL);
         if (getppid() != parent)
@@ -80,6 +83,9 @@ static void become_command(const struct child_options *options, char *const *env
     while (got < 0 && errno == EINTR);
     if (got != 1)
         _exit(127);
+    errno = refused;
+    if (refused)
+        give_up(failure, STAGE_RIGHTS);
     if (options->output) {
         int nothing = open("/dev/null", O_RDONLY | O_CLOEXEC);
         dup2(nothing, STDIN_FILENO);
@@ -157,6 +163,8 @@ int child_release(struct child *child, const struct child_options *options, stru
     close_descriptor(&child->failure);
     if (got != sizeof failure)
         return 0; /* exec closed the pipe */
+    if (failure.stage == STAGE_RIGHTS)
+        return error_errno(error, failure.number, "the command could not be given its caller's rights only");
     if (failure.stage == STAGE_DIRECTORY)
         return error_errno(error, failure.number, options->directory);
     return failure.number;

@@ -31,7 +31,8 @@ struct child_options {
 
 /* Forks; the child waits at the gate. */
 int child_start(struct child *child, const struct child_options *options, struct error *error);
-/* Opens the gate and waits for exec: 0, or errno of what went wrong. -1 and `error`: the directory. */
+/* Opens the gate and waits for exec: 0, or errno of what went wrong. -1 and `error`: the directory, or
+ * rights that the child could not give up. */
 int child_release(struct child *child, const struct child_options *options, struct error *error);
 void child_signal(const struct child *child, int signal);
 /* 1: it has ended with `*status` (wait); 0: not yet. Stops (Ctrl-Z) are passed to our own process group. */

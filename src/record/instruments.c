@@ -2,6 +2,7 @@
 
 #include "base/text.h"
 #include "meter/surroundings.h"
+#include "record/privileges.h"
 #include "record/sheets.h"
 #include "record/windows.h"
 
@@ -112,11 +113,24 @@ static char *first_reason(const struct instruments *instruments, const struct er
     return first ? strdup(first) : NULL;
 }
 
+/* Nothing else is done with rights that the caller lacks. */
+static struct meter *open_meter(const struct meter_driver *driver, const struct meter_setup *setup,
+                                struct error *error)
+{
+    bool borrow = setup && setup->own_process;
+    if (borrow)
+        privileges_borrow();
+    struct meter *meter = meter_open(driver, setup, error);
+    if (borrow)
+        privileges_return();
+    return meter;
+}
+
 static int open_driver(const struct meter_driver *driver, const struct meter_setup *setup,
                        struct instruments *instruments, struct record *record, struct error *reason,
                        struct error *error)
 {
-    struct meter *meter = meter_open(driver, setup, reason);
+    struct meter *meter = open_meter(driver, setup, reason);
     if (!meter)
         return 0;
     if (!driver->model || is_wanted(record, meter))
@@ -182,7 +196,7 @@ static int open_named(const struct meter_setup *setup, const char *name, struct 
         if (meter_driver_of(instruments->meters[i]) == driver)
             return 0;
     struct error reason = ERROR_INIT;
-    struct meter *meter = meter_open(driver, setup, &reason);
+    struct meter *meter = open_meter(driver, setup, &reason);
     if (meter)
         return add_meter(instruments, meter, record, error);
     error_set(error, "%s: `joulery meters` says what to do", error_text(&reason));
@@ -210,8 +224,9 @@ static int note_surroundings(const struct meter_setup *setup, struct record *rec
     if (surroundings_find(setup, &around, error) < 0)
         return -1;
     if (around.kind != SURROUNDINGS_BARE)
-        record_note(record, text_format("the processors are not measured in a %s (%s): %s",
-                                        surroundings_kind_name(around.kind), around.name, around.remedy));
+        record_note(record, text_format("this is a %s (%s), and the processors' counters are its host's: "
+                                        "`joulery meters` says what that would have to share",
+                                        surroundings_kind_name(around.kind), around.name));
     surroundings_free(&around);
     return 0;
 }

@@ -28,6 +28,7 @@ struct measurement *measurement_open(const struct measurement_options *options, 
     measurement->record = record;
     measurement->sink.trace = options->trace;
     measurement->sink.context = options->context;
+    measurement->sink.own_process = options->setup && options->setup->own_process;
     measurement->sink.patience_ns = (int64_t)(options->trace_patience_s * NS_PER_S);
     pthread_mutex_init(&measurement->sink.lock, NULL);
     record->rate_hz = options->rate_hz > 0 ? options->rate_hz : USUAL_RATE_HZ;

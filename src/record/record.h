@@ -117,6 +117,7 @@ struct record {
     double recorder_cpu_s; /* what measuring itself cost */
     uint64_t recorder_peak_rss_bytes;
     uint64_t marks_received, marks_rejected;
+    size_t marks_notes, marks_text_bytes; /* what marks brought, for its limits (windows.h) */
     char *output_tail; /* last bytes of the command's standard output and error, when asked for; else NULL */
 };
 

@@ -10,6 +10,7 @@
 #include "record/host.h"
 #include "record/measurement.h"
 #include "record/parts.h"
+#include "record/privileges.h"
 #include "record/registry.h"
 #include "record/share.h"
 #include "record/windows.h"
@@ -51,6 +52,7 @@ struct run {
     int64_t start_ns, end_ns;
     double cpu_before_s;
     struct share share;
+    struct privileges before_run;
 };
 
 static double own_cpu_s(const struct rusage *usage)
@@ -230,6 +232,16 @@ static int prepare(struct run *run, struct error *error)
 }
 
 /* ---- during ---- */
+
+/* Instruments are open and the child is forked: neither needs our rights any more. */
+static void lower_privileges(struct run *run)
+{
+    const struct meter_setup *setup = run->options->setup;
+    struct error error = ERROR_INIT;
+    if (setup && setup->own_process && privileges_lower(&run->before_run, &error) < 0)
+        record_note(run->record, text_format("the recorder kept its rights: %s", error_text(&error)));
+    error_clear(&error);
+}
 
 static void reject_mark(struct run *run, const struct error *why)
 {
@@ -476,6 +488,7 @@ static int measure(struct run *run, struct error *error)
     const struct recorder_options *options = run->options;
     if (prepare(run, error) < 0)
         return -1;
+    lower_privileges(run);
     unblock_others(run);
     run->record->started_wall_ns = clock_wall_ns();
     run->start_ns = clock_boot_ns();
@@ -491,6 +504,7 @@ static int measure(struct run *run, struct error *error)
     if (failure == 0 && options->started)
         options->started(options->context, run->child.pid);
     int status = supervise(run); /* one that could not start ends at once */
+    privileges_raise(&run->before_run);
     share_end(&run->share, options->setup, &run->record->attribution);
     if (run->measurement)
         measurement_stop(run->measurement);
@@ -516,6 +530,7 @@ int recorder_run(const struct recorder_options *options, struct record *record, 
     run.cpu_before_s = own_cpu_s(&usage);
     pthread_sigmask(SIG_SETMASK, NULL, &run.before);
     int result = measure(&run, error);
+    privileges_raise(&run.before_run);
     child_close(&run.child);
     if (run.has_output)
         output_close(&run.output);

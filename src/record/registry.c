@@ -3,6 +3,7 @@
 #include "base/clock.h"
 #include "base/text.h"
 #include "mark/mark.h"
+#include "record/privileges.h"
 
 #include <errno.h>
 #include <jansson.h>
@@ -27,6 +28,7 @@ struct registry {
     char *answer;
     pthread_t thread;
     bool running;
+    bool own_process;
 };
 
 /* ---- names ---- */
@@ -96,6 +98,9 @@ static char *make_answer(const struct registry_options *options)
     return strdup("{\"recorder\":1}");
 }
 
+/* The kernel tells the effective ids that the other had when it connected or listened. Those are its real
+ * ones: Joulery has others only while it opens instruments (privileges.h). A set-uid program of another kind
+ * is not taken for its caller. */
 static bool is_ours(int descriptor, struct ucred *who)
 {
     socklen_t size = sizeof *who;
@@ -124,6 +129,8 @@ static void *answer_all(void *argument)
                               {.fd = registry->listening[1], .events = POLLIN}};
     int64_t second_ns = clock_boot_ns();
     unsigned answers = 0;
+    if (registry->own_process)
+        privileges_drop_thread();
     while (poll(events, 3, -1) >= 0 || errno == EINTR) {
         if (events[0].revents)
             break;
@@ -337,7 +344,8 @@ struct registry *registry_enter(const struct registry_options *options, struct r
     struct registry *registry = calloc(1, sizeof *registry);
     if (!registry)
         return NULL;
-    *registry = (struct registry){.listening = {-1, -1}, .quit = -1};
+    *registry = (struct registry){
+        .listening = {-1, -1}, .quit = -1, .own_process = options->setup && options->setup->own_process};
     const char *machine = meter_sysfs(options->setup);
     int64_t deadline_ns = clock_boot_ns() + REGISTRY_PATIENCE_NS;
     bool joined =

@@ -1,6 +1,7 @@
 #include "record/sampler.h"
 
 #include "base/clock.h"
+#include "record/privileges.h"
 
 #include <errno.h>
 #include <math.h>
@@ -89,6 +90,8 @@ static void *run(void *argument)
     struct pollfd events[] = {{.fd = sampler->timer, .events = POLLIN},
                               {.fd = sampler->wake, .events = POLLIN}};
     int64_t latest_ns = 0;
+    if (sampler->sink->own_process)
+        privileges_drop_thread();
     while (!atomic_load(&sampler->finish)) {
         if (poll(events, 2, -1) < 0 && errno != EINTR)
             break;

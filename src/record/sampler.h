@@ -8,10 +8,11 @@
 
 struct sampler;
 
-/* Where the samplers of a run send their traces: one at a time, `lock` sees to it. */
+/* What the samplers of a run share: where they send their traces, one at a time, `lock` sees to it. */
 struct trace_sink {
     pthread_mutex_t lock; /* guards `ended` and the calls of `trace` */
     bool ended;
+    bool own_process;    /* the threads give up their capabilities (meter_setup) */
     int64_t patience_ns; /* stretches are not kept longer than this; 0: 2 s */
     int (*trace)(void *context, const struct trace_sample *samples, size_t count);
     void *context;

@@ -43,13 +43,14 @@ static int64_t find_open(const struct record *record, const char *name, int64_t 
     return at > 0 ? at : -1;
 }
 
-/* An open one, or the latest, for metrics that come after the end; -1: there never was one. */
+/* An open one, or the latest, for metrics that come after the end; -1: there is none, or too long ago. */
 static int64_t find_any(const struct record *record, const char *name, int64_t index)
 {
     int64_t at = find_open(record, name, index);
-    for (size_t i = record->window_count; at < 0 && i-- > 0;)
-        if (is_called(&record->windows[i], name, index))
-            at = (int64_t)i;
+    size_t most = record->window_count;
+    for (size_t back = 1; at < 0 && back <= most && back <= WINDOWS_LOOKED_BACK; back++)
+        if (is_called(&record->windows[most - back], name, index))
+            at = (int64_t)(most - back);
     return at;
 }
 
@@ -68,14 +69,43 @@ static struct window *add_window(struct record *record)
     return window;
 }
 
+/* False: there is no room for so many bytes of a mark's. */
+static bool take_text(struct record *record, size_t bytes)
+{
+    if (bytes > WINDOWS_TEXT_MOST - record->marks_text_bytes)
+        return false;
+    record->marks_text_bytes += bytes;
+    return true;
+}
+
+static size_t depth_of(const struct record *record, int64_t at)
+{
+    size_t depth = 0;
+    for (; at >= 0; at = record->windows[at].parent)
+        depth++;
+    return depth;
+}
+
 static double seconds_of_run(const struct record *record, int64_t run_ns, int64_t boot_ns)
 {
     return record->window_count ? (double)(boot_ns - run_ns) / NS_PER_S : 0;
 }
 
+static int no_room_for_text(struct error *error)
+{
+    return error_set(error, "mark: no room for a name or metric more: %u MiB are the most, mark fewer",
+                     WINDOWS_TEXT_MOST >> 20);
+}
+
 static int begin(struct record *record, struct account *account, const char *name, int64_t index,
                  int64_t run_ns, int64_t boot_ns, struct error *error)
 {
+    int64_t parent = record->window_count ? innermost_open(record) : -1;
+    if (depth_of(record, parent) > WINDOWS_DEPTH_MOST)
+        return error_set(error, "mark: windows nest %d deep already, which is the most: end some",
+                         WINDOWS_DEPTH_MOST);
+    if (!take_text(record, strlen(name) + 1))
+        return no_room_for_text(error);
     char *copy = strdup(name);
     struct channel_energy *energies = calloc(record->channel_count + 1, sizeof *energies);
     struct window *window = copy && energies ? add_window(record) : NULL;
@@ -83,13 +113,14 @@ static int begin(struct record *record, struct account *account, const char *nam
     if (number < 0) {
         free(copy);
         free(energies);
+        record->marks_text_bytes -= strlen(name) + 1;
         return error_set(error, "mark: no room for a window more: %zu are the most, mark fewer",
                          record->window_count);
     }
     window->name = copy;
     window->energies = energies;
     window->index = index;
-    window->parent = record->window_count ? innermost_open(record) : -1;
+    window->parent = parent;
     window->start_s = seconds_of_run(record, run_ns, boot_ns);
     record->window_count++;
     return 0;
@@ -100,7 +131,8 @@ int windows_start(struct record *record, struct account *account, int64_t boot_n
     return begin(record, account, "run", 0, boot_ns, boot_ns, error);
 }
 
-static int set_metric(struct window *window, const struct mark_metric *metric, struct error *error)
+static int set_metric(struct record *record, struct window *window, const struct mark_metric *metric,
+                      struct error *error)
 {
     for (size_t i = 0; i < window->metric_count; i++) {
         if (strcmp(window->metrics[i].name, metric->name) == 0) {
@@ -110,6 +142,8 @@ static int set_metric(struct window *window, const struct mark_metric *metric, s
     }
     if (window->metric_count >= MARK_METRICS_MOST)
         return error_set(error, "mark: a window holds at most %d metrics", MARK_METRICS_MOST);
+    if (!take_text(record, sizeof *window->metrics + strlen(metric->name) + 1))
+        return no_room_for_text(error);
     struct metric *metrics = realloc(window->metrics, (window->metric_count + 1) * sizeof *metrics);
     if (!metrics)
         return error_memory(error, "mark");
@@ -124,7 +158,7 @@ static int set_metric(struct window *window, const struct mark_metric *metric, s
 static int set_metrics(struct record *record, int64_t window, const struct mark *mark, struct error *error)
 {
     for (size_t i = 0; i < mark->metric_count; i++)
-        if (set_metric(&record->windows[window], &mark->metrics[i], error) < 0)
+        if (set_metric(record, &record->windows[window], &mark->metrics[i], error) < 0)
             return -1;
     return 0;
 }
@@ -159,6 +193,9 @@ int windows_apply(struct record *record, struct account *account, const struct m
     int64_t window = innermost_open(record);
     switch (mark->kind) {
     case MARK_NOTE:
+        if (record->marks_notes >= WINDOWS_NOTES_MOST)
+            return error_set(error, "mark: no room for a note more: %d are the most", WINDOWS_NOTES_MOST);
+        record->marks_notes++;
         record_note(record, strdup(mark->text));
         return 0;
     case MARK_BEGIN:

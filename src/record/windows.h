@@ -10,7 +10,8 @@
 int windows_start(struct record *record, struct account *account, int64_t boot_ns, struct error *error);
 
 /* Applies a mark that came in at `now_ns`. -1: it makes no sense (an end without a begin, a metric of a
- * window that never was, …); error says why, and the record is as it was. */
+ * window that never was, …) or there is no room for it; error says why. The record is as it was, but that a
+ * begin or end holds, and metrics that fitted stay, where only metrics found no room. */
 int windows_apply(struct record *record, struct account *account, const struct mark *mark, int64_t now_ns,
                   struct error *error);
 
@@ -21,5 +22,11 @@ int windows_finish(struct record *record, struct account *account, int64_t boot_
 void record_note(struct record *record, char *note);
 
 #define RECORD_NOTES_MOST 1000
+
+/* What a workload's marks may take of a record, whatever it sends; beyond, windows_apply refuses. */
+#define WINDOWS_DEPTH_MOST  256
+#define WINDOWS_NOTES_MOST  (RECORD_NOTES_MOST / 2) /* the rest is for what the recorder has to say */
+#define WINDOWS_TEXT_MOST   (64u << 20)             /* bytes of names and metrics */
+#define WINDOWS_LOOKED_BACK 10000                   /* for a window that has ended, by its metrics */
 
 #endif

@@ -2,6 +2,7 @@
 
 #include "base/clock.h"
 
+#include <grp.h>
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -10,6 +11,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -112,6 +114,31 @@ static void a_stuck_recorder_costs_one_short_wait(void **state)
     mark_receiver_close(receiver);
 }
 
+static void another_user_cannot_send(void **state)
+{
+    (void)state;
+    if (geteuid() != 0) {
+        print_message("skipped: only root can become another user\n");
+        skip();
+    }
+    struct mark_receiver *receiver = open_receiver();
+    pid_t child = fork();
+    if (child == 0) {
+        if (setgroups(0, NULL) < 0 || setresgid(65534, 65534, 65534) < 0 ||
+            setresuid(65534, 65534, 65534) < 0)
+            _exit(2);
+        _exit(mark_sender_open() ? 1 : 0);
+    }
+    int status;
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_true(WIFEXITED(status));
+    assert_int_equal(WEXITSTATUS(status), 0);
+    struct mark_sender *sender = mark_sender_open(); /* the same path, as its owner */
+    assert_non_null(sender);
+    mark_sender_close(sender);
+    mark_receiver_close(receiver);
+}
+
 static void the_socket_is_private_and_goes_away(void **state)
 {
     (void)state;
@@ -125,6 +152,7 @@ static void the_socket_is_private_and_goes_away(void **state)
     struct stat status;
     assert_int_equal(stat(directory, &status), 0);
     assert_int_equal(status.st_mode & 07777, 0700);
+    assert_int_equal(status.st_uid, geteuid());
     mark_receiver_close(receiver);
     assert_int_equal(stat(directory, &status), -1);
     free(directory);
@@ -199,6 +227,7 @@ int main(void)
         cmocka_unit_test(the_time_of_sending_is_filled_in),
         cmocka_unit_test(without_a_recorder_nothing_happens),
         cmocka_unit_test(a_stuck_recorder_costs_one_short_wait),
+        cmocka_unit_test(another_user_cannot_send),
         cmocka_unit_test(the_socket_is_private_and_goes_away),
         cmocka_unit_test(garbage_is_refused_with_a_reason),
         cmocka_unit_test(a_datagram_that_is_too_large_is_refused),

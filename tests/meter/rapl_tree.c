@@ -7,6 +7,7 @@
 #include <ftw.h>
 #include <math.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -140,6 +141,16 @@ static void make_zone(struct rapl_tree *tree, size_t i)
     close(descriptor);
 }
 
+/* Signals are for the recorder's threads, also where a test failed and left its tree behind. */
+static void start_writer(struct rapl_tree *tree)
+{
+    sigset_t all, before;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    require(pthread_create(&tree->writer, NULL, move_counters, tree) == 0, "writer");
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+}
+
 struct rapl_tree *rapl_tree_make(const struct rapl_zone *zones, size_t count)
 {
     struct rapl_tree *tree = calloc(1, sizeof *tree);
@@ -156,7 +167,7 @@ struct rapl_tree *rapl_tree_make(const struct rapl_zone *zones, size_t count)
         make_zone(tree, i);
         write_counter(tree, i);
     }
-    require(pthread_create(&tree->writer, NULL, move_counters, tree) == 0, "writer");
+    start_writer(tree);
     return tree;
 }
 
