@@ -53,8 +53,8 @@ void account_finish(struct account *account, int64_t boot_ns);
 /* energies[0..channels) of a window at any time, as far as is known: of one that has ended, once readings
  * have reached its end; of one still open, up to each channel's newest reading. An edge that no reading has
  * reached but at which a live counter was seen standing still is taken as the counter stands, with an
- * uncertainty to match. Not known in a channel whose update period is longer than the
- * window, or that never rests (a live counter, a model) and has not moved in it. */
+ * uncertainty to match. Not known in a channel whose update period is longer than the window, or that never
+ * rests (a live counter, a model) and has not moved in it. */
 void account_so_far(struct account *account, int64_t window, struct channel_energy *energies);
 /* Forgets a window but the first; its number may be given again by account_begin. */
 void account_release(struct account *account, int64_t window);
