@@ -70,13 +70,13 @@ char *cpu_tdp_normalise(const char *name)
     return words ? text_take(&result) : NULL;
 }
 
-/* Whether `word` stands in the line, case ignored: rules out nearly all lines before the costly comparison.
- */
+/* Whether `word`, in small letters, stands in the line, case ignored: rules out nearly all lines before the
+ * costly comparison. Looked for in the whole table when a run starts. */
 static bool line_has(const char *line, size_t length, const char *word)
 {
     size_t size = strlen(word);
     for (size_t i = 0; i + size <= length; i++)
-        if (strncasecmp(line + i, word, size) == 0)
+        if (tolower((unsigned char)line[i]) == word[0] && strncasecmp(line + i, word, size) == 0)
             return true;
     return false;
 }

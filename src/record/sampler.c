@@ -5,11 +5,9 @@
 
 #include <errno.h>
 #include <math.h>
-#include <poll.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/eventfd.h>
 #include <sys/timerfd.h>
 #include <unistd.h>
 
@@ -24,8 +22,10 @@ struct sampler {
     size_t first, count;
     struct trace_sink *sink;
     pthread_t thread;
-    int timer, wake;
-    atomic_bool finish;
+    int timers[2];
+    int64_t start_ns, period_ns;
+    atomic_size_t awaited; /* the timer that the thread waits for, or is about to */
+    atomic_bool finish, woken;
     pthread_mutex_t lock; /* guards what follows */
     struct meter *meter;
     struct meter_reading reading;
@@ -84,32 +84,80 @@ bool sampler_read(struct sampler *sampler, bool even_if_slow)
     return taken;
 }
 
+/* ---- when ----
+ *
+ * At 1000 readings a second waiting costs more than reading, so that it is one call: what makes a timer
+ * expire early (`sampler_wake`) needs no second descriptor. And there are two timers that take turns. One
+ * alone would be started again by each read, and be the next to expire: the processor's timer would be set
+ * twice a reading, each time an exit to the host in a virtual machine. Of two, the one just read is never
+ * next, and the kernel has set the other when this one expired. It halves what the recorder takes. */
+
+static struct timespec timespec_of(int64_t ns)
+{
+    return (struct timespec){.tv_sec = (time_t)(ns / NS_PER_S), .tv_nsec = (long)(ns % NS_PER_S)};
+}
+
+/* Timer 0 expires at the even periods from the start, timer 1 at the odd ones. A `first` that is over expires
+ * now and leaves the later ones where they are. */
+static int set_timer(const struct sampler *sampler, size_t timer, int64_t first)
+{
+    int64_t first_ns = sampler->start_ns + first * sampler->period_ns;
+    const struct itimerspec times = {.it_interval = timespec_of(2 * sampler->period_ns),
+                                     .it_value = timespec_of(first_ns > 0 ? first_ns : 1)};
+    return timerfd_settime(sampler->timers[timer], TFD_TIMER_ABSTIME, &times, NULL);
+}
+
+static void expire_now(struct sampler *sampler)
+{
+    size_t timer = atomic_load(&sampler->awaited);
+    set_timer(sampler, timer, (int64_t)timer - 2);
+}
+
+static int start_timers(struct sampler *sampler, double rate_hz, struct error *error)
+{
+    sampler->period_ns = (int64_t)((double)NS_PER_S / rate_hz);
+    sampler->start_ns = clock_boot_ns();
+    for (size_t i = 0; i < 2; i++) {
+        sampler->timers[i] = timerfd_create(CLOCK_BOOTTIME, TFD_CLOEXEC);
+        if (sampler->timers[i] < 0 || set_timer(sampler, i, 2 - (int64_t)i) < 0)
+            return error_errno(error, errno, "sampler");
+    }
+    return 0;
+}
+
+/* Until the first period after `latest_ns` or a wake. False: no reading is wanted any more. */
+static bool wait_for_turn(struct sampler *sampler, int64_t latest_ns)
+{
+    int64_t turn = (latest_ns - sampler->start_ns) / sampler->period_ns + 1;
+    size_t timer = (size_t)(turn % 2);
+    uint64_t expirations;
+    /* who wakes sets the flag first and then expires the awaited timer: here it is the other way round */
+    atomic_store(&sampler->awaited, timer);
+    if (!atomic_load(&sampler->finish) && !atomic_load(&sampler->woken) &&
+        read(sampler->timers[timer], &expirations, sizeof expirations) < 0 && errno != EINTR)
+        return false;
+    /* forgotten before reading: a wake that comes later asks for another */
+    if (atomic_load(&sampler->woken) && atomic_exchange(&sampler->woken, false))
+        clock_sleep_until(latest_ns + SPACING_NS);
+    return !atomic_load(&sampler->finish);
+}
+
 static void *run(void *argument)
 {
     struct sampler *sampler = argument;
-    struct pollfd events[] = {{.fd = sampler->timer, .events = POLLIN},
-                              {.fd = sampler->wake, .events = POLLIN}};
-    int64_t latest_ns = 0;
+    int64_t latest_ns = sampler->start_ns;
     if (sampler->sink->own_process)
         privileges_drop_thread();
-    while (!atomic_load(&sampler->finish)) {
-        if (poll(events, 2, -1) < 0 && errno != EINTR)
-            break;
-        uint64_t expirations;
-        if (read(sampler->timer, &expirations, sizeof expirations) < 0 && events[1].revents)
-            clock_sleep_until(latest_ns + SPACING_NS);
-        /* emptied before reading: a wake that comes later asks for another */
-        if (read(sampler->wake, &expirations, sizeof expirations) < 0 && errno != EAGAIN)
-            break;
-        if (!atomic_load(&sampler->finish))
-            latest_ns = take_reading(sampler);
-    }
+    while (wait_for_turn(sampler, latest_ns))
+        latest_ns = take_reading(sampler);
     take_reading(sampler);
     pthread_mutex_lock(&sampler->lock);
     flush_trace(sampler);
     pthread_mutex_unlock(&sampler->lock);
     return NULL;
 }
+
+/* ---- life ---- */
 
 /* A counter must be seen at least twice in the time it takes to wrap at its highest power. */
 static double needed_rate_hz(const struct channel *channels, size_t count, double asked_hz)
@@ -121,24 +169,11 @@ static double needed_rate_hz(const struct channel *channels, size_t count, doubl
     return fmin(rate_hz, 1000);
 }
 
-static int start_timer(struct sampler *sampler, double rate_hz, struct error *error)
-{
-    int64_t period_ns = (int64_t)((double)NS_PER_S / rate_hz);
-    const struct timespec period = {period_ns / NS_PER_S, period_ns % NS_PER_S};
-    const struct itimerspec timer = {.it_interval = period, .it_value = period};
-    sampler->timer = timerfd_create(CLOCK_BOOTTIME, TFD_CLOEXEC | TFD_NONBLOCK);
-    sampler->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-    if (sampler->timer < 0 || sampler->wake < 0 || timerfd_settime(sampler->timer, 0, &timer, NULL) < 0)
-        return error_errno(error, errno, "sampler");
-    return 0;
-}
-
 static void free_sampler(struct sampler *sampler)
 {
-    if (sampler->timer >= 0)
-        close(sampler->timer);
-    if (sampler->wake >= 0)
-        close(sampler->wake);
+    for (size_t i = 0; i < 2; i++)
+        if (sampler->timers[i] >= 0)
+            close(sampler->timers[i]);
     pthread_mutex_destroy(&sampler->lock);
     free(sampler->reading.values);
     free(sampler->trace.samples);
@@ -154,7 +189,7 @@ struct sampler *sampler_start(struct meter *meter, struct account *account, size
         return NULL;
     }
     *sampler = (struct sampler){
-        .meter = meter, .account = account, .first = first, .sink = sink, .timer = -1, .wake = -1};
+        .meter = meter, .account = account, .first = first, .sink = sink, .timers = {-1, -1}};
     pthread_mutex_init(&sampler->lock, NULL);
     const struct channel *channels = meter_channels(meter, &sampler->count);
     sampler->trace.capacity = TRACE_BLOCK + 2 * sampler->count;
@@ -164,7 +199,7 @@ struct sampler *sampler_start(struct meter *meter, struct account *account, size
         error_memory(error, "sampler");
         goto failed;
     }
-    if (start_timer(sampler, needed_rate_hz(channels, sampler->count, rate_hz), error) < 0)
+    if (start_timers(sampler, needed_rate_hz(channels, sampler->count, rate_hz), error) < 0)
         goto failed;
     take_reading(sampler);
     sampler->flushed_ns = sampler->reading.boot_ns;
@@ -179,15 +214,14 @@ failed:
 
 void sampler_wake(struct sampler *sampler)
 {
-    /* fails only when the counter is full, and then the thread is awake anyhow */
-    ssize_t written = write(sampler->wake, &(uint64_t){1}, sizeof(uint64_t));
-    (void)written;
+    if (!atomic_exchange(&sampler->woken, true))
+        expire_now(sampler);
 }
 
 void sampler_finish(struct sampler *sampler)
 {
     atomic_store(&sampler->finish, true);
-    sampler_wake(sampler);
+    expire_now(sampler);
 }
 
 void sampler_join(struct sampler *sampler)

@@ -34,6 +34,7 @@ struct rapl_tree {
     size_t count;
     int64_t start_ns;
     atomic_bool stop;
+    _Atomic int64_t slowest_ns;
     pthread_t writer;
 };
 
@@ -81,9 +82,14 @@ static void write_counter(struct rapl_tree *tree, size_t i)
 static void *move_counters(void *argument)
 {
     struct rapl_tree *tree = argument;
-    for (int64_t next_ns = clock_boot_ns(); !atomic_load(&tree->stop); next_ns += NS_PER_S / 1000) {
+    int64_t latest_ns = clock_boot_ns();
+    for (int64_t next_ns = latest_ns; !atomic_load(&tree->stop); next_ns += NS_PER_S / 1000) {
+        int64_t before_ns = latest_ns;
         for (size_t i = 0; i < tree->count; i++)
             write_counter(tree, i);
+        latest_ns = clock_boot_ns();
+        if (latest_ns - before_ns > tree->slowest_ns)
+            tree->slowest_ns = latest_ns - before_ns;
         clock_sleep_until(next_ns);
     }
     return NULL;
@@ -174,6 +180,11 @@ struct rapl_tree *rapl_tree_make(const struct rapl_zone *zones, size_t count)
 const char *rapl_tree_sysfs(const struct rapl_tree *tree)
 {
     return tree->root;
+}
+
+int64_t rapl_tree_slowest_ns(const struct rapl_tree *tree)
+{
+    return tree->slowest_ns;
 }
 
 void rapl_tree_fault(struct rapl_tree *tree, size_t zone, enum rapl_fault fault)

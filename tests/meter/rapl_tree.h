@@ -24,6 +24,9 @@ struct rapl_tree *rapl_tree_make(const struct rapl_zone *zones, size_t count);
 const char *rapl_tree_sysfs(const struct rapl_tree *tree);
 /* Joules of a zone from an instant to another, without wraps and faults. */
 double rapl_tree_truth_j(const struct rapl_tree *tree, size_t zone, int64_t from_ns, int64_t to_ns);
+/* The longest that the counters stood still so far: on a busy machine they move less often than at 1 kHz,
+ * which is no error of who reads them. */
+int64_t rapl_tree_slowest_ns(const struct rapl_tree *tree);
 void rapl_tree_fault(struct rapl_tree *tree, size_t zone, enum rapl_fault fault);
 /* The path of a zone's file; the caller frees it. */
 char *rapl_tree_path(const struct rapl_tree *tree, size_t zone, const char *file);

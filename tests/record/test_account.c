@@ -67,6 +67,73 @@ static void a_day_with_a_wrap_each_minute_loses_nothing(void **state)
     account_close(account);
 }
 
+/* Whole microwatts and microjoules, so that the truth is exact. */
+struct day_channel {
+    double max_power_w;
+    int64_t power_uw, start_uj;
+};
+
+static const struct day_channel day_channels[] = {
+    {2000, 100000000, 0},       {2000, 61234567, 59000000}, {1000, 8000001, 1},
+    {2000, 70000000, 35000000}, {1000, 6543210, 6000000},   {20000, 220000000, 13199999999},
+};
+
+#define DAY_CHANNELS (sizeof day_channels / sizeof *day_channels)
+
+static int64_t range_uj(const struct day_channel *channel)
+{
+    return 60 * channel->power_uw; /* a wrap a minute */
+}
+
+static void add_to_all(struct account *account, int64_t tenth)
+{
+    double values[DAY_CHANNELS];
+    for (size_t i = 0; i < DAY_CHANNELS; i++) {
+        const struct day_channel *channel = &day_channels[i];
+        int64_t energy_uj =
+            channel->start_uj + channel->power_uw / 10 * tenth + channel->power_uw % 10 * tenth / 10;
+        values[i] = (double)(energy_uj % range_uj(channel)) * 1e-6;
+    }
+    const struct meter_reading reading = {.boot_ns = tenth * S / 10, .values = values};
+    account_add(account, 0, DAY_CHANNELS, &reading, NULL);
+}
+
+static void check_day(struct account *account, int64_t window, double wall_s, double relative)
+{
+    struct channel_energy energies[DAY_CHANNELS];
+    account_energies(account, window, energies);
+    for (size_t i = 0; i < DAY_CHANNELS; i++) {
+        assert_true(energies[i].known && energies[i].gap_s == 0);
+        is_near(energies[i].energy_j, (double)day_channels[i].power_uw * 1e-6 * wall_s, relative);
+        assert_int_equal(account_left_out(account, i), 0);
+    }
+}
+
+static void a_day_of_six_channels_that_wrap_each_minute_loses_nothing(void **state)
+{
+    (void)state;
+    struct channel channels[DAY_CHANNELS];
+    for (size_t i = 0; i < DAY_CHANNELS; i++) {
+        channels[i] = counter;
+        channels[i].range_j = (double)range_uj(&day_channels[i]) * 1e-6;
+        channels[i].max_power_w = day_channels[i].max_power_w;
+    }
+    struct account *account = account_open(channels, DAY_CHANNELS, 10);
+    const int64_t day = 24 * 3600, hour = 3600;
+    add_to_all(account, 0);
+    account_begin(account, 0);
+    int64_t last_hour = account_begin(account, (day - hour) * S);
+    for (int64_t tenth = 1; tenth <= 10 * day; tenth++)
+        add_to_all(account, tenth);
+    account_finish(account, day * S);
+    check_day(account, 0, (double)day, 1e-9);
+    check_day(account, last_hour, (double)hour, 1e-8);
+    size_t gaps, unlisted;
+    free(account_take_gaps(account, &gaps, &unlisted));
+    assert_int_equal(gaps + unlisted, 0);
+    account_close(account);
+}
+
 static void edges_lie_between_readings(void **state)
 {
     (void)state;
@@ -507,6 +574,7 @@ int main(void)
         cmocka_unit_test(a_model_that_did_not_move_is_not_known),
         cmocka_unit_test(released_windows_make_room),
         cmocka_unit_test(a_day_with_a_wrap_each_minute_loses_nothing),
+        cmocka_unit_test(a_day_of_six_channels_that_wrap_each_minute_loses_nothing),
         cmocka_unit_test(edges_lie_between_readings),
         cmocka_unit_test(a_reset_is_a_gap_and_widens_the_uncertainty),
         cmocka_unit_test(one_absurd_reading_loses_nothing),

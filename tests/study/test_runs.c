@@ -184,10 +184,10 @@ static void a_run_that_takes_too_long_is_ended(void **state)
 {
     (void)state;
     AUTO_PLACE struct place place =
-        make_place("name: a\ntimeout: 0.3\norder: listed\nfactors:\n  s: [20, 0]\ncommand: sleep {s}\n");
+        make_place("name: a\ntimeout: 2\norder: listed\nfactors:\n  s: [60, 0]\ncommand: sleep {s}\n");
     run_study(&place, NULL, 1);
     expect(&place, "SELECT group_concat(state || ':' || exit_status) FROM run", "failed:143,done:0");
-    expect(&place, "SELECT wall_s < 5 FROM run WHERE id = 1", "1");
+    expect(&place, "SELECT wall_s < 30 FROM run WHERE id = 1", "1");
 }
 
 static void runs_start_where_the_study_says(void **state)
