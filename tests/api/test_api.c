@@ -9,6 +9,7 @@
 #include <math.h>
 #include <pthread.h>
 #include <setjmp.h>
+#include <spawn.h>
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stdlib.h>
@@ -278,18 +279,7 @@ static void under_a_recorder_marks_are_sent(void **state)
     mark_receiver_close(receiver);
 }
 
-/* What a process of its own gets that opens the same machine: 0 as asked for. */
-static int in_another_process(int (*check)(void))
-{
-    pid_t child = fork();
-    if (child == 0) {
-        alarm(10);
-        _exit(check());
-    }
-    int status;
-    assert_int_equal(waitpid(child, &status, 0), child);
-    return status;
-}
+/* ---- in a process of its own: this program again, called with a role ---- */
 
 static int leaves_measuring_to_the_first(void)
 {
@@ -311,26 +301,6 @@ static int measures_all_the_same(void)
     return joulery_close(rank, NULL) == 0 && count == 2 ? 0 : 1;
 }
 
-static void ranks_of_a_job_measure_once(void **state)
-{
-    (void)state;
-    struct rapl_tree *tree = rapl_tree_make(zones, 2);
-    setenv("PMIX_RANK", "0", 1);
-    setenv("PMIX_NAMESPACE", "job-of-test-api", 1);
-    struct joulery *first = open_on(tree);
-    assert_int_equal(in_another_process(leaves_measuring_to_the_first), 0);
-    assert_int_equal(in_another_process(measures_all_the_same), 0);
-    struct joulery *second = open_on(tree); /* of the same process */
-    size_t count;
-    joulery_channels(second, &count);
-    assert_int_equal(count, 2);
-    joulery_close(second, NULL);
-    joulery_close(first, NULL);
-    unsetenv("PMIX_RANK");
-    unsetenv("PMIX_NAMESPACE");
-    rapl_tree_free(tree);
-}
-
 static int notes_the_other(void)
 {
     AUTO_FREE char *path = text_format("%s/other.json", getenv("JOULERY_SYSFS"));
@@ -346,12 +316,58 @@ static int notes_the_other(void)
     return noted ? 0 : 2;
 }
 
+static const struct {
+    const char *name;
+    int (*play)(void); /* 0: it went as it should */
+} roles[] = {{"rank", leaves_measuring_to_the_first},
+             {"rank that measures", measures_all_the_same},
+             {"stranger", notes_the_other}};
+
+static int play(const char *role)
+{
+    alarm(60);
+    for (size_t i = 0; i < sizeof roles / sizeof *roles; i++)
+        if (strcmp(roles[i].name, role) == 0)
+            return roles[i].play();
+    return 127;
+}
+
+static int status_of(char *role)
+{
+    char *command[] = {"/proc/self/exe", role, NULL};
+    pid_t child;
+    int status;
+    assert_int_equal(posix_spawn(&child, command[0], NULL, NULL, command, environ), 0);
+    assert_int_equal(waitpid(child, &status, 0), child);
+    return status;
+}
+
+static void ranks_of_a_job_measure_once(void **state)
+{
+    (void)state;
+    struct rapl_tree *tree = rapl_tree_make(zones, 2);
+    setenv("PMIX_RANK", "0", 1);
+    setenv("PMIX_NAMESPACE", "job-of-test-api", 1);
+    struct joulery *first = open_on(tree);
+    assert_int_equal(status_of("rank"), 0);
+    assert_int_equal(status_of("rank that measures"), 0);
+    struct joulery *second = open_on(tree); /* of the same process */
+    size_t count;
+    joulery_channels(second, &count);
+    assert_int_equal(count, 2);
+    joulery_close(second, NULL);
+    joulery_close(first, NULL);
+    unsetenv("PMIX_RANK");
+    unsetenv("PMIX_NAMESPACE");
+    rapl_tree_free(tree);
+}
+
 static void another_measurement_is_noted(void **state)
 {
     (void)state;
     struct rapl_tree *tree = rapl_tree_make(zones, 2);
     struct joulery *first = open_on(tree);
-    assert_int_equal(in_another_process(notes_the_other), 0);
+    assert_int_equal(status_of("stranger"), 0);
     joulery_close(first, NULL);
     rapl_tree_free(tree);
 }
@@ -431,8 +447,10 @@ static void no_handle_is_an_error(void **state)
     assert_int_equal(joulery_close(NULL, NULL), 0);
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
+    if (argc == 2)
+        return play(argv[1]);
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(nested_windows_have_their_true_energies),
         cmocka_unit_test(a_window_shorter_than_an_update_is_not_known),
