@@ -40,8 +40,8 @@ static int parse_fields(char *rest, struct process *process)
     int field = FIELD_PARENT;
     for (char *word; field <= FIELD_START && (word = strsep(&rest, " ")); field++) {
         int64_t value;
-        bool needed = field <= FIELD_GROUP || (field >= FIELD_UTIME && field <= FIELD_CSTIME) ||
-                      field == FIELD_START;
+        bool needed =
+            field <= FIELD_GROUP || (field >= FIELD_UTIME && field <= FIELD_CSTIME) || field == FIELD_START;
         if (needed && (text_to_i64(word, &value) < 0 || parse_field(field, value, process) < 0))
             return -1;
     }

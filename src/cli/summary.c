@@ -318,8 +318,8 @@ void run_print_repeat(const struct run_call *call)
             call->record_count, call->record_count == 1 ? "run" : "runs");
     for (size_t i = 0; i < first->channel_count; i++) {
         AUTO_FREE char *label = channel_label(&first->channels[i]);
-        print_repeated(call, or_empty(label), cli_channel_flag(&first->channels[i]), run_quantity_channel_j, i,
-                       units_energy);
+        print_repeated(call, or_empty(label), cli_channel_flag(&first->channels[i]), run_quantity_channel_j,
+                       i, units_energy);
     }
     fprintf(stderr, "\n");
     AUTO_FREE char *label = total_label(first);

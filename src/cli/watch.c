@@ -237,8 +237,8 @@ static void print_json(const struct watch *watch)
         json_array_append_new(channels,
                               json_pack("{s:s, s:s, s:b, s:b, s:o, s:f}", "meter", channel->meter, "name",
                                         channel->name, "estimated", channel->kind == KIND_MODEL, "apart",
-                                        channel->apart, "power_w",
-                                        number(watch->lives[i].now_w), "energy_j", watch->lives[i].energy_j));
+                                        channel->apart, "power_w", number(watch->lives[i].now_w), "energy_j",
+                                        watch->lives[i].energy_j));
     }
     json_t *json = json_pack("{s:s, s:f, s:o, s:o, s:b}", "schema", "joulery.watch/1", "time_s",
                              (double)(clock_boot_ns() - watch->start_ns) / NS_PER_S, "channels", channels,
@@ -298,19 +298,21 @@ static bool take_signal(struct watch *watch, int number)
     return false;
 }
 
-/* Waits for an instant or a signal that ends the watch: true for a signal. */
+/* Waits for an instant or a signal that ends the watch: true for a signal. Those that came already are taken
+ * even if the instant has passed, so that nothing is drawn over what others wrote while we were stopped. */
 static bool wait_until(struct watch *watch, int64_t boot_ns, const sigset_t *signals)
 {
     for (;;) {
         int64_t left_ns = boot_ns - clock_boot_ns();
-        if (left_ns <= 0)
-            return false;
+        left_ns = left_ns > 0 ? left_ns : 0;
         const struct timespec left = {left_ns / NS_PER_S, left_ns % NS_PER_S};
         int number = sigtimedwait(signals, NULL, &left);
         if (number > 0 && take_signal(watch, number))
             return true;
         if (number < 0 && errno != EAGAIN && errno != EINTR)
             return true;
+        if (number < 0 && left_ns == 0)
+            return false;
     }
 }
 

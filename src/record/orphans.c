@@ -11,9 +11,10 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define REAPED_AT_ONCE 1024 /* then the caller has its turn: orphans may come as fast as they are waited for */
-#define AWAIT_NS       NS_PER_S
-#define AWAIT_STEP_NS  (NS_PER_S / 200)
+#define REAPED_AT_ONCE                                                                                       \
+    1024 /* then the caller has its turn: orphans may come as fast as they are waited for */
+#define AWAIT_NS      NS_PER_S
+#define AWAIT_STEP_NS (NS_PER_S / 200)
 
 /* Nearly always there is none, and /proc need not be looked through. */
 static bool has_children(void)
@@ -62,8 +63,8 @@ static bool is_earlier(const struct orphans *orphans, const struct process *all,
 void orphans_begin(struct orphans *orphans)
 {
     *orphans = (struct orphans){0};
-    orphans->adopting = prctl(PR_GET_CHILD_SUBREAPER, &orphans->adopted_before) == 0 &&
-                        prctl(PR_SET_CHILD_SUBREAPER, 1) == 0;
+    orphans->adopting =
+        prctl(PR_GET_CHILD_SUBREAPER, &orphans->adopted_before) == 0 && prctl(PR_SET_CHILD_SUBREAPER, 1) == 0;
     if (!has_children())
         return;
     struct error ignored = ERROR_INIT;
@@ -99,8 +100,7 @@ void orphans_reap(struct orphans *orphans, pid_t command)
         if (waitid(P_ALL, 0, &ended, WEXITED | WNOHANG | WNOWAIT) < 0 || ended.si_pid <= 0)
             return;
         /* those behind one that is not ours to wait for are found by orphans_count */
-        if (ended.si_pid == command ||
-            process_find(orphans->earlier, orphans->earlier_count, ended.si_pid) ||
+        if (ended.si_pid == command || process_find(orphans->earlier, orphans->earlier_count, ended.si_pid) ||
             !reap(orphans, ended.si_pid))
             return;
     }

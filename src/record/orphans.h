@@ -1,6 +1,6 @@
-/* orphans.h: the command's processes that outlive their parents: daemons, background jobs, what is left at the
- * end. While a command runs, this process adopts them (PR_SET_CHILD_SUBREAPER, prctl(2)), so that their CPU
- * times can be told: of those that ended by waiting for them, of those that still run from /proc.
+/* orphans.h: the command's processes that outlive their parents: daemons, background jobs, what is left at
+ * the end. While a command runs, this process adopts them (PR_SET_CHILD_SUBREAPER, prctl(2)), so that their
+ * CPU times can be told: of those that ended by waiting for them, of those that still run from /proc.
  *
  * Children that this process had before are neither waited for nor counted, nor is what they start. */
 #ifndef JOULERY_RECORD_ORPHANS_H

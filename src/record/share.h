@@ -14,8 +14,8 @@ struct share {
 
 /* Where /proc/stat can't be read nothing is attributed. */
 void share_begin(struct share *share, const struct meter_setup *setup);
-/* Values of attribution.basis: the command, all its descendants, ended or not; or without those that still ran
- * at its end, where /proc does not show them. */
+/* Values of attribution.basis: the command, all its descendants, ended or not; or without those that still
+ * ran at its end, where /proc does not show them. */
 #define SHARE_WHOLE "process tree"
 #define SHARE_ENDED "process tree, only what has ended"
 

@@ -14,8 +14,9 @@
 
 #define MIB 1048576ull
 
-static const char meminfo[] = "MemTotal:       16384000 kB\nMemFree:         1024 kB\nMemAvailable:    8192000 "
-                              "kB\nBuffers:          1 kB\n"; /* 8000 MiB */
+static const char meminfo[] =
+    "MemTotal:       16384000 kB\nMemFree:         1024 kB\nMemAvailable:    8192000 "
+    "kB\nBuffers:          1 kB\n"; /* 8000 MiB */
 
 struct given {
     const char *path, *content;
@@ -70,8 +71,8 @@ static void the_tightest_group_above_counts(void **state)
                           {"cgroup/out/memory.current", "1048576\n"}) == 511 * MIB);
     /* in a container its own group is the root */
     assert_true(AVAILABLE({"proc/meminfo", meminfo}, {"proc/self/cgroup", "0::/\n"},
-                          {"cgroup/memory.max", "536870912\n"}, {"cgroup/memory.current", "0\n"}) ==
-                512 * MIB);
+                          {"cgroup/memory.max", "536870912\n"},
+                          {"cgroup/memory.current", "0\n"}) == 512 * MIB);
 }
 
 static void version_1_counts_where_memory_is_its(void **state)

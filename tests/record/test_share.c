@@ -106,10 +106,8 @@ static void record_command(struct record *record, char *const *command)
 {
     struct error error = ERROR_INIT;
     static const char *const models[] = {"cpu-model"};
-    const struct recorder_options options = {.command = command,
-                                             .meters = models,
-                                             .meter_count = 1,
-                                             .output_tail_bytes = 64};
+    const struct recorder_options options = {
+        .command = command, .meters = models, .meter_count = 1, .output_tail_bytes = 64};
     if (recorder_run(&options, record, &error) < 0)
         fail_msg("%s", error_text(&error));
     assert_string_equal(record->attribution.basis, SHARE_WHOLE);
@@ -234,9 +232,11 @@ static void who_adopted_before_does_so_afterwards(void **state)
 static void the_command_gets_its_share_of_what_processors_drew_above_idle(void **state)
 {
     (void)state;
-    struct channel channels[] = {{.meter = (char *)"rapl", .name = (char *)"package-0", .scope = SCOPE_CPU},
-                                 {.meter = (char *)"rapl", .name = (char *)"package-0/dram", .scope = SCOPE_DRAM}};
-    struct channel_energy energies[] = {{.known = true, .energy_j = 500, .uncertainty_j = 3}, {.known = true, .energy_j = 70}};
+    struct channel channels[] = {
+        {.meter = (char *)"rapl", .name = (char *)"package-0", .scope = SCOPE_CPU},
+        {.meter = (char *)"rapl", .name = (char *)"package-0/dram", .scope = SCOPE_DRAM}};
+    struct channel_energy energies[] = {{.known = true, .energy_j = 500, .uncertainty_j = 3},
+                                        {.known = true, .energy_j = 70}};
     struct window windows[] = {{.name = (char *)"run", .parent = -1, .wall_s = 10, .energies = energies}};
     struct idle_power idle[] = {{10, 0.4}, {2, 0.1}};
     struct record record = {.channels = channels,
