@@ -88,6 +88,8 @@ static int take_signals(struct run *run, struct error *error)
         for (size_t i = 0; i < sizeof forwarded / sizeof *forwarded; i++)
             sigaddset(&taken, forwarded[i]);
     }
+    /* where a parent had it ignored, nobody could be waited for */
+    signal(SIGCHLD, SIG_DFL);
     run->signals = signalfd(-1, &taken, SFD_CLOEXEC | SFD_NONBLOCK);
     if (run->signals < 0)
         return error_errno(error, errno, "signalfd");
