@@ -425,7 +425,7 @@
     byId("method-text").append(facts);
     table("instruments", ["instrument", "channel", "scope", "kind", "stated accuracy", "runs", "energy", "gaps"],
       instruments.map((i) => [el("th", { scope: "row" }, i.meter), i.part_of ? `${i.name} (in ${i.part_of})` : i.name, i.scope,
-        el("td", { class: "text" }, i.kind, i.kind === "model" ? estimate() : null),
+        el("td", { class: "text" }, i.kind, i.kind === "model" ? estimate() : null, i.apart ? el("small", {}, "apart: in no total") : null),
         el("td", { class: "text" }, i.accuracy > 0 ? `${digits(i.accuracy * 100, 2)} %` : "not known", el("small", { style: "white-space:normal" }, i.accuracy_source)), i.runs,
         energyText(i.energy_j), i.gaps ? `${i.gaps} (${durationText(i.gap_s)})` : "none"]), [0, 1, 2, 3, 4]);
     if (notes.length)

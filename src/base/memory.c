@@ -8,9 +8,9 @@
 
 /* What version 1 and 2 of control groups call the same things. */
 static const struct group_files {
-    const char *mount, *limit, *usage, *reclaimable;
-} v1 = {"/sys/fs/cgroup/memory", "memory.limit_in_bytes", "memory.usage_in_bytes", "\ntotal_inactive_file "},
-  v2 = {"/sys/fs/cgroup", "memory.max", "memory.current", "\ninactive_file "};
+    const char *mount, *limit, *usage, *reclaimable; /* mount: below cgroupfs */
+} v1 = {"/memory", "memory.limit_in_bytes", "memory.usage_in_bytes", "\ntotal_inactive_file "},
+  v2 = {"", "memory.max", "memory.current", "\ninactive_file "};
 
 static char *read_small(const char *path)
 {
@@ -20,9 +20,10 @@ static char *read_small(const char *path)
     return text;
 }
 
-static char *read_in_group(const struct group_files *files, const char *group, const char *name)
+static char *read_in_group(const struct group_files *files, const char *cgroupfs, const char *group,
+                           const char *name)
 {
-    AUTO_FREE char *path = text_format("%s%s/%s", files->mount, group, name);
+    AUTO_FREE char *path = text_format("%s%s%s/%s", cgroupfs, files->mount, group, name);
     return path ? read_small(path) : NULL;
 }
 
@@ -38,11 +39,11 @@ static uint64_t number_after(const char *text, const char *key, uint64_t otherwi
     return end == at ? otherwise : number; /* "max" is no number */
 }
 
-static uint64_t left_in_group(const struct group_files *files, const char *group)
+static uint64_t left_in_group(const struct group_files *files, const char *cgroupfs, const char *group)
 {
-    AUTO_FREE char *limit = read_in_group(files, group, files->limit);
-    AUTO_FREE char *usage = read_in_group(files, group, files->usage);
-    AUTO_FREE char *stat = read_in_group(files, group, "memory.stat");
+    AUTO_FREE char *limit = read_in_group(files, cgroupfs, group, files->limit);
+    AUTO_FREE char *usage = read_in_group(files, cgroupfs, group, files->usage);
+    AUTO_FREE char *stat = read_in_group(files, cgroupfs, group, "memory.stat");
     uint64_t most = number_after(limit, "", UINT64_MAX), used = number_after(usage, "", 0);
     uint64_t cache = number_after(stat, files->reclaimable, 0);
     used -= cache < used ? cache : used;
@@ -52,11 +53,11 @@ static uint64_t left_in_group(const struct group_files *files, const char *group
 }
 
 /* The least that `group` and those above it leave; cuts `group` short. */
-static uint64_t left_up_from(const struct group_files *files, char *group)
+static uint64_t left_up_from(const struct group_files *files, const char *cgroupfs, char *group)
 {
     uint64_t least = UINT64_MAX;
     for (;;) {
-        uint64_t left = left_in_group(files, group);
+        uint64_t left = left_in_group(files, cgroupfs, group);
         least = left < least ? left : least;
         char *slash = strrchr(group, '/');
         if (!slash)
@@ -66,9 +67,10 @@ static uint64_t left_up_from(const struct group_files *files, char *group)
 }
 
 /* The process's groups: lines "number:controllers:/path", version 2's with no controllers. */
-static uint64_t left_in_groups(void)
+static uint64_t left_in_groups(const char *procfs, const char *cgroupfs)
 {
-    AUTO_FREE char *text = read_small("/proc/self/cgroup");
+    AUTO_FREE char *path = file_join(procfs, "self/cgroup");
+    AUTO_FREE char *text = path ? read_small(path) : NULL;
     uint64_t least = UINT64_MAX;
     char *rest = text;
     for (char *line; rest && (line = strsep(&rest, "\n"));) {
@@ -76,16 +78,24 @@ static uint64_t left_in_groups(void)
         const char *controllers = strsep(&line, ":");
         if (!line || (*controllers && strcmp(controllers, "memory")))
             continue;
-        uint64_t left = left_up_from(*controllers ? &v1 : &v2, line);
+        uint64_t left = left_up_from(*controllers ? &v1 : &v2, cgroupfs, line);
         least = left < least ? left : least;
     }
     return least;
 }
 
+uint64_t memory_available_in(const char *procfs, const char *cgroupfs)
+{
+    AUTO_FREE char *path = file_join(procfs, "meminfo");
+    AUTO_FREE char *system = path ? read_small(path) : NULL;
+    uint64_t free_kib = number_after(system, "MemAvailable:", UINT64_MAX);
+    uint64_t left = left_in_groups(procfs, cgroupfs);
+    if (free_kib > UINT64_MAX / 1024)
+        return left;
+    return free_kib < left / 1024 ? free_kib * 1024 : left;
+}
+
 uint64_t memory_available(void)
 {
-    AUTO_FREE char *system = read_small("/proc/meminfo");
-    uint64_t free_kib = number_after(system, "MemAvailable:", UINT64_MAX / 1024);
-    uint64_t left = left_in_groups();
-    return free_kib < left / 1024 ? free_kib * 1024 : left;
+    return memory_available_in("/proc", "/sys/fs/cgroup");
 }

@@ -8,5 +8,7 @@
  * process (v1 or v2, or one above it) allows less; its page cache counts as free. UINT64_MAX if the system
  * does not say. */
 uint64_t memory_available(void);
+/* The same of other mounts than /proc and /sys/fs/cgroup. */
+uint64_t memory_available_in(const char *procfs, const char *cgroupfs);
 
 #endif

@@ -6,33 +6,50 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define HELP_COLUMN 28
+#define HELP_WIDTH  100
+
+/* "  -o, --option VALUE      what it does", broken into lines. */
+static void append_option(struct text *text, const struct option *option)
+{
+    char letter[] = {'-', option->letter, ',', ' ', '\0'};
+    AUTO_FREE char *left =
+        text_format("%s%s%s%s", option->letter ? letter : "", option->name, option->value_name ? " " : "",
+                    option->value_name ? option->value_name : "");
+    size_t length = left ? strlen(left) : 0;
+    bool fits = length + 4 <= HELP_COLUMN;
+    text_printf(text, "  %s%s%*s", left ? left : "", fits ? "" : "\n",
+                (int)(fits ? HELP_COLUMN - 2 - length : HELP_COLUMN), "");
+    text_append_wrapped(text, option->help, HELP_COLUMN, HELP_COLUMN, HELP_WIDTH);
+    text_append(text, "\n");
+}
+
 static void print_help(const struct command_line *line)
 {
-    printf("usage: %s\n\n%s\n", line->usage, line->purpose);
-    if (line->option_count)
-        printf("\noptions:\n");
+    static const struct option help = {.name = "--help", .letter = 'h', .help = "this help"};
+    struct text text = TEXT_INIT;
+    text_printf(&text, "usage: %s\n\n%s\n", line->usage, line->purpose);
+    if (line->option_count == 0 || line->options[0].kind != OPTION_HEADING)
+        text_printf(&text, "%s", line->option_count ? "\noptions:\n" : "");
     for (size_t i = 0; i < line->option_count; i++) {
-        const struct option *option = &line->options[i];
-        char letter[] = {'-', option->letter, ',', ' ', '\0'};
-        AUTO_FREE char *left =
-            text_format("%s%s%s%s", option->letter ? letter : "", option->name, option->value_name ? " " : "",
-                        option->value_name ? option->value_name : "");
-        if (!left)
-            continue;
-        if (strlen(left) > 24)
-            printf("  %s\n  %-24s  %s\n", left, "", option->help);
+        if (line->options[i].kind == OPTION_HEADING)
+            text_printf(&text, "\n%s:\n", line->options[i].help);
         else
-            printf("  %-24s  %s\n", left, option->help);
+            append_option(&text, &line->options[i]);
     }
-    printf("  %-24s  %s\n", "-h, --help", "this help");
+    append_option(&text, &help);
     if (line->example)
-        printf("\nexample:\n  %s\n", line->example);
+        text_printf(&text, "\nexample:\n  %s\n", line->example);
+    fputs(text.data && !text.failed ? text.data : line->usage, stdout);
+    text_free(&text);
 }
 
 static const struct option *find_option(const struct command_line *line, const char *name, size_t length)
 {
     for (size_t i = 0; i < line->option_count; i++) {
         const struct option *option = &line->options[i];
+        if (option->kind == OPTION_HEADING)
+            continue;
         if (strlen(option->name) == length && strncmp(option->name, name, length) == 0)
             return option;
         if (length == 2 && name[0] == '-' && option->letter && name[1] == option->letter)
@@ -48,9 +65,11 @@ static enum options_result unknown_option(const struct command_line *line, const
     const char **names = malloc((line->option_count + 1) * sizeof *names);
     const char *nearest = NULL;
     if (given && names) {
+        size_t count = 0;
         for (size_t i = 0; i < line->option_count; i++)
-            names[i] = line->options[i].name;
-        nearest = text_nearest(given, names, line->option_count);
+            if (line->options[i].kind != OPTION_HEADING)
+                names[count++] = line->options[i].name;
+        nearest = text_nearest(given, names, count);
     }
     if (nearest)
         error_set(error, "unknown option '%s' (did you mean %s?)", given ? given : name, nearest);
@@ -82,6 +101,8 @@ static int append_to_list(struct option_list *list, const char *value, struct er
 static int store_value(const struct option *option, const char *value, struct error *error)
 {
     switch (option->kind) {
+    case OPTION_HEADING:
+        break;
     case OPTION_FLAG:
         *(bool *)option->target = true;
         return 0;

@@ -14,6 +14,7 @@ enum option_kind {
     OPTION_COUNT,  /* target: uint64_t, within least..most */
     OPTION_NUMBER, /* target: double, within least..most */
     OPTION_LIST,   /* target: struct option_list; may be given again and again */
+    OPTION_HEADING /* no option: its help stands above those that follow */
 };
 
 /* The values of an option that may repeat, in order; they point into argv. Free with options_list_free. */

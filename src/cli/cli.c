@@ -2,6 +2,7 @@
 
 #include "base/file.h"
 #include "base/text.h"
+#include "meter/meter.h"
 
 #include <string.h>
 
@@ -11,4 +12,14 @@ int cli_write_json(json_t *document, const char *path, struct error *error)
     json_decref(document);
     AUTO_FREE char *lines = text ? text_format("%s\n", text) : NULL;
     return lines ? file_write(path, lines, strlen(lines), error) : error_memory(error, "JSON");
+}
+
+const char *cli_channel_flag(const struct channel *channel)
+{
+    bool model = channel->kind == KIND_MODEL;
+    if (channel->apart)
+        return model ? "  apart: beside the total, estimated" : "  apart: beside the total";
+    if (channel->scope == SCOPE_PLATFORM)
+        return model ? "  beside the total, estimated" : "  beside the total";
+    return model ? "  estimated" : "";
 }

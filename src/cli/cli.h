@@ -17,6 +17,11 @@ enum { CLI_DONE = PROGRAM_DONE, CLI_FAILED = PROGRAM_FAILED, CLI_USAGE = PROGRAM
  * `document`; NULL is an error: that there was no memory for it. */
 int cli_write_json(json_t *document, const char *path, struct error *error);
 
+struct channel;
+
+/* What a list of channels must say of one: "  estimated", "  apart: beside the total", …, or "". */
+const char *cli_channel_flag(const struct channel *channel);
+
 /* joulery run: measures a command; the exit status is the command's own. joulery meters: lists the
  * instruments. */
 int cli_run(int argc, char **argv);

@@ -25,6 +25,7 @@ static enum options_result parse(int argc, char **argv, struct run_options *give
                                  struct error *error)
 {
     const struct option options[] = {
+        {.kind = OPTION_HEADING, .help = "how often and how long"},
         {"--repeat", 'n', OPTION_COUNT, &given->repeat, "N",
          "run the command N times: mean, spread, 95 % interval", 1, REPEAT_MOST},
         {"--precision", 'p', OPTION_TEXT, &given->precision_text, "SHARE",
@@ -34,6 +35,7 @@ static enum options_result parse(int argc, char **argv, struct run_options *give
          0.001, 1e9},
         {"--budget", 'b', OPTION_TEXT, &given->budget_text, "ENERGY",
          "stop the command when it has taken so much (50Wh, 20kJ)", 0, 0},
+        {.kind = OPTION_HEADING, .help = "measuring"},
         {"--meter", 'm', OPTION_LIST, &given->meter_names, "NAME",
          "use this instrument (may repeat; default: the best there are)", 0, 0},
         {"--rate", 'r', OPTION_NUMBER, &given->rate_hz, "HZ", "readings a second (default 10)", 0.1, 1000},
@@ -41,10 +43,12 @@ static enum options_result parse(int argc, char **argv, struct run_options *give
          "thermal design power of all processors, where only a model is left", 0.1, 100000},
         {"--baseline", 0, OPTION_TEXT, &given->baseline_path, "FILE",
          "the machine at rest (default: what `joulery idle` stored; none: none)", 0, 0},
+        {.kind = OPTION_HEADING, .help = "emissions"},
         {"--location", 'l', OPTION_TEXT, &given->location_name, "PLACE",
          "country of the grid, ISO code or name, for CO2e", 0, 0},
         {"--pue", 0, OPTION_NUMBER, &given->pue, "X", "power usage effectiveness of the site (default 1)", 1,
          10},
+        {.kind = OPTION_HEADING, .help = "output"},
         {"--json", 0, OPTION_TEXT, &given->json, "FILE",
          "write everything as joulery.run/1 (repeated: joulery.repeat/1); - is standard output", 0, 0},
         {"--trace", 0, OPTION_TEXT, &given->trace_path, "FILE",

@@ -1,6 +1,7 @@
 /* `joulery run`: the summary, in the manner of `perf stat`. */
 #include "base/text.h"
 #include "base/units.h"
+#include "cli/cli.h"
 #include "cli/run.h"
 
 #include <inttypes.h>
@@ -35,15 +36,13 @@ static void print_value(const char *label, double energy_j, double uncertainty_j
             or_empty(power), label, flag, unresolved ? "  not resolved" : "");
 }
 
+/* "nvml gpu-0, NVIDIA L4, GPU-…" */
 static char *channel_label(const struct channel *channel)
 {
     AUTO_FREE char *inside = channel->part_of ? text_format(" (in %s)", channel->part_of) : strdup("");
-    return text_format("%s %s%s", channel->meter, channel->name, or_empty(inside));
-}
-
-static const char *channel_flag(const struct channel *channel)
-{
-    return channel->kind == KIND_MODEL ? "  estimated" : "";
+    AUTO_FREE char *hardware = channel->label ? text_printable(channel->label) : NULL;
+    return text_format("%s %s%s%s%s", channel->meter, channel->name, or_empty(inside), hardware ? ", " : "",
+                       or_empty(hardware));
 }
 
 static void print_channels(const struct record *record)
@@ -54,7 +53,7 @@ static void print_channels(const struct record *record)
         const struct channel_energy *energy = &run->energies[i];
         AUTO_FREE char *label = channel_label(channel);
         print_value(or_empty(label), energy->known ? energy->energy_j : NAN, energy->uncertainty_j,
-                    run->wall_s - energy->gap_s, channel_flag(channel));
+                    run->wall_s - energy->gap_s, cli_channel_flag(channel));
     }
 }
 
@@ -81,7 +80,7 @@ static char *total_label(const struct record *record)
     for (size_t s = 0; s < sizeof scopes / sizeof *scopes; s++) {
         bool present = false;
         for (size_t i = 0; i < record->channel_count; i++)
-            present = present || record->channels[i].scope == scopes[s];
+            present = present || (record->channels[i].scope == scopes[s] && !record->channels[i].apart);
         if (present)
             text_printf(&label, "%s%s", label.length ? " + " : "total (", channel_scope_name(scopes[s]));
     }
@@ -125,8 +124,9 @@ static void print_attribution(const struct record *record)
     AUTO_FREE char *uncertainty = units_energy(share->uncertainty_j);
     fprintf(stderr,
             "  of the processors' energy above idle, %s ± %s is attributed to the command\n"
-            "  (%.3g of %.3g busy CPU seconds)\n",
-            or_empty(energy), or_empty(uncertainty), share->command_cpu_s, share->machine_cpu_s);
+            "  (%.3g of %.3g busy CPU seconds, %s)\n",
+            or_empty(energy), or_empty(uncertainty), share->command_cpu_s, share->machine_cpu_s,
+            or_empty(share->basis));
 }
 
 static void print_window(const struct record *record, size_t i)
@@ -318,8 +318,8 @@ void run_print_repeat(const struct run_call *call)
             call->record_count, call->record_count == 1 ? "run" : "runs");
     for (size_t i = 0; i < first->channel_count; i++) {
         AUTO_FREE char *label = channel_label(&first->channels[i]);
-        print_repeated(call, or_empty(label), channel_flag(&first->channels[i]), run_quantity_channel_j, i,
-                       units_energy);
+        print_repeated(call, or_empty(label), cli_channel_flag(&first->channels[i]), run_quantity_channel_j,
+                       i, units_energy);
     }
     fprintf(stderr, "\n");
     AUTO_FREE char *label = total_label(first);

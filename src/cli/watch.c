@@ -79,14 +79,66 @@ static char *power_text(double power_w)
     return isfinite(power_w) ? units_power(power_w) : strdup("-");
 }
 
-static void append_row(struct text *screen, const char *name, double now_w, double least_w, double mean_w,
-                       double most_w, double energy_j)
+/* What stands behind a channel's name, as far as the terminal is wide: the most wanted first. */
+static const char *const headings[] = {"since start", "mean", "least", "most"};
+#define FIGURES      (sizeof headings / sizeof *headings)
+#define FIGURE_WIDTH 13 /* with the spaces before it */
+#define NOW_WIDTH    12 /* with the spaces behind it */
+#define NAME_MOST    48
+
+struct layout {
+    size_t columns, rows;
+    int name;       /* columns of the longest name, at most NAME_MOST */
+    size_t figures; /* of headings */
+};
+
+static char *row_name(const struct channel *channel)
 {
-    AUTO_FREE char *now = power_text(now_w), *least = power_text(least_w), *mean = power_text(mean_w),
-                   *most = power_text(most_w);
-    AUTO_FREE char *energy = units_energy(energy_j);
-    if (now && least && mean && most && energy)
-        text_printf(screen, "%10s  %-26s  %10s %10s %10s  %10s\n", now, name, least, mean, most, energy);
+    return text_format("%s %s%s", channel->meter, channel->name, cli_channel_flag(channel));
+}
+
+static void terminal_size(size_t *columns, size_t *rows)
+{
+    struct winsize size;
+    bool known = ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0 && size.ws_row > 0;
+    *columns = known ? size.ws_col : 80;
+    *rows = known ? size.ws_row : 24;
+}
+
+static struct layout make_layout(const struct record *record)
+{
+    struct layout layout = {.name = 7};
+    terminal_size(&layout.columns, &layout.rows);
+    for (size_t i = 0; i < record->channel_count; i++) {
+        AUTO_FREE char *name = row_name(&record->channels[i]);
+        size_t length = name ? strlen(name) : 0;
+        int wanted = (int)(length < NAME_MOST ? length : NAME_MOST);
+        layout.name = wanted > layout.name ? wanted : layout.name;
+    }
+    size_t taken = NOW_WIDTH + (size_t)layout.name;
+    size_t room = layout.columns > taken + 1 ? (layout.columns - 1 - taken) / FIGURE_WIDTH : 0;
+    layout.figures = room < FIGURES ? room : FIGURES;
+    return layout;
+}
+
+static void append_row(struct text *screen, const struct layout *layout, const char *now, const char *name,
+                       const char *const *figures)
+{
+    text_printf(screen, "%10s  %-*s", now ? now : "", layout->name, name ? name : "");
+    for (size_t i = 0; figures && i < layout->figures; i++)
+        text_printf(screen, "%*s", FIGURE_WIDTH, figures[i] ? figures[i] : "");
+    text_append(screen, "\n");
+}
+
+static void append_channel(struct text *screen, const struct layout *layout, const struct channel *channel,
+                           const struct live *live)
+{
+    AUTO_FREE char *name = row_name(channel), *now = power_text(live->now_w),
+                   *energy = units_energy(live->energy_j), *least = power_text(live->least_w),
+                   *most = power_text(live->most_w),
+                   *mean = power_text(live->covered_s > 0 ? live->energy_j / live->covered_s : NAN);
+    const char *const figures[FIGURES] = {energy, mean, least, most};
+    append_row(screen, layout, now, name, figures);
 }
 
 /* The software total of this second, in watts; NAN while a part is not known. */
@@ -104,33 +156,24 @@ static struct energy_totals total_now(const struct watch *watch)
     return totals;
 }
 
-static char *make_screen(const struct watch *watch)
+/* The total comes first: a low terminal does not show all channels. */
+static char *make_screen(const struct watch *watch, const struct layout *layout)
 {
     struct text screen = TEXT_INIT;
+    const struct record *record = watch->record;
     AUTO_FREE char *elapsed = units_duration((double)(clock_boot_ns() - watch->start_ns) / NS_PER_S);
-    text_printf(&screen, "%s; Ctrl-C ends\n%10s  %-26s  %10s %10s %10s  %10s\n", elapsed ? elapsed : "",
-                "now", "channel", "least", "mean", "most", "since start");
-    for (size_t i = 0; i < watch->record->channel_count; i++) {
-        const struct channel *channel = &watch->record->channels[i];
-        const struct live *live = &watch->lives[i];
-        AUTO_FREE char *name = text_format("%s %s%s", channel->meter, channel->name,
-                                           channel->kind == KIND_MODEL ? "  estimated" : "");
-        append_row(&screen, name ? name : "", live->now_w, live->least_w,
-                   live->covered_s > 0 ? live->energy_j / live->covered_s : NAN, live->most_w,
-                   live->energy_j);
-    }
+    text_printf(&screen, "%s; Ctrl-C ends\n", elapsed ? elapsed : "");
+    append_row(&screen, layout, "now", "channel", headings);
     struct energy_totals totals = total_now(watch);
     AUTO_FREE char *total = power_text(totals.software_j);
-    text_printf(&screen, "%10s  total%s\n", total ? total : "", totals.estimated ? "  estimated" : "");
+    append_row(&screen, layout, total, totals.estimated ? "total  estimated" : "total", NULL);
+    size_t room = layout->rows > 4 ? layout->rows - 4 : 0;
+    size_t shown = record->channel_count <= room ? record->channel_count : room > 0 ? room - 1 : 0;
+    for (size_t i = 0; i < shown; i++)
+        append_channel(&screen, layout, &record->channels[i], &watch->lives[i]);
+    if (shown < record->channel_count)
+        text_printf(&screen, "%10s  and %zu more\n", "", record->channel_count - shown);
     return text_take(&screen);
-}
-
-static void terminal_size(size_t *columns, size_t *rows)
-{
-    struct winsize size;
-    bool known = ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0 && size.ws_row > 0;
-    *columns = known ? size.ws_col : 80;
-    *rows = known ? size.ws_row : 24;
 }
 
 /* Bytes of the first `columns` characters (UTF-8). */
@@ -146,16 +189,17 @@ static size_t cut(const char *line, size_t length, size_t columns)
 }
 
 /* No line may wrap and none may scroll away, or the cursor would not come back to the first. */
-static void draw(struct watch *watch, const char *screen)
+static void draw(struct watch *watch)
 {
-    size_t columns, rows, lines = 0;
-    terminal_size(&columns, &rows);
+    const struct layout layout = make_layout(watch->record);
+    AUTO_FREE char *screen = make_screen(watch, &layout);
+    size_t lines = 0;
     if (watch->drawn)
         printf("\033[%zuA\r", watch->drawn);
-    for (const char *at = screen; *at && lines + 1 < rows; lines++) {
+    for (const char *at = screen; at && *at && lines + 1 < layout.rows; lines++) {
         size_t length = strcspn(at, "\n");
         bool bold = watch->colour && lines == 1;
-        printf("%s%.*s%s\033[K\n", bold ? "\033[1m" : "", (int)cut(at, length, columns - 1), at,
+        printf("%s%.*s%s\033[K\n", bold ? "\033[1m" : "", (int)cut(at, length, layout.columns - 1), at,
                bold ? "\033[0m" : "");
         at += length + (at[length] == '\n');
     }
@@ -171,7 +215,8 @@ static void print_line(const struct watch *watch)
     printf("%8.1f s", (double)(clock_boot_ns() - watch->start_ns) / NS_PER_S);
     for (size_t i = 0; i < watch->record->channel_count; i++) {
         AUTO_FREE char *power = power_text(watch->lives[i].now_w);
-        printf("  %s %s %s", watch->record->channels[i].meter, watch->record->channels[i].name,
+        const struct channel *channel = &watch->record->channels[i];
+        printf("  %s %s%s %s", channel->meter, channel->name, channel->apart ? " (apart)" : "",
                power ? power : "");
     }
     printf("  total %s%s\n", total ? total : "", totals.estimated ? " estimated" : "");
@@ -190,9 +235,10 @@ static void print_json(const struct watch *watch)
     for (size_t i = 0; channels && i < watch->record->channel_count; i++) {
         const struct channel *channel = &watch->record->channels[i];
         json_array_append_new(channels,
-                              json_pack("{s:s, s:s, s:b, s:o, s:f}", "meter", channel->meter, "name",
-                                        channel->name, "estimated", channel->kind == KIND_MODEL, "power_w",
-                                        number(watch->lives[i].now_w), "energy_j", watch->lives[i].energy_j));
+                              json_pack("{s:s, s:s, s:b, s:b, s:o, s:f}", "meter", channel->meter, "name",
+                                        channel->name, "estimated", channel->kind == KIND_MODEL, "apart",
+                                        channel->apart, "power_w", number(watch->lives[i].now_w), "energy_j",
+                                        watch->lives[i].energy_j));
     }
     json_t *json = json_pack("{s:s, s:f, s:o, s:o, s:b}", "schema", "joulery.watch/1", "time_s",
                              (double)(clock_boot_ns() - watch->start_ns) / NS_PER_S, "channels", channels,
@@ -210,8 +256,7 @@ static void show(struct watch *watch, const struct given *given)
     if (given->json) {
         print_json(watch);
     } else if (watch->terminal) {
-        AUTO_FREE char *screen = make_screen(watch);
-        draw(watch, screen ? screen : "");
+        draw(watch);
     } else {
         print_line(watch);
     }
@@ -227,9 +272,8 @@ static void print_summary(const struct record *record)
         const struct channel_energy *energy = &whole->energies[i];
         AUTO_FREE char *joules = energy->known ? units_energy(energy->energy_j) : strdup("not known");
         AUTO_FREE char *plus_minus = energy->known ? units_energy(energy->uncertainty_j) : strdup("?");
-        printf("  %11s ± %-10s  %s %s%s\n", joules ? joules : "", plus_minus ? plus_minus : "",
-               record->channels[i].meter, record->channels[i].name,
-               record->channels[i].kind == KIND_MODEL ? "  estimated" : "");
+        AUTO_FREE char *name = row_name(&record->channels[i]);
+        printf("  %11s ± %-10s  %s\n", joules ? joules : "", plus_minus ? plus_minus : "", name ? name : "");
     }
     struct energy_totals totals = record_totals(record, 0);
     AUTO_FREE char *total = isnan(totals.software_j) ? strdup("not known") : units_energy(totals.software_j);
@@ -242,26 +286,41 @@ static void print_summary(const struct record *record)
 
 /* ---- measuring ---- */
 
-/* Waits for an instant or a signal that ends the watch: true for a signal. */
-static bool wait_until(int64_t boot_ns, const sigset_t *ending)
+/* What a signal means for the screen; true if it ends the watch. */
+static bool take_signal(struct watch *watch, int number)
+{
+    if (number != SIGCONT && number != SIGWINCH)
+        return true;
+    /* others have written on the terminal, or its lines were broken anew */
+    if (number == SIGWINCH && watch->drawn)
+        printf("\033[H\033[2J");
+    watch->drawn = 0;
+    return false;
+}
+
+/* Waits for an instant or a signal that ends the watch: true for a signal. Those that came already are taken
+ * even if the instant has passed, so that nothing is drawn over what others wrote while we were stopped. */
+static bool wait_until(struct watch *watch, int64_t boot_ns, const sigset_t *signals)
 {
     for (;;) {
         int64_t left_ns = boot_ns - clock_boot_ns();
-        if (left_ns <= 0)
-            return false;
+        left_ns = left_ns > 0 ? left_ns : 0;
         const struct timespec left = {left_ns / NS_PER_S, left_ns % NS_PER_S};
-        if (sigtimedwait(ending, NULL, &left) > 0)
+        int number = sigtimedwait(signals, NULL, &left);
+        if (number > 0 && take_signal(watch, number))
             return true;
-        if (errno != EAGAIN && errno != EINTR)
+        if (number < 0 && errno != EAGAIN && errno != EINTR)
             return true;
+        if (number < 0 && left_ns == 0)
+            return false;
     }
 }
 
-static void watch_on(struct watch *watch, const struct given *given, const sigset_t *ending)
+static void watch_on(struct watch *watch, const struct given *given, const sigset_t *taken)
 {
     int64_t end_ns = given->seconds > 0 ? watch->start_ns + (int64_t)(given->seconds * NS_PER_S) : INT64_MAX;
     for (int64_t next_ns = watch->start_ns + NS_PER_S;; next_ns += NS_PER_S) {
-        if (wait_until(next_ns < end_ns ? next_ns : end_ns, ending) || ferror(stdout))
+        if (wait_until(watch, next_ns < end_ns ? next_ns : end_ns, taken) || ferror(stdout))
             return;
         show(watch, given);
         if (clock_boot_ns() >= end_ns)
@@ -280,18 +339,18 @@ static int measure(struct watch *watch, struct measurement *measurement, const s
         return error_memory(error, "watch");
     for (size_t i = 0; i < record->channel_count; i++)
         watch->lives[i] = (struct live){.now_w = NAN, .least_w = NAN, .most_w = NAN};
-    sigset_t ending;
-    sigemptyset(&ending);
-    static const int signals[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT};
+    sigset_t taken;
+    sigemptyset(&taken);
+    static const int signals[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGCONT, SIGWINCH};
     for (size_t i = 0; i < sizeof signals / sizeof *signals; i++)
-        sigaddset(&ending, signals[i]);
-    pthread_sigmask(SIG_BLOCK, &ending, NULL);
+        sigaddset(&taken, signals[i]);
+    pthread_sigmask(SIG_BLOCK, &taken, NULL);
     if (measurement_start(measurement, error) < 0)
         return -1;
     watch->start_ns = clock_boot_ns();
     if (windows_start(record, measurement_account(measurement), watch->start_ns, error) < 0)
         return -1;
-    watch_on(watch, given, &ending);
+    watch_on(watch, given, &taken);
     int64_t end_ns = clock_boot_ns();
     measurement_stop(measurement);
     account_finish(measurement_account(measurement), end_ns);

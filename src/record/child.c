@@ -11,6 +11,7 @@
 #include <string.h>
 #include <sys/pidfd.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -189,11 +190,15 @@ static void stop_with_child(struct child *child)
 
 int child_poll(struct child *child, int *status)
 {
-    pid_t pid = waitpid(child->pid, status, WNOHANG | WUNTRACED);
+    struct rusage usage;
+    pid_t pid = wait4(child->pid, status, WNOHANG | WUNTRACED, &usage);
     if (pid != child->pid)
         return 0;
-    if (!WIFSTOPPED(*status))
+    if (!WIFSTOPPED(*status)) {
+        child->cpu_s = (double)usage.ru_utime.tv_sec + (double)usage.ru_stime.tv_sec +
+                       (double)(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) * 1e-6;
         return 1;
+    }
     if (child->terminal && WSTOPSIG(*status) == SIGTSTP)
         stop_with_child(child);
     return 0;

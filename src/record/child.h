@@ -15,6 +15,7 @@ struct child {
     int gate;      /* closing or writing it decides the child's fate */
     int failure;   /* what exec said */
     int watch;     /* readable when the child has ended (pidfd); -1: the kernel has none */
+    double cpu_s;  /* after its end: its CPU time and that of the children it waited for */
     bool terminal; /* the terminal's foreground was given to the child */
 };
 

@@ -81,7 +81,7 @@ struct attribution {
     double command_cpu_s; /* of the command and all that it started */
     double machine_cpu_s; /* busy time of all logical CPUs */
     double energy_j, uncertainty_j;
-    char *basis; /* how the command's time was found: "cgroup", "process tree" */
+    char *basis; /* how the command's time was found, see share.h */
 };
 
 /* How the command ended. */

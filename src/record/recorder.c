@@ -51,6 +51,7 @@ struct run {
     int64_t budget_due_ns; /* when to look at the energy next; 0: no budget */
     int64_t start_ns, end_ns;
     double cpu_before_s;
+    struct orphans orphans;
     struct share share;
     struct privileges before_run;
 };
@@ -89,6 +90,8 @@ static int take_signals(struct run *run, struct error *error)
         for (size_t i = 0; i < sizeof forwarded / sizeof *forwarded; i++)
             sigaddset(&taken, forwarded[i]);
     }
+    /* where a parent had it ignored, nobody could be waited for */
+    signal(SIGCHLD, SIG_DFL);
     run->signals = signalfd(-1, &taken, SFD_CLOEXEC | SFD_NONBLOCK);
     if (run->signals < 0)
         return error_errno(error, errno, "signalfd");
@@ -223,6 +226,7 @@ static int prepare(struct run *run, struct error *error)
     if (take_signals(run, error) < 0)
         return -1;
     /* the child is forked before the first thread is started, and waits at its gate */
+    orphans_begin(&run->orphans);
     struct child_options child = child_options(run);
     if (child_start(&run->child, &child, error) < 0)
         return -1;
@@ -371,6 +375,7 @@ static int supervise(struct run *run)
             run->end_ns = clock_boot_ns();
             return status;
         }
+        orphans_reap(&run->orphans, run->child.pid);
         for (size_t stream = 0; ready > 0 && stream < 2; stream++)
             if (events[3 + stream].revents)
                 output_read(&run->output, stream);
@@ -405,16 +410,21 @@ static void set_not_started(struct run *run, int number)
 
 static void note_left_others(struct run *run)
 {
-    if (!child_left_others(&run->child))
+    const struct orphans *orphans = &run->orphans;
+    bool group = child_left_others(&run->child);
+    if (orphans->blind ? !group : orphans->running == 0)
         return;
-    if (run->stopping || run->options->stop)
+    bool kill = group && (run->stopping || run->options->stop);
+    if (kill) {
         child_signal(&run->child, SIGKILL);
-    if (!run->stopping && run->options->stop)
-        record_note(run->record, strdup("processes that the command started were still running at its end: "
-                                        "they were ended, so as not to disturb what comes next"));
-    else if (!run->stopping)
-        record_note(run->record, strdup("processes that the command started were still running at its end: "
-                                        "their energy after it is not counted"));
+        orphans_await(run->child.pid);
+    }
+    if (run->stopping)
+        return;
+    record_note(run->record,
+                text_format("processes that the command started were still running at its end: %s",
+                            kill ? "they were ended, so as not to disturb what comes next"
+                                 : "their energy after it is not counted"));
 }
 
 static void note_left_out(struct run *run)
@@ -505,7 +515,7 @@ static int measure(struct run *run, struct error *error)
         options->started(options->context, run->child.pid);
     int status = supervise(run); /* one that could not start ends at once */
     privileges_raise(&run->before_run);
-    share_end(&run->share, options->setup, &run->record->attribution);
+    share_end(&run->share, options->setup, run->child.cpu_s, &run->orphans, &run->record->attribution);
     if (run->measurement)
         measurement_stop(run->measurement);
     if (failure < 0)
@@ -532,6 +542,7 @@ int recorder_run(const struct recorder_options *options, struct record *record, 
     int result = measure(&run, error);
     privileges_raise(&run.before_run);
     child_close(&run.child);
+    orphans_end(&run.orphans);
     if (run.has_output)
         output_close(&run.output);
     if (run.signals >= 0)

@@ -6,19 +6,9 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
 #define STAT_BYTES_MOST (16u << 20)
-
-static double children_cpu_s(void)
-{
-    struct rusage usage;
-    if (getrusage(RUSAGE_CHILDREN, &usage) < 0)
-        return 0;
-    return (double)(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) +
-           (double)(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) * 1e-6;
-}
 
 static bool read_ticks(const struct meter_setup *setup, struct cpu_ticks *ticks)
 {
@@ -34,19 +24,20 @@ void share_begin(struct share *share, const struct meter_setup *setup)
 {
     *share = (struct share){0};
     share->known = read_ticks(setup, &share->ticks);
-    share->children_s = children_cpu_s();
 }
 
-void share_end(const struct share *share, const struct meter_setup *setup, struct attribution *attribution)
+void share_end(const struct share *share, const struct meter_setup *setup, double ended_s,
+               struct orphans *orphans, struct attribution *attribution)
 {
     struct cpu_ticks now;
     double ticks_per_s = (double)sysconf(_SC_CLK_TCK);
+    bool whole = orphans_count(orphans) == 0;
     if (!share->known || !read_ticks(setup, &now) || now.busy < share->ticks.busy)
         return;
-    attribution->command_cpu_s = children_cpu_s() - share->children_s;
+    attribution->command_cpu_s = ended_s + orphans->ended_s + orphans->running_s;
     attribution->machine_cpu_s = (double)(now.busy - share->ticks.busy) / ticks_per_s;
     free(attribution->basis);
-    attribution->basis = strdup("process tree");
+    attribution->basis = strdup(whole ? SHARE_WHOLE : SHARE_ENDED);
 }
 
 /* The processors' energy above idle in the run, by the rule of the totals. */

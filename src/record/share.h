@@ -3,20 +3,26 @@
 #define JOULERY_RECORD_SHARE_H
 
 #include "meter/cpuinfo.h"
+#include "record/orphans.h"
 #include "record/record.h"
 
-/* CPU times at the start of a run. */
+/* The machine's CPU time at the start of a run. */
 struct share {
     bool known;
     struct cpu_ticks ticks;
-    double children_s;
 };
 
-/* Reads the machine's CPU time and that of our children that have ended. Where /proc/stat can't be read
- * nothing is attributed. */
+/* Where /proc/stat can't be read nothing is attributed. */
 void share_begin(struct share *share, const struct meter_setup *setup);
-/* After the command has been waited for: fills command_cpu_s, machine_cpu_s and basis. */
-void share_end(const struct share *share, const struct meter_setup *setup, struct attribution *attribution);
+/* Values of attribution.basis: the command, all its descendants, ended or not; or without those that still
+ * ran at its end, where /proc does not show them. */
+#define SHARE_WHOLE "process tree"
+#define SHARE_ENDED "process tree, only what has ended"
+
+/* After the command has been waited for: fills command_cpu_s, machine_cpu_s and basis. `ended_s`: CPU time of
+ * the command; the orphans are counted here. */
+void share_end(const struct share *share, const struct meter_setup *setup, double ended_s,
+               struct orphans *orphans, struct attribution *attribution);
 
 /* Fills energy_j, uncertainty_j and known from the CPU times and record->idle. Without a baseline, or where a
  * processor's energy isn't known: known = false. */

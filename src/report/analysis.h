@@ -60,6 +60,7 @@ struct epoch {
 struct channel_use {
     char *meter, *name, *part_of, *scope, *kind, *accuracy_source;
     double accuracy;
+    bool apart; /* in no total */
     int64_t runs, gaps;
     double energy_j, gap_s;
 };

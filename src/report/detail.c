@@ -18,17 +18,17 @@ static int load_channels(struct report *report, struct store *store, struct erro
 {
     static const char sql[] =
         "SELECT c.meter, c.name, c.part_of, c.scope, c.kind, c.accuracy_source, c.accuracy, count(DISTINCT "
-        "c.run), "
+        "c.run), c.apart, "
         "sum(e.energy_j), sum(e.gap_s), "
         "sum((SELECT count(*) FROM gap WHERE gap.run = c.run AND gap.channel = c.ordinal)) "
         "FROM channel c JOIN run ON run.id = c.run AND run.state = 'done' "
         "LEFT JOIN energy e ON e.run = c.run AND e.channel = c.ordinal AND e.window = 0 "
-        "GROUP BY c.meter, c.name, c.part_of, c.scope, c.kind, c.accuracy, c.accuracy_source "
+        "GROUP BY c.meter, c.name, c.part_of, c.scope, c.kind, c.accuracy, c.accuracy_source, c.apart "
         "ORDER BY min(c.ordinal), c.meter, c.name";
     double room;
     if (rows_single(report, store,
                     "SELECT count(*) FROM (SELECT DISTINCT meter, name, part_of, scope, kind, accuracy, "
-                    "accuracy_source FROM channel)",
+                    "accuracy_source, apart FROM channel)",
                     &room, error) < 0)
         return -1;
     report->channels = report_alloc(report, (size_t)room, sizeof *report->channels, error);
@@ -46,9 +46,10 @@ static int load_channels(struct report *report, struct store *store, struct erro
             .accuracy_source = rows_name(&rows, 5),
             .accuracy = rows_number(&rows, 6),
             .runs = rows_integer(&rows, 7),
-            .energy_j = rows_number(&rows, 8),
-            .gap_s = rows_number(&rows, 9),
-            .gaps = rows_integer(&rows, 10),
+            .apart = rows_integer(&rows, 8) != 0,
+            .energy_j = rows_number(&rows, 9),
+            .gap_s = rows_number(&rows, 10),
+            .gaps = rows_integer(&rows, 11),
         };
     }
     return got < 0 || rows.failed ? -1 : 0;

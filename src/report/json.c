@@ -175,14 +175,14 @@ static json_t *instruments(const struct report *report)
     json_t *list = json_array();
     for (size_t i = 0; i < report->channel_count; i++) {
         const struct channel_use *channel = &report->channels[i];
-        json_array_append_new(list,
-                              json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:I, s:o, s:o, s:I}", "meter",
-                                        string(channel->meter), "name", string(channel->name), "part_of",
-                                        string(channel->part_of), "scope", string(channel->scope), "kind",
-                                        string(channel->kind), "accuracy", number(channel->accuracy),
-                                        "accuracy_source", string(channel->accuracy_source), "runs",
-                                        (json_int_t)channel->runs, "energy_j", number(channel->energy_j),
-                                        "gap_s", number(channel->gap_s), "gaps", (json_int_t)channel->gaps));
+        json_array_append_new(
+            list, json_pack("{s:o, s:o, s:o, s:o, s:o, s:b, s:o, s:o, s:I, s:o, s:o, s:I}", "meter",
+                            string(channel->meter), "name", string(channel->name), "part_of",
+                            string(channel->part_of), "scope", string(channel->scope), "kind",
+                            string(channel->kind), "apart", channel->apart, "accuracy",
+                            number(channel->accuracy), "accuracy_source", string(channel->accuracy_source),
+                            "runs", (json_int_t)channel->runs, "energy_j", number(channel->energy_j), "gap_s",
+                            number(channel->gap_s), "gaps", (json_int_t)channel->gaps));
     }
     return list;
 }

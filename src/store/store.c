@@ -1,6 +1,7 @@
 /* Opening, and who owns the study. */
 #include "base/clock.h"
 #include "base/file.h"
+#include "base/process.h"
 #include "base/text.h"
 #include "store/sql.h"
 #include "store/upgrade.h"
@@ -231,20 +232,14 @@ struct owner {
     int64_t start;
 };
 
-/* The start of a process in clock ticks since boot, field 22 of its stat; -1 if there is no such process. */
+/* In clock ticks since boot; -1 if there is no such process. */
 static int64_t process_start(int64_t pid)
 {
     struct error ignored = ERROR_INIT;
-    AUTO_FREE char *path = text_format("/proc/%lld/stat", (long long)pid);
-    AUTO_FREE char *stat = path ? file_read(path, 8192, NULL, &ignored) : NULL;
+    struct process process;
+    bool there = process_read((pid_t)pid, &process, &ignored) == 0;
     error_clear(&ignored);
-    /* the second field, the program's name, may hold anything: count from its closing bracket */
-    const char *at = stat ? strrchr(stat, ')') : NULL;
-    for (int field = 2; at && field < 22; field++) {
-        at = strchr(at, ' ');
-        at = at ? at + 1 : NULL;
-    }
-    return at ? strtoll(at, NULL, 10) : -1;
+    return there ? (int64_t)process.start_ticks : -1;
 }
 
 static char *boot_id(struct error *error)

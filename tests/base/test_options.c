@@ -18,6 +18,7 @@ static enum options_result parse(struct given *given, bool stop, int argc, char 
                                  struct operands *operands, struct error *error)
 {
     const struct option options[] = {
+        {.kind = OPTION_HEADING, .help = "how"},
         {"--quiet", 'q', OPTION_FLAG, &given->quiet, NULL, "say less", 0, 0},
         {"--arch", 0, OPTION_TEXT, &given->arch, "NAME", "architecture", 0, 0},
         {"--epochs", 'e', OPTION_COUNT, &given->epochs, "N", "epochs", 1, 100},
@@ -27,7 +28,7 @@ static enum options_result parse(struct given *given, bool stop, int argc, char 
     const struct command_line line = {.usage = "test [options] FILE",
                                       .purpose = "Tests.",
                                       .options = options,
-                                      .option_count = 5,
+                                      .option_count = sizeof options / sizeof *options,
                                       .operands_least = 1,
                                       .operands_most = stop ? SIZE_MAX : 1,
                                       .stop_at_operand = stop};

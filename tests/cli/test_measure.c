@@ -150,6 +150,11 @@ static void wrong_use_is_told(void **state)
         "run --precision 0% -- touch ran",
         "run --precision 2% --repeat 2 -- touch ran",
         "run --project a -- touch ran",
+        "run --budget 50 -- touch ran",
+        "run --budget 50W -- touch ran",
+        "run --budget -5J -- touch ran",
+        "run --budget 0J -- touch ran",
+        "run --budget '' -- touch ran",
         "idle --for 1",
         "idle --for soon",
         "watch --for -1",
@@ -201,6 +206,131 @@ static void a_baseline_is_used_by_later_runs(void **state)
     assert_int_equal(joulery(shop, "run -- true"), 0); /* the stored one is corrupt now */
     says(shop, "no baseline is used: ");
     says(shop, "not a baseline");
+}
+
+static const json_t *channel_at(const json_t *json, size_t i)
+{
+    return json_array_get(json_object_get(json, "channels"), i);
+}
+
+/* At rest and then at work: two machines with the same channels. */
+static const struct rapl_zone busy_zones[] = {
+    {.entry = "intel-rapl:0", .name = "package-0", .range_j = 262143, .mean_w = 50},
+    {.entry = "intel-rapl:0:0", .name = "dram", .range_j = 65712, .mean_w = 6},
+};
+
+static const char some_work[] = "-- sh -c 'i=0; while [ $i -lt 200000 ]; do i=$((i+1)); done; sleep 0.4'";
+
+/* `other` plays the shop's machine while `joulery …` runs. */
+static int joulery_on(struct shop *shop, struct rapl_tree *other, const char *arguments)
+{
+    struct rapl_tree *own = shop->tree;
+    shop->tree = other;
+    int status = joulery(shop, arguments);
+    shop->tree = own;
+    return status;
+}
+
+static void near_truth(double found, double truth, double uncertainty)
+{
+    if (!(fabs(found - truth) <= 3 * uncertainty))
+        fail_msg("expected %g ± %g, found %g", truth, uncertainty, found);
+}
+
+/* The share is of the package, which is 30 W above rest; the total's 32 W have the memory in them. */
+static void what_is_above_idle_is_told_and_shared_out(void **state)
+{
+    struct shop *shop = *state;
+    struct rapl_tree *busy = rapl_tree_make(busy_zones, 2);
+    assert_int_equal(joulery(shop, "idle --for 2 --output rest.json"), 0);
+    AUTO_FREE char *run = text_format("run --baseline rest.json --json a.json %s", some_work);
+    assert_int_equal(joulery_on(shop, busy, run), 0);
+    says(shop, "above idle (2.0 s at rest, ");
+    says(shop, "is attributed to the command");
+    says(shop, "busy CPU seconds, process tree)");
+    json_t *json = load(shop, "a.json");
+    double wall_s = json_number_value(json_object_get(json, "wall_s"));
+    near_truth(number_at(json, "totals", "software_above_idle_j"), 32 * wall_s,
+               number_at(json, "totals", "software_above_idle_uncertainty_j"));
+    double package_j = json_number_value(json_object_get(channel_at(json, 0), "above_idle_j"));
+    near_truth(package_j, 30 * wall_s, number_at(json, "totals", "software_above_idle_uncertainty_j"));
+    double command_s = number_at(json, "attribution", "command_cpu_s");
+    double machine_s = fmax(number_at(json, "attribution", "machine_cpu_s"), command_s);
+    double share_j = number_at(json, "attribution", "energy_j");
+    assert_true(command_s > 0 && share_j > 0 && fabs(share_j - command_s / machine_s * package_j) < 1e-6);
+    assert_true(number_at(json, "attribution", "uncertainty_j") > 0);
+    json_decref(json);
+    AUTO_FREE char *none = text_format("run --baseline none --json a.json %s", some_work);
+    assert_int_equal(joulery_on(shop, busy, none), 0);
+    assert_null(strstr(shop->error, "attributed"));
+    assert_null(strstr(shop->error, "above idle"));
+    json = load(shop, "a.json");
+    assert_true(json_is_null(json_object_get(json, "attribution")));
+    json_decref(json);
+    rapl_tree_free(busy);
+}
+
+static void the_usual_baseline_of_another_host_is_passed_over(void **state)
+{
+    struct shop *shop = *state;
+    assert_int_equal(joulery(shop, "idle --for 2"), 0);
+    AUTO_FREE char *edit = text_format(
+        "cd %s && sed -i 's/\"host\": \".*\"/\"host\": \"elsewhere\"/' state/joulery/*.json", shop->folder);
+    assert_int_equal(system(edit), 0);
+    assert_int_equal(joulery(shop, "run --json h.json -- true"), 0);
+    says(shop, "no baseline is used: ");
+    says(shop, "measured on host 'elsewhere'");
+    json_t *json = load(shop, "h.json");
+    assert_true(json_is_null(json_object_get(json, "baseline")));
+    assert_true(json_is_null(json_object_get(json, "attribution")));
+    json_decref(json);
+}
+
+static void a_budget_ends_the_command(void **state)
+{
+    struct shop *shop = *state;
+    assert_int_equal(joulery(shop, "run --budget 10J --json g.json -- sleep 100"), 143);
+    says(shop, "note: stopped: the budget of 0.002778 Wh was used up (");
+    says(shop, "ended by signal 15");
+    json_t *json = load(shop, "g.json");
+    assert_true(number_at(json, "totals", "software_j") >= 10);
+    assert_int_equal(json_integer_value(json_object_get(json, "term_signal")), 15);
+    json_decref(json);
+    assert_int_equal(joulery(shop, "run --budget 1kWh -- true"), 0);
+    assert_null(strstr(shop->error, "stopped"));
+    /* of repetitions each has the whole budget, and the first that is stopped is the last */
+    assert_int_equal(joulery(shop, "run --repeat 3 --budget 10J --json g.json -- sleep 100"), 143);
+    json = load(shop, "g.json");
+    assert_int_equal(json_array_size(json_object_get(json, "runs")), 1);
+    json_decref(json);
+    assert_int_equal(joulery(shop, "run --repeat 3 --budget 10J --json g.json -- sleep 0.3"), 0);
+    json = load(shop, "g.json");
+    assert_int_equal(json_array_size(json_object_get(json, "runs")), 3);
+    json_decref(json);
+}
+
+static void a_command_that_does_not_mind_its_budget_is_killed(void **state)
+{
+    struct shop *shop = *state;
+    assert_int_equal(joulery(shop, "run --budget 5J -- sh -c 'trap \"\" TERM; while :; do sleep 0.1; done'"),
+                     137);
+    says(shop, "budget of 0.001389 Wh was used up");
+    says(shop, "ended by signal 9");
+}
+
+static void channels_beside_the_total_are_told(void **state)
+{
+    struct shop *shop = *state;
+    static const struct rapl_zone psys[] = {
+        {.entry = "intel-rapl:0", .name = "package-0", .range_j = 262143, .mean_w = 20},
+        {.entry = "intel-rapl:1", .name = "psys", .range_j = 262143, .mean_w = 70},
+    };
+    struct rapl_tree *tree = rapl_tree_make(psys, 2);
+    assert_int_equal(joulery_on(shop, tree, "run -- sleep 0.2"), 0);
+    says(shop, "rapl psys  beside the total");
+    assert_int_equal(joulery_on(shop, tree, "watch --for 1.1"), 0);
+    assert_non_null(strstr(shop->output, "rapl psys  beside the total"));
+    rapl_tree_free(tree);
 }
 
 static void a_trace_holds_the_energy(void **state)
@@ -274,6 +404,11 @@ int main(void)
         cmocka_unit_test(repeating_ends_when_precise_or_when_the_command_fails),
         cmocka_unit_test(wrong_use_is_told),
         cmocka_unit_test(a_baseline_is_used_by_later_runs),
+        cmocka_unit_test(what_is_above_idle_is_told_and_shared_out),
+        cmocka_unit_test(the_usual_baseline_of_another_host_is_passed_over),
+        cmocka_unit_test(a_budget_ends_the_command),
+        cmocka_unit_test(a_command_that_does_not_mind_its_budget_is_killed),
+        cmocka_unit_test(channels_beside_the_total_are_told),
         cmocka_unit_test(a_trace_holds_the_energy),
         cmocka_unit_test(a_full_disk_ends_the_trace_and_not_the_run),
         cmocka_unit_test(each_run_is_a_row_for_codecarbons_readers),

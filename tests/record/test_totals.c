@@ -1,14 +1,12 @@
 #include "record/record.h"
 
 #include "base/text.h"
-#include "record/share.h"
 
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -71,34 +69,6 @@ static void an_estimated_part_makes_an_estimate_with_its_uncertainty(void **stat
     struct energy_totals totals = energy_totals(channels, energies, 2);
     assert_true(totals.software_j == 150 && totals.estimated);
     assert_true(totals.software_uncertainty_j == 31);
-}
-
-static void the_command_gets_its_share_of_what_processors_drew_above_idle(void **state)
-{
-    (void)state;
-    struct channel channels[] = {CHANNEL("rapl", "package-0", NULL, SCOPE_CPU, KIND_COUNTER),
-                                 CHANNEL("rapl", "package-0/dram", NULL, SCOPE_DRAM, KIND_COUNTER)};
-    struct channel_energy energies[] = {{.known = true, .energy_j = 500, .uncertainty_j = 3}, JOULES(70)};
-    struct window windows[] = {{.name = (char *)"run", .parent = -1, .wall_s = 10, .energies = energies}};
-    struct idle_power idle[] = {{10, 0.4}, {2, 0.1}};
-    struct record record = {.channels = channels,
-                            .channel_count = 2,
-                            .windows = windows,
-                            .window_count = 1,
-                            .host = {.logical_cpus = 6},
-                            .attribution = {.command_cpu_s = 15, .machine_cpu_s = 20, .basis = (char *)"x"}};
-    share_attribute(&record);
-    assert_false(record.attribution.known); /* no baseline */
-    record.idle = idle;
-    share_attribute(&record);
-    assert_true(record.attribution.known);
-    assert_true(fabs(record.attribution.energy_j - 300) < 1e-9); /* (500 - 10 x 10) x 15 / 20 */
-    double tick_s = 1 / (double)sysconf(_SC_CLK_TCK);
-    double expected_j = hypot(0.75 * 5, 300 * tick_s / 20); /* hypot(3, 4) above idle, one tick in 20 s */
-    assert_true(fabs(record.attribution.uncertainty_j - expected_j) < 1e-9);
-    idle[0].power_w = NAN;
-    share_attribute(&record);
-    assert_false(record.attribution.known);
 }
 
 static void a_sum_with_an_unknown_part_is_not_known(void **state)
@@ -167,7 +137,6 @@ int main(void)
         cmocka_unit_test(no_joule_is_counted_twice),
         cmocka_unit_test(a_model_counts_only_where_nothing_measures),
         cmocka_unit_test(an_estimated_part_makes_an_estimate_with_its_uncertainty),
-        cmocka_unit_test(the_command_gets_its_share_of_what_processors_drew_above_idle),
         cmocka_unit_test(a_sum_with_an_unknown_part_is_not_known),
         cmocka_unit_test(channels_that_contain_each_other_end),
         cmocka_unit_test(json_holds_what_is_not_known_as_null_and_any_bytes_as_text),

@@ -79,6 +79,7 @@ static void make_channels(struct made *made, const struct synthetic *synthetic)
                                              .accuracy_source = source};
         made->record.channel_count = 3;
     }
+    made->channels[1].apart = synthetic->apart;
     made->record.channels = made->channels;
 }
 

@@ -24,6 +24,7 @@ struct synthetic {
     bool silent;     /* no marks: no epochs, no accuracies */
     bool estimated;  /* a model instead of RAPL */
     bool hostile;    /* names, notes and outputs that try to break out of the page */
+    bool apart;      /* the cores are beside the total */
     bool troubles;   /* one failed and one cut run beside the others, and a gap in one run */
     bool unfinished; /* no run at all */
     size_t traced;   /* runs with a power trace */

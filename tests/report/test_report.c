@@ -163,7 +163,7 @@ static void all_factors_that_vary_make_the_groups(void **state)
 static void failed_and_cut_runs_count_in_no_figure(void **state)
 {
     struct error error = ERROR_INIT;
-    const struct synthetic synthetic = {.repetitions = 3, .troubles = true, .hostile = true};
+    const struct synthetic synthetic = {.repetitions = 3, .troubles = true, .hostile = true, .apart = true};
     struct report *report = build(*state, &synthetic, &(struct report_options){0}, &error);
     assert_non_null(report);
     json_t *json = report_to_json(report);
@@ -176,6 +176,8 @@ static void failed_and_cut_runs_count_in_no_figure(void **state)
     assert_string_equal(json_string_value(at(last, "state")), "failed");
     assert_non_null(strstr(json_string_value(at(last, "output_tail")), "onerror"));
     assert_int_equal(json_integer_value(at(json, "instruments/0/gaps")), 1);
+    assert_true(json_is_false(at(json, "instruments/0/apart")) &&
+                json_is_true(at(json, "instruments/1/apart")));
     json_decref(json);
     report_free(report);
 }

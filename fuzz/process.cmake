@@ -1,0 +1,1 @@
+joulery_fuzz(process USES joulery_base)
