@@ -5,9 +5,11 @@
 
 #include <errno.h>
 #include <math.h>
+#include <poll.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <sys/timerfd.h>
 #include <unistd.h>
 
@@ -22,10 +24,9 @@ struct sampler {
     size_t first, count;
     struct trace_sink *sink;
     pthread_t thread;
-    int timers[2];
+    int timers[2], wake;
     int64_t start_ns, period_ns;
-    atomic_size_t awaited; /* the timer that the thread waits for, or is about to */
-    atomic_bool finish, woken;
+    atomic_bool finish;
     pthread_mutex_t lock; /* guards what follows */
     struct meter *meter;
     struct meter_reading reading;
@@ -86,40 +87,29 @@ bool sampler_read(struct sampler *sampler, bool even_if_slow)
 
 /* ---- when ----
  *
- * At 1000 readings a second waiting costs more than reading, so that it is one call: what makes a timer
- * expire early (`sampler_wake`) needs no second descriptor. And there are two timers that take turns. One
- * alone would be started again by each read, and be the next to expire: the processor's timer would be set
- * twice a reading, each time an exit to the host in a virtual machine. Of two, the one just read is never
- * next, and the kernel has set the other when this one expired. It halves what the recorder takes. */
+ * At 1000 readings a second waiting costs more than reading. Two timers take turns: one alone would be
+ * started again by each read and be the next to expire, so that the processor's timer would be set twice a
+ * reading, each time an exit to the host in a virtual machine. Of two, the one just read is never next, and
+ * the kernel has set the other when this one expired. It halves what the recorder takes. */
 
 static struct timespec timespec_of(int64_t ns)
 {
     return (struct timespec){.tv_sec = (time_t)(ns / NS_PER_S), .tv_nsec = (long)(ns % NS_PER_S)};
 }
 
-/* Timer 0 expires at the even periods from the start, timer 1 at the odd ones. A `first` that is over expires
- * now and leaves the later ones where they are. */
-static int set_timer(const struct sampler *sampler, size_t timer, int64_t first)
-{
-    int64_t first_ns = sampler->start_ns + first * sampler->period_ns;
-    const struct itimerspec times = {.it_interval = timespec_of(2 * sampler->period_ns),
-                                     .it_value = timespec_of(first_ns > 0 ? first_ns : 1)};
-    return timerfd_settime(sampler->timers[timer], TFD_TIMER_ABSTIME, &times, NULL);
-}
-
-static void expire_now(struct sampler *sampler)
-{
-    size_t timer = atomic_load(&sampler->awaited);
-    set_timer(sampler, timer, (int64_t)timer - 2);
-}
-
+/* Timer 0 expires at the even periods from the start, timer 1 at the odd ones. */
 static int start_timers(struct sampler *sampler, double rate_hz, struct error *error)
 {
     sampler->period_ns = (int64_t)((double)NS_PER_S / rate_hz);
     sampler->start_ns = clock_boot_ns();
+    sampler->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     for (size_t i = 0; i < 2; i++) {
-        sampler->timers[i] = timerfd_create(CLOCK_BOOTTIME, TFD_CLOEXEC);
-        if (sampler->timers[i] < 0 || set_timer(sampler, i, 2 - (int64_t)i) < 0)
+        const struct itimerspec times = {
+            .it_interval = timespec_of(2 * sampler->period_ns),
+            .it_value = timespec_of(sampler->start_ns + (2 - (int64_t)i) * sampler->period_ns)};
+        sampler->timers[i] = timerfd_create(CLOCK_BOOTTIME, TFD_CLOEXEC | TFD_NONBLOCK);
+        if (sampler->wake < 0 || sampler->timers[i] < 0 ||
+            timerfd_settime(sampler->timers[i], TFD_TIMER_ABSTIME, &times, NULL) < 0)
             return error_errno(error, errno, "sampler");
     }
     return 0;
@@ -129,15 +119,17 @@ static int start_timers(struct sampler *sampler, double rate_hz, struct error *e
 static bool wait_for_turn(struct sampler *sampler, int64_t latest_ns)
 {
     int64_t turn = (latest_ns - sampler->start_ns) / sampler->period_ns + 1;
-    size_t timer = (size_t)(turn % 2);
-    uint64_t expirations;
-    /* who wakes sets the flag first and then expires the awaited timer: here it is the other way round */
-    atomic_store(&sampler->awaited, timer);
-    if (!atomic_load(&sampler->finish) && !atomic_load(&sampler->woken) &&
-        read(sampler->timers[timer], &expirations, sizeof expirations) < 0 && errno != EINTR)
+    struct pollfd events[] = {{.fd = sampler->timers[turn % 2], .events = POLLIN},
+                              {.fd = sampler->wake, .events = POLLIN}};
+    if (poll(events, 2, -1) < 0 && errno != EINTR)
         return false;
-    /* forgotten before reading: a wake that comes later asks for another */
-    if (atomic_load(&sampler->woken) && atomic_exchange(&sampler->woken, false))
+    /* emptied before reading: a wake that comes later asks for another */
+    for (size_t i = 0; i < 2; i++) {
+        uint64_t expirations;
+        if (events[i].revents && read(events[i].fd, &expirations, sizeof expirations) < 0 && errno != EAGAIN)
+            return false;
+    }
+    if (events[1].revents && !events[0].revents && !atomic_load(&sampler->finish))
         clock_sleep_until(latest_ns + SPACING_NS);
     return !atomic_load(&sampler->finish);
 }
@@ -174,6 +166,8 @@ static void free_sampler(struct sampler *sampler)
     for (size_t i = 0; i < 2; i++)
         if (sampler->timers[i] >= 0)
             close(sampler->timers[i]);
+    if (sampler->wake >= 0)
+        close(sampler->wake);
     pthread_mutex_destroy(&sampler->lock);
     free(sampler->reading.values);
     free(sampler->trace.samples);
@@ -189,7 +183,7 @@ struct sampler *sampler_start(struct meter *meter, struct account *account, size
         return NULL;
     }
     *sampler = (struct sampler){
-        .meter = meter, .account = account, .first = first, .sink = sink, .timers = {-1, -1}};
+        .meter = meter, .account = account, .first = first, .sink = sink, .timers = {-1, -1}, .wake = -1};
     pthread_mutex_init(&sampler->lock, NULL);
     const struct channel *channels = meter_channels(meter, &sampler->count);
     sampler->trace.capacity = TRACE_BLOCK + 2 * sampler->count;
@@ -214,14 +208,15 @@ failed:
 
 void sampler_wake(struct sampler *sampler)
 {
-    if (!atomic_exchange(&sampler->woken, true))
-        expire_now(sampler);
+    /* fails only when the counter is full, and then the thread is awake anyhow */
+    ssize_t written = write(sampler->wake, &(uint64_t){1}, sizeof(uint64_t));
+    (void)written;
 }
 
 void sampler_finish(struct sampler *sampler)
 {
     atomic_store(&sampler->finish, true);
-    expire_now(sampler);
+    sampler_wake(sampler);
 }
 
 void sampler_join(struct sampler *sampler)
