@@ -19,11 +19,11 @@ enum { TRAIN_BATCH, TRAIN_REST, EVALUATE_BATCH, EVALUATE_REST };
 /* ---- forms of parameters ---- */
 
 /* Weight decay gives each of a tensor's elements a gradient of its own, which Adam's division makes more than
- * a decay. */
+ * a decay; AdamW decays apart from it. */
 static bool may_simplify(const struct cpu *cpu)
 {
     const struct optimizer_options *o = &cpu->options.optimizer;
-    return o->kind == OPTIMIZER_SGD || o->weight_decay == 0;
+    return o->kind != OPTIMIZER_ADAM || o->weight_decay == 0;
 }
 
 /* The taps [*begin, *end) of one dimension that ever meet the image. */
@@ -194,7 +194,7 @@ static float *place(char *base, size_t *offset, size_t bytes)
 
 static size_t place_parameters(struct cpu *cpu, char *base)
 {
-    bool adam = cpu->options.optimizer.kind == OPTIMIZER_ADAM;
+    bool adam = cpu->options.optimizer.kind != OPTIMIZER_SGD;
     bool moment = adam || cpu->options.optimizer.momentum > 0;
     size_t offset = 0;
     for (size_t i = 0; i < cpu->parameter_count; i++) {
@@ -319,6 +319,7 @@ static void cpu_close(void *state)
     free(cpu->parameters);
     free(cpu->first_parameter);
     free(cpu->repeats);
+    free(cpu->predictions);
     graph_free(cpu->graph);
     free(cpu);
 }
@@ -334,7 +335,8 @@ static int open_tables(struct cpu *cpu, const struct graph *graph, struct error 
     cpu->parameters = calloc(cpu->parameter_count + 1, sizeof *cpu->parameters);
     cpu->first_parameter = calloc(graph->count, sizeof *cpu->first_parameter);
     cpu->repeats = calloc(graph->count, sizeof *cpu->repeats);
-    if (!cpu->parameters || !cpu->first_parameter || !cpu->repeats)
+    cpu->predictions = calloc(cpu->options.batch, sizeof *cpu->predictions);
+    if (!cpu->parameters || !cpu->first_parameter || !cpu->repeats || !cpu->predictions)
         return error_memory(error, "parameters");
     return form_parameters(cpu, error);
 }
@@ -381,6 +383,7 @@ static struct update next_update(struct cpu *cpu)
                             .learning_rate = (float)o->learning_rate,
                             .weight_decay = (float)o->weight_decay,
                             .momentum = (float)o->momentum,
+                            .nesterov = o->nesterov,
                             .beta1 = (float)o->beta1,
                             .beta2 = (float)o->beta2,
                             .epsilon = (float)o->epsilon};
@@ -400,6 +403,9 @@ static int cpu_train(void *state, const struct backend_batch *batch, struct step
         return -1;
     cpu->steps++;
     struct pass pass = {.labels = batch->labels,
+                        .predictions = cpu->predictions,
+                        .smoothing = cpu->options.label_smoothing,
+                        .clip_norm = cpu->options.clip_norm,
                         .dropout_key =
                             (cpu->options.seed + 1) * 0x9e3779b97f4a7c15u ^ cpu->steps * 0xbf58476d1ce4e5b9u,
                         .update = next_update(cpu)};
@@ -414,7 +420,7 @@ static int cpu_evaluate(void *state, const struct backend_batch *batch, struct s
 {
     struct cpu *cpu = state;
     struct program *program = program_for(cpu, false, batch->count, error);
-    struct pass pass = {.labels = batch->labels};
+    struct pass pass = {.labels = batch->labels, .predictions = cpu->predictions};
     if (!program || program_run(program, cpu->stream, batch->images, &pass, error))
         return -1;
     *result = pass.result;

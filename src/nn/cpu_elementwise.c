@@ -119,7 +119,12 @@ void lower_add_backward(struct lowering *l, size_t node)
 
 static void run_loss(const struct step *step, float *const *data, struct pass *pass)
 {
-    kernel_loss(data[1], data[0], pass->labels, step->sizes[0], step->sizes[1], &pass->result);
+    struct loss_options options = {.labels = pass->labels,
+                                   .count = step->sizes[0],
+                                   .classes = step->sizes[1],
+                                   .smoothing = pass->smoothing,
+                                   .predictions = pass->predictions};
+    kernel_loss(data[1], data[0], &options, &pass->result);
 }
 
 void lower_loss(struct lowering *l, size_t node)

@@ -1,6 +1,8 @@
 /* Gradients between nodes, and from nodes to their parameters. */
 #include "nn/cpu_lower.h"
 
+#include <math.h>
+
 static void run_gather(const struct step *step, float *const *data, struct pass *pass)
 {
     (void)pass;
@@ -60,22 +62,63 @@ bool wants_gradient(const struct lowering *l, size_t node)
     return l->graph->nodes[node].kind != NODE_INPUT;
 }
 
+/* What the optimiser does to a weight of 1 whose gradient is always 0. */
+static void decay_rest(struct parameter *p, const struct update *update)
+{
+    double rate = (double)update->learning_rate, decay = (double)update->weight_decay;
+    double momentum = (double)update->momentum, pull = decay * p->decay;
+    if (update->kind == OPTIMIZER_ADAMW) {
+        p->decay *= 1 - rate * decay;
+    } else if (update->kind == OPTIMIZER_SGD) {
+        p->decay_momentum = momentum * p->decay_momentum + pull;
+        p->decay -= rate * (update->nesterov ? pull + momentum * p->decay_momentum : p->decay_momentum);
+    }
+}
+
+/* PyTorch's clip_grad_norm_, its small number in the denominator included. */
+static float clip_scale(const struct pass *pass)
+{
+    double scale = pass->clip_norm > 0 ? pass->clip_norm / (sqrt(pass->squares) + 1e-6) : 1;
+    return scale > 1 ? 1 : (float)scale;
+}
+
 static void run_update(const struct step *step, float *const *data, struct pass *pass)
 {
     struct parameter *p = step->parameter;
     struct update update = pass->update;
     update.copies = (float)p->copies;
+    update.gradient_scale = clip_scale(pass);
     kernel_update(&update, data[0], data[1], p->first, p->second, p->stored_count);
-    if (p->rest && update.kind == OPTIMIZER_SGD) {
-        p->decay_momentum =
-            (double)update.momentum * p->decay_momentum + (double)update.weight_decay * p->decay;
-        p->decay -= (double)update.learning_rate * p->decay_momentum;
-    }
+    if (p->rest)
+        decay_rest(p, &update);
+}
+
+/* A layout's padding is 0, the taps left out have no gradient, and every copy has the same. */
+static void run_squares(const struct step *step, float *const *data, struct pass *pass)
+{
+    const struct parameter *p = step->parameter;
+    pass->squares += (double)p->copies * kernel_squares(data[0], p->stored_count);
+}
+
+static void emit_step_of(struct lowering *l, struct parameter *parameter, size_t gradient)
+{
+    EMIT_FUNCTION(l, run_update, ((struct step){.parameter = parameter}), parameter_value(l, parameter),
+                  gradient);
 }
 
 void emit_update(struct lowering *l, struct parameter *parameter, size_t gradient)
 {
     gradient = as_layout(l, gradient, &parameter->md);
-    EMIT_FUNCTION(l, run_update, ((struct step){.parameter = parameter}), parameter_value(l, parameter),
-                  gradient);
+    if (!l->late) {
+        emit_step_of(l, parameter, gradient);
+        return;
+    }
+    EMIT_FUNCTION(l, run_squares, ((struct step){.parameter = parameter}), gradient);
+    l->late[l->late_count++] = (struct late_update){parameter, gradient};
+}
+
+void emit_late_updates(struct lowering *l)
+{
+    for (size_t i = 0; i < l->late_count && !l->failed; i++)
+        emit_step_of(l, l->late[i].parameter, l->late[i].gradient);
 }

@@ -193,37 +193,58 @@ void kernel_adaptive_pool_backward(float *dx, const float *dy, size_t planes, co
         pool_plane_backward(dx + p * in[0] * in[1], dy + p * out[0] * out[1], in, out);
 }
 
-/* One image's loss; its gradient, divided by `count`, goes to `gradient` unless NULL. */
-static double image_loss(float *gradient, const float *scores, size_t label, size_t count, size_t classes,
-                         size_t *best)
+static size_t highest(const float *scores, size_t classes)
 {
-    *best = 0;
+    size_t best = 0;
     for (size_t k = 1; k < classes; k++)
-        if (scores[k] > scores[*best])
-            *best = k;
-    double most = scores[*best], sum = 0;
-    for (size_t k = 0; k < classes; k++)
-        sum += exp(scores[k] - most);
-    double log_sum = most + log(sum);
-    if (gradient)
-        for (size_t k = 0; k < classes; k++)
-            gradient[k] = (float)((exp(scores[k] - log_sum) - (k == label)) / (double)count);
-    return log_sum - scores[label];
+        if (scores[k] > scores[best])
+            best = k;
+    return best;
 }
 
-void kernel_loss(float *gradient, const float *scores, const int32_t *labels, size_t count, size_t classes,
+/* Classes whose scores are before the label's; of equal ones the first is. What is no number is last. */
+static size_t rank(const float *scores, size_t label, size_t classes)
+{
+    size_t before = 0;
+    for (size_t k = 0; k < classes; k++)
+        before += k < label ? !(scores[k] < scores[label]) : k > label && !(scores[k] <= scores[label]);
+    return before;
+}
+
+/* One image's loss; its gradient, divided by the number of images, goes to `gradient` unless NULL. The target
+ * is the label with 1 - smoothing, and every class with a like part of the rest. */
+static double image_loss(float *gradient, const float *scores, size_t label, double most,
+                         const struct loss_options *o)
+{
+    double exponentials = 0, sum = 0, each = o->smoothing / (double)o->classes;
+    for (size_t k = 0; k < o->classes; k++) {
+        exponentials += exp(scores[k] - most);
+        sum += scores[k];
+    }
+    double log_sum = most + log(exponentials);
+    for (size_t k = 0; gradient && k < o->classes; k++) {
+        double target = each + (k == label ? 1 - o->smoothing : 0);
+        gradient[k] = (float)((exp(scores[k] - log_sum) - target) / (double)o->count);
+    }
+    double smooth = o->smoothing > 0 ? o->smoothing * log_sum - each * sum : 0;
+    return (1 - o->smoothing) * (log_sum - scores[label]) + smooth;
+}
+
+void kernel_loss(float *gradient, const float *scores, const struct loss_options *options,
                  struct step_result *result)
 {
+    size_t classes = options->classes;
     double loss = 0;
-    size_t correct = 0;
-    for (size_t i = 0; i < count; i++) {
-        size_t best, label = (size_t)labels[i];
-        loss += image_loss(gradient ? gradient + i * classes : NULL, scores + i * classes, label, count,
-                           classes, &best);
-        correct += best == label;
+    *result = (struct step_result){.predictions = options->predictions};
+    for (size_t i = 0; i < options->count; i++) {
+        const float *own = scores + i * classes;
+        size_t best = highest(own, classes), label = (size_t)options->labels[i];
+        loss += image_loss(gradient ? gradient + i * classes : NULL, own, label, own[best], options);
+        options->predictions[i] = (int32_t)best;
+        result->correct += best == label;
+        result->top5 += rank(own, label, classes) < 5;
     }
-    result->loss = loss / (double)count;
-    result->correct = correct;
+    result->loss = loss / (double)options->count;
 }
 
 void kernel_running_statistics(float *running_mean, float *running_var, const float *mean,
@@ -240,24 +261,51 @@ void kernel_running_statistics(float *running_mean, float *running_var, const fl
     }
 }
 
+VECTOR static double squares_range(const float *x, size_t begin, size_t end)
+{
+    double sum = 0;
+#pragma omp simd reduction(+ : sum)
+    for (size_t i = begin; i < end; i++)
+        sum += (double)x[i] * (double)x[i];
+    return sum;
+}
+
+/* Always as many parts, so that the order of additions doesn't depend on the threads. */
+enum { SQUARES_PARTS = 64 };
+
+double kernel_squares(const float *x, size_t count)
+{
+    double parts[SQUARES_PARTS], sum = 0;
+#pragma omp parallel for schedule(static) if (count >= PARALLEL_LEAST)
+    for (size_t p = 0; p < SQUARES_PARTS; p++)
+        parts[p] = squares_range(x, count * p / SQUARES_PARTS, count * (p + 1) / SQUARES_PARTS);
+    for (size_t p = 0; p < SQUARES_PARTS; p++)
+        sum += parts[p];
+    return sum;
+}
+
 VECTOR static void sgd_range(const struct update *update, float *restrict w, const float *restrict g,
                              size_t begin, size_t end)
 {
     float rate = update->learning_rate * update->copies, decay = update->weight_decay / update->copies;
+    float scale = update->gradient_scale;
 #pragma omp simd
     for (size_t i = begin; i < end; i++)
-        w[i] -= rate * (g[i] + decay * w[i]);
+        w[i] -= rate * (scale * g[i] + decay * w[i]);
 }
 
 VECTOR static void momentum_range(const struct update *update, float *restrict w, const float *restrict g,
                                   float *restrict momentum, size_t begin, size_t end)
 {
     float rate = update->learning_rate * update->copies, decay = update->weight_decay / update->copies;
-    float keep = update->momentum;
+    float keep = update->momentum, scale = update->gradient_scale;
+    float ahead = update->nesterov ? keep : 1, now = update->nesterov ? 1 : 0;
 #pragma omp simd
     for (size_t i = begin; i < end; i++) {
-        momentum[i] = keep * momentum[i] + (g[i] + decay * w[i]);
-        w[i] -= rate * momentum[i];
+        float d = scale * g[i] + decay * w[i];
+        float m = keep * momentum[i] + d;
+        momentum[i] = m;
+        w[i] -= rate * (ahead * m + now * d);
     }
 }
 
@@ -266,22 +314,24 @@ VECTOR static void adam_range(const struct update *update, float *restrict w, co
 {
     float b1 = update->beta1, b2 = update->beta2, c1 = 1 - b1, c2 = 1 - b2, epsilon = update->epsilon;
     float step = update->step_size * update->copies, root_scale = update->root_scale;
-    float decay = update->weight_decay;
+    bool apart = update->kind == OPTIMIZER_ADAMW;
+    float decay = apart ? 0 : update->weight_decay, scale = update->gradient_scale;
+    float keep = apart ? 1 - update->learning_rate * update->weight_decay : 1;
 #pragma omp simd
     for (size_t i = begin; i < end; i++) {
-        float d = g[i] + decay * w[i];
+        float d = scale * g[i] + decay * w[i];
         float m = b1 * first[i] + c1 * d;
         float v = b2 * second[i] + c2 * (d * d);
         first[i] = m;
         second[i] = v;
-        w[i] -= step * m / (sqrtf(v) * root_scale + epsilon);
+        w[i] = keep * w[i] - step * m / (sqrtf(v) * root_scale + epsilon);
     }
 }
 
 static void update_range(const struct update *update, float *w, const float *g, float *first, float *second,
                          size_t begin, size_t end)
 {
-    if (update->kind == OPTIMIZER_ADAM)
+    if (update->kind != OPTIMIZER_SGD)
         adam_range(update, w, g, first, second, begin, end);
     else if (first)
         momentum_range(update, w, g, first, begin, end);

@@ -24,8 +24,14 @@ void kernel_adaptive_pool(float *y, const float *x, size_t planes, const size_t 
 void kernel_adaptive_pool_backward(float *dx, const float *dy, size_t planes, const size_t in[2],
                                    const size_t out[2]);
 
-/* scores, gradient: (count, classes). The gradient of the mean loss; may be NULL. */
-void kernel_loss(float *gradient, const float *scores, const int32_t *labels, size_t count, size_t classes,
+/* scores, gradient: (count, classes). The gradient of the mean loss; may be NULL. predictions: (count). */
+struct loss_options {
+    const int32_t *labels;
+    size_t count, classes;
+    double smoothing;
+    int32_t *predictions;
+};
+void kernel_loss(float *gradient, const float *scores, const struct loss_options *options,
                  struct step_result *result);
 
 /* Moving statistics of a batch's: running += 0.1 * (batch - running), the variance made unbiased with n / (n
@@ -33,14 +39,19 @@ void kernel_loss(float *gradient, const float *scores, const int32_t *labels, si
 void kernel_running_statistics(float *running_mean, float *running_var, const float *mean,
                                const float *variance, size_t channels, size_t n);
 
-/* One step of PyTorch's SGD or Adam on a tensor. `copies` > 1: the tensor holds the sum of that many equal
- * parameters, each with gradient g. */
+/* The sum of squares, the same to the bit however many threads there are. */
+double kernel_squares(const float *x, size_t count);
+
+/* One step of PyTorch's SGD, Adam or AdamW on a tensor. `copies` > 1: the tensor holds the sum of that many
+ * equal parameters, each with gradient g. */
 struct update {
     enum optimizer_kind kind;
     float learning_rate, weight_decay, copies;
+    float gradient_scale;        /* gradients are multiplied with it first */
     float momentum;              /* SGD */
-    float beta1, beta2, epsilon; /* Adam */
-    float step_size, root_scale; /* Adam: learning_rate / (1 - beta1^t), 1 / sqrt(1 - beta2^t) */
+    bool nesterov;               /* SGD */
+    float beta1, beta2, epsilon; /* Adam, AdamW */
+    float step_size, root_scale; /* Adam, AdamW: learning_rate / (1 - beta1^t), 1 / sqrt(1 - beta2^t) */
 };
 /* first: momentum or first moment; second: second moment; NULL where the optimiser has none. */
 void kernel_update(const struct update *update, float *w, const float *g, float *first, float *second,

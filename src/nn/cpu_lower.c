@@ -6,7 +6,9 @@
  *
  * Gradients: nodes are visited from the last to the first; each takes the sum of what its readers gave,
  * computes its parameters' gradients, steps the optimiser at once (so that no gradient outlives its layer),
- * and gives its inputs theirs. */
+ * and gives its inputs theirs. Where gradients are clipped, they are kept, and the optimiser steps at the
+ * end.
+ */
 #include "nn/cpu_lower.h"
 
 #include <stdlib.h>
@@ -111,17 +113,23 @@ int cpu_lower(struct cpu *cpu, struct program *program, bool training, struct er
     struct lowering l = {
         .cpu = cpu, .graph = cpu->graph, .program = program, .training = training, .error = error};
     l.nodes = calloc(cpu->graph->count, sizeof *l.nodes);
-    if (!l.nodes)
+    if (training && cpu->options.clip_norm > 0)
+        l.late = calloc(cpu->parameter_count + 1, sizeof *l.late);
+    if (!l.nodes || (training && cpu->options.clip_norm > 0 && !l.late)) {
+        free(l.nodes);
         return error_memory(error, "program");
+    }
     find_readers(&l);
     for (size_t i = 0; i < cpu->graph->count && !l.failed; i++)
         lower_node(&l, i);
     for (size_t i = cpu->graph->count; training && i-- > 0 && !l.failed;)
         if (l.nodes[i].readers > 0)
             lower_node_backward(&l, i);
+    emit_late_updates(&l);
     for (size_t i = 0; i < l.description_count; i++)
         dnnl_primitive_desc_destroy(l.descriptions[i]);
     free(l.descriptions);
+    free(l.late);
     free(l.nodes);
     return l.failed ? -1 : 0;
 }

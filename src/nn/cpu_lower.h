@@ -21,6 +21,12 @@ struct lowered {
     size_t pending_count;
 };
 
+/* An update that waits for the norm of all gradients. */
+struct late_update {
+    struct parameter *parameter;
+    size_t gradient;
+};
+
 struct lowering {
     struct cpu *cpu;
     const struct graph *graph;
@@ -31,6 +37,8 @@ struct lowering {
     const char *name; /* of the node at work, for messages */
     dnnl_primitive_desc_t *descriptions;
     size_t description_count, description_capacity;
+    struct late_update *late; /* room for every parameter; NULL unless gradients are clipped */
+    size_t late_count;
 };
 
 /* ---- cpu_emit.c ---- */
@@ -93,8 +101,9 @@ size_t take_gradient(struct lowering *l, size_t node, size_t mask);
 /* Whether a gradient just taken is nobody else's, so that its place can be used for the next. */
 bool free_to_overwrite(const struct lowering *l, size_t gradient);
 bool wants_gradient(const struct lowering *l, size_t node);
-/* Steps the optimiser on the parameter. */
+/* Steps the optimiser on the parameter: at once, or in emit_late_updates where gradients are clipped. */
 void emit_update(struct lowering *l, struct parameter *parameter, size_t gradient);
+void emit_late_updates(struct lowering *l);
 
 /* ---- layers: cpu_product.c, cpu_norm.c, cpu_pool.c, cpu_elementwise.c ---- */
 

@@ -54,6 +54,10 @@ struct value {
 struct pass {
     const int32_t *labels;
     uint64_t dropout_key; /* differs from step to step */
+    double smoothing;
+    int32_t *predictions; /* one an image */
+    double clip_norm;     /* 0: gradients are not clipped */
+    double squares;       /* of all gradients, where they are clipped */
     struct update update;
     struct step_result result;
 };
@@ -115,6 +119,7 @@ struct cpu {
     size_t *first_parameter; /* of each node */
     bool *repeats; /* node: an adaptive pooling that only repeats, folded into the dense layer after it */
     struct program *programs[4];
+    int32_t *predictions; /* one an image of the batch */
     char *weights, *arena;
     size_t weights_bytes, arena_bytes;
     uint64_t steps; /* trained */

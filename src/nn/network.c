@@ -60,6 +60,19 @@ static int init_tensors(struct network *network, uint64_t seed, struct error *er
     return 0;
 }
 
+static int check_optimizer(const struct optimizer_options *o, struct error *error)
+{
+    if (o->kind != OPTIMIZER_SGD && o->momentum > 0)
+        return error_set(error, "momentum %g: only SGD has one; Adam's is beta1", o->momentum);
+    if (o->nesterov && !(o->kind == OPTIMIZER_SGD && o->momentum > 0))
+        return error_set(error, "Nesterov's step: expected SGD with a momentum above 0");
+    if (!(o->beta1 >= 0 && o->beta1 < 1 && o->beta2 >= 0 && o->beta2 < 1 && o->epsilon >= 0))
+        return error_set(error,
+                         "Adam with betas %g, %g and epsilon %g: expected betas below 1, none negative",
+                         o->beta1, o->beta2, o->epsilon);
+    return 0;
+}
+
 static int check_options(const struct network_options *options, struct error *error)
 {
     const struct optimizer_options *o = &options->optimizer;
@@ -71,11 +84,12 @@ static int check_options(const struct network_options *options, struct error *er
         return error_set(error, "momentum %g: expected at least 0 and below 1", o->momentum);
     if (!(o->weight_decay >= 0 && isfinite(o->weight_decay)))
         return error_set(error, "weight decay %g: expected 0 or more", o->weight_decay);
-    if (!(o->beta1 >= 0 && o->beta1 < 1 && o->beta2 >= 0 && o->beta2 < 1 && o->epsilon >= 0))
-        return error_set(error,
-                         "Adam with betas %g, %g and epsilon %g: expected betas below 1, none negative",
-                         o->beta1, o->beta2, o->epsilon);
-    return 0;
+    if (!(options->label_smoothing >= 0 && options->label_smoothing <= 1))
+        return error_set(error, "label smoothing %g: expected 0 to 1", options->label_smoothing);
+    if (!(options->clip_norm >= 0 && isfinite(options->clip_norm)))
+        return error_set(error, "gradient norm to clip at %g: expected 0 (no clipping) or more",
+                         options->clip_norm);
+    return check_optimizer(o, error);
 }
 
 struct network *network_new(const struct graph *graph, const struct network_options *options,

@@ -35,25 +35,36 @@ uint64_t graph_flops(const struct graph *graph); /* forward, one image; a multip
 
 /* ---- training ---- */
 
-enum optimizer_kind { OPTIMIZER_SGD, OPTIMIZER_ADAM };
+/* As PyTorch's torch.optim defines them, without dampening and amsgrad. */
+enum optimizer_kind { OPTIMIZER_SGD, OPTIMIZER_ADAM, OPTIMIZER_ADAMW };
 
 struct optimizer_options {
     enum optimizer_kind kind;
     double learning_rate;
-    double momentum;              /* SGD */
-    double weight_decay;          /* added to the gradient, as PyTorch's SGD and Adam do */
-    double beta1, beta2, epsilon; /* Adam; 0: 0.9, 0.999, 1e-8 */
+    double momentum;              /* SGD only */
+    bool nesterov;                /* SGD with momentum only */
+    double weight_decay;          /* SGD, Adam: times the weight is added to its gradient; AdamW: times the
+                                     learning rate is the part of the weight taken away */
+    double beta1, beta2, epsilon; /* Adam, AdamW; 0: 0.9, 0.999, 1e-8 */
 };
 
 struct network_options {
     size_t batch;
     uint64_t seed; /* of the initial weights and of dropout */
     struct optimizer_options optimizer;
+    /* 0 to 1: as label_smoothing of PyTorch's cross_entropy. Evaluation never smooths. */
+    double label_smoothing;
+    /* Above 0: gradients are scaled so that their norm, over all parameters together, is at most this, as
+     * torch.nn.utils.clip_grad_norm_ does. All are then kept until the last is known, which takes memory. */
+    double clip_norm;
 };
 
 struct step_result {
-    double loss;    /* mean cross-entropy over the batch */
-    size_t correct; /* images whose highest score is their label */
+    double loss;                /* mean cross-entropy over the batch */
+    size_t correct;             /* images whose highest score is their label */
+    size_t top5;                /* images whose label is among the five highest scores */
+    const int32_t *predictions; /* each image's class of the highest score; the network's, until the next call
+                                   with it */
 };
 
 /* Compiles the graph; keeps no reference to it. Threads are OpenMP's (omp_set_num_threads before, and no

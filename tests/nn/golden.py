@@ -3,10 +3,14 @@
 
     python3 golden.py > ../data/nn_golden.txt
     python3 golden.py --gradients > ../data/nn_gradients.txt
+    python3 golden.py --recipes > ../data/nn_recipes.txt
 
 Needs torch and torchvision (Debian: python3-torch, python3-torchvision). Weights, images and labels come from a hash that
 the test computes too, so that only losses are kept. A line: architecture width size classes batch optimizer learning_rate
 momentum weight_decay, then the losses of ten steps on one batch, then loss and correct of an evaluation of it.
+
+Recipes: a line: architecture width size classes batch optimizer momentum nesterov weight_decay label_smoothing clip_norm,
+then learning rate and loss of each of twenty steps, then the plain loss of an evaluation.
 
 Gradients: a line "case architecture width size classes batch shift draw", then a line for each tensor, gradient or moving
 statistics after one step: name, norm, and the product with uniform("probe." + name). With --float single precision
@@ -46,6 +50,26 @@ CASES = [
     ("resnet50", 1, 32, 10, 32, "sgd", 3e-8, 0.9, 0),
     ("resnet50", 1, 32, 10, 32, "adam", 1e-7, 0, 0),
     ("resnet50", 1, 70, 10, 16, "sgd", 3e-8, 0.9, 0),
+]
+
+RECIPE_STEPS = 20
+# architecture, width, size, classes, batch, optimizer, rate, momentum, nesterov, decay, smoothing, clip, schedule
+# schedule: None, ("step", warm-up, step, gamma) or ("cosine", warm-up, least rate); warm-up from a hundredth of the rate
+RECIPES = [
+    ("lenet5", 1, 32, 10, 16, "sgd", 0.01, 0.9, 1, 0, 0, 0, None),
+    ("lenet5", 1, 32, 10, 16, "sgd", 0.01, 0.9, 1, 0.05, 0, 0, None),
+    ("vgg16", 0.25, 32, 10, 8, "sgd", 0.001, 0.9, 1, 0.1, 0, 0, None),
+    ("resnet18", 1, 32, 10, 16, "sgd", 3e-5, 0.9, 1, 3, 0, 0, None),
+    ("lenet5", 1, 32, 10, 16, "adamw", 1e-3, 0, 0, 0.01, 0, 0, None),
+    ("lenet5", 1, 32, 10, 16, "adamw", 1e-3, 0, 0, 10, 0, 0, None),
+    ("vgg16", 0.25, 32, 10, 8, "adamw", 1e-5, 0, 0, 300, 0, 0, None),
+    ("lenet5", 1, 32, 10, 16, "sgd", 0.01, 0.9, 0, 0, 0.1, 0, None),
+    ("lenet5", 2, 50, 7, 5, "adam", 1e-4, 0, 0, 0, 0.3, 0, None),
+    ("lenet5", 1, 32, 10, 16, "sgd", 0.05, 0.9, 0, 0.01, 0, 0.5, None),
+    ("lenet5", 1, 32, 10, 16, "adamw", 1e-3, 0, 0, 0.01, 0, 0.1, None),
+    ("vgg16", 0.25, 32, 10, 8, "sgd", 0.001, 0.9, 0, 0, 0, 1, None),
+    ("lenet5", 1, 32, 10, 16, "sgd", 0.02, 0.9, 0, 0, 0, 0, ("cosine", 5, 1e-4)),
+    ("lenet5", 1, 32, 10, 16, "sgd", 0.02, 0.9, 1, 0.01, 0.1, 1, ("step", 3, 6, 0.2)),
 ]
 
 # architecture, width, size, classes, batch, shift: each batch normalisation's biases are +-shift. In a deep network some of
@@ -188,6 +212,42 @@ def run(architecture, width, size, classes, batch, optimizer, rate, momentum, de
     return losses, loss, correct
 
 
+def scheduler(optimizer, kind):
+    s = torch.optim.lr_scheduler
+    if kind is None:
+        return s.LambdaLR(optimizer, lambda step: 1)
+    warm_up = kind[1]
+    if kind[0] == "step":
+        rest = s.StepLR(optimizer, kind[2], gamma=kind[3])
+    else:
+        rest = s.CosineAnnealingLR(optimizer, RECIPE_STEPS - warm_up, eta_min=kind[2])
+    start = s.LinearLR(optimizer, start_factor=0.01, total_iters=warm_up)
+    return s.SequentialLR(optimizer, [start, rest], milestones=[warm_up])
+
+
+def recipe(architecture, width, size, classes, batch, kind, rate, momentum, nesterov, decay, smoothing, clip, schedule):
+    model = start(architecture, width, classes)
+    images, labels = draw(batch, size, classes)
+    if kind == "sgd":
+        optimizer = torch.optim.SGD(model.parameters(), rate, momentum, weight_decay=decay, nesterov=bool(nesterov))
+    else:
+        optimizer = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW}[kind](model.parameters(), rate, weight_decay=decay)
+    plan = scheduler(optimizer, schedule)
+    print(architecture, width, size, classes, batch, kind, momentum, nesterov, decay, smoothing, clip, end="")
+    for _ in range(RECIPE_STEPS):
+        optimizer.zero_grad()
+        loss = nn.functional.cross_entropy(model(images), labels, label_smoothing=smoothing)
+        loss.backward()
+        if clip:
+            nn.utils.clip_grad_norm_(model.parameters(), clip)
+        print(f" {optimizer.param_groups[0]['lr']:.9g} {loss.item():.7g}", end="")
+        optimizer.step()
+        plan.step()
+    model.eval()
+    with torch.no_grad():
+        print(f" {nn.functional.cross_entropy(model(images), labels).item():.7g}", flush=True)
+
+
 def margin(model, images):
     """The least input of a ReLU, as a part of the deviation of its layer."""
     least = []
@@ -226,6 +286,10 @@ def main():
     if "--gradients" in sys.argv:
         for case in GRADIENT_CASES:
             gradients(*case)
+        return
+    if "--recipes" in sys.argv:
+        for case in RECIPES:
+            recipe(*case)
         return
     for case in CASES:
         losses, loss, correct = run(*case)
