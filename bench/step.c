@@ -64,10 +64,11 @@ int main(int argc, char **argv)
         omp_set_num_threads((int)threads);
     struct error error = ERROR_INIT;
     struct graph *graph = zoo_build(argv[1], &(struct zoo_options){.size = size, .classes = 10}, &error);
-    struct network_options options = {
-        .batch = batch,
-        .seed = 1,
-        .optimizer = {.kind = sgd ? OPTIMIZER_SGD : OPTIMIZER_ADAM, .learning_rate = 1e-4, .momentum = 0.9}};
+    struct network_options options = {.batch = batch,
+                                      .seed = 1,
+                                      .optimizer = {.kind = sgd ? OPTIMIZER_SGD : OPTIMIZER_ADAM,
+                                                    .learning_rate = 1e-4,
+                                                    .momentum = sgd ? 0.9 : 0}};
     double begin = seconds();
     struct network *network = graph ? network_new(graph, &options, &error) : NULL;
     if (!network) {

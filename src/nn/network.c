@@ -170,6 +170,11 @@ void network_set_learning_rate(struct network *network, double learning_rate)
     network->backend->set_learning_rate(network->state, learning_rate);
 }
 
+size_t network_classes(const struct network *network)
+{
+    return network->classes;
+}
+
 size_t network_memory_bytes(const struct network *network)
 {
     return network->backend->memory_bytes(network->state);

@@ -87,6 +87,7 @@ int network_evaluate(struct network *network, const float *images, const int32_t
                      struct step_result *result, struct error *error);
 
 void network_set_learning_rate(struct network *network, double learning_rate);
+size_t network_classes(const struct network *network);
 /* Bytes of weights, gradients, optimiser state and activations. */
 size_t network_memory_bytes(const struct network *network);
 

@@ -262,13 +262,26 @@ static int read_factors(struct reading *reading, const yaml_node_t *node)
 /* The options of `joulery train` that a study may set. Its seed is the study's, its --json nobody would read.
  */
 static const char *const train_options[STUDY_TRAIN_OPTIONS] = {
-    "arch",      "data", "size",     "width", "classes", "epochs",       "steps",   "batch",
-    "optimizer", "lr",   "momentum", "seed",  "threads", "weight-decay", "augment", "no-validation",
+    "arch",           "data",
+    "size",           "width",
+    "classes",        "epochs",
+    "steps",          "batch",
+    "optimizer",      "lr",
+    "momentum",       "seed",
+    "threads",        "weight-decay",
+    "augment",        "no-validation",
+    "nesterov",       "label-smoothing",
+    "clip-grad-norm", "lr-scheduler",
+    "lr-per",         "lr-step",
+    "lr-gamma",       "lr-min",
+    "lr-warmup",      "lr-warmup-start",
+    "patience",       "monitor",
 };
 
 bool study_option_is_flag(const char *name)
 {
-    return strcmp(name, "augment") == 0 || strcmp(name, "no-validation") == 0;
+    return strcmp(name, "augment") == 0 || strcmp(name, "no-validation") == 0 ||
+           strcmp(name, "nesterov") == 0;
 }
 
 static int check_flag(const struct reading *reading, const struct study_text *name,

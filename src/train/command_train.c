@@ -21,14 +21,16 @@ enum {
 #define SEED_MOST 9007199254740992.0
 
 struct arguments {
-    const char *arch, *data, *optimizer, *json;
+    const char *arch, *data, *json;
+    struct recipe recipe;
     uint64_t size, classes, epochs, steps, batch, seed, threads;
-    double width, lr, momentum, weight_decay;
+    double width;
     bool augment, no_validation, log_steps;
 };
 
 static enum options_result parse(int argc, char **argv, struct arguments *a, struct error *error)
 {
+    struct recipe *r = &a->recipe;
     const struct option options[] = {
         {"--arch", 0, OPTION_TEXT, &a->arch, "NAME", "architecture; `joulery zoo` lists them (resnet18)", 0,
          0},
@@ -44,11 +46,32 @@ static enum options_result parse(int argc, char **argv, struct arguments *a, str
         {"--steps", 0, OPTION_COUNT, &a->steps, "N", "stop after so many steps, also within an epoch", 1,
          COUNT_MOST},
         {"--batch", 0, OPTION_COUNT, &a->batch, "N", "images a step (32)", 1, 1 << 20},
-        {"--optimizer", 0, OPTION_TEXT, &a->optimizer, "NAME", "adam or sgd (adam)", 0, 0},
-        {"--lr", 0, OPTION_NUMBER, &a->lr, "RATE", "learning rate (adam 0.001, sgd 0.01)", 0, 1e6},
-        {"--momentum", 0, OPTION_NUMBER, &a->momentum, "M", "of sgd (0.9); adam ignores it", 0, 1},
-        {"--weight-decay", 0, OPTION_NUMBER, &a->weight_decay, "D",
-         "times the weights is added to the gradient (0)", 0, 1e6},
+        {"--optimizer", 0, OPTION_TEXT, &r->optimizer, "NAME", "adam, adamw or sgd (adam)", 0, 0},
+        {"--lr", 0, OPTION_NUMBER, &r->lr, "RATE", "learning rate (adam and adamw 0.001, sgd 0.01)", 0, 1e6},
+        {"--momentum", 0, OPTION_NUMBER, &r->momentum, "M", "of sgd (0.9)", 0, 0.999999},
+        {"--nesterov", 0, OPTION_FLAG, &r->nesterov, NULL, "Nesterov's momentum, with sgd", 0, 0},
+        {"--weight-decay", 0, OPTION_NUMBER, &r->weight_decay, "D",
+         "sgd, adam: times the weights is added to the gradient (0); adamw: decays apart from it (0.01)", 0,
+         1e6},
+        {"--label-smoothing", 0, OPTION_NUMBER, &r->label_smoothing, "E",
+         "the part of each label that is spread over all classes (0)", 0, 1},
+        {"--clip-grad-norm", 0, OPTION_NUMBER, &r->clip_norm, "NORM",
+         "scales the gradients down to this norm over all of them; 0: never (0)", 0, 1e30},
+        {"--lr-scheduler", 0, OPTION_TEXT, &r->scheduler, "NAME",
+         "constant; step: times --lr-gamma every --lr-step; cosine: down to --lr-min (constant)", 0, 0},
+        {"--lr-per", 0, OPTION_TEXT, &r->lr_per, "UNIT",
+         "epoch or step: when the rate changes, and what --lr-step and --lr-warmup count (epoch)", 0, 0},
+        {"--lr-step", 0, OPTION_COUNT, &r->lr_step, "N", "of --lr-scheduler step", 1, COUNT_MOST},
+        {"--lr-gamma", 0, OPTION_NUMBER, &r->lr_gamma, "X", "of --lr-scheduler step (0.1)", 0, 1e6},
+        {"--lr-min", 0, OPTION_NUMBER, &r->lr_least, "RATE", "of --lr-scheduler cosine (0)", 0, 1e6},
+        {"--lr-warmup", 0, OPTION_COUNT, &r->lr_warmup, "N",
+         "the rate rises in a line over so many epochs, or steps, first (0)", 0, COUNT_MOST},
+        {"--lr-warmup-start", 0, OPTION_NUMBER, &r->lr_warmup_start, "X",
+         "the part of the rate that the warm-up starts from (0.01)", 0, 1},
+        {"--patience", 0, OPTION_COUNT, &r->patience, "N",
+         "stop when so many epochs in a row were not better than the best; 0: don't (0)", 0, COUNT_MOST},
+        {"--monitor", 0, OPTION_TEXT, &r->monitor, "FIGURE",
+         "val_loss or val_accuracy: says which epoch is the best (val_loss)", 0, 0},
         {"--augment", 0, OPTION_FLAG, &a->augment, NULL,
          "random crops (4 pixels of padding) and horizontal flips", 0, 0},
         {"--no-validation", 0, OPTION_FLAG, &a->no_validation, NULL,
@@ -74,29 +97,9 @@ static enum options_result parse(int argc, char **argv, struct arguments *a, str
     return options_parse(&line, argc, argv, &operands, error);
 }
 
-static int set_optimizer(const struct arguments *arguments, struct optimizer_options *optimizer,
-                         struct error *error)
-{
-    static const char *const names[] = {"adam", "sgd"};
-    const char *name = arguments->optimizer;
-    bool sgd = strcmp(name, "sgd") == 0;
-    if (!sgd && strcmp(name, "adam") != 0) {
-        const char *nearest = text_nearest(name, names, 2);
-        return error_set(error, "--optimizer: expected adam or sgd, found '%s'%s%s%s", name,
-                         nearest ? " (did you mean " : "", nearest ? nearest : "", nearest ? "?)" : "");
-    }
-    optimizer->kind = sgd ? OPTIMIZER_SGD : OPTIMIZER_ADAM;
-    optimizer->learning_rate = !isnan(arguments->lr) ? arguments->lr : sgd ? 0.01 : 0.001;
-    optimizer->momentum = !sgd ? 0 : isnan(arguments->momentum) ? 0.9 : arguments->momentum;
-    optimizer->weight_decay = arguments->weight_decay;
-    return 0;
-}
-
 /* Everything that can be said to be wrong before the data is read. */
 static int prepare(const struct arguments *arguments, struct training *training, struct error *error)
 {
-    if (set_optimizer(arguments, &training->optimizer, error) < 0)
-        return -1;
     training->architecture = arguments->arch;
     training->threads = arguments->threads ? arguments->threads : program_cores();
     training->zoo = (struct zoo_options){.classes = arguments->classes,
@@ -112,6 +115,8 @@ static int prepare(const struct arguments *arguments, struct training *training,
         .validate = !arguments->no_validation,
         .log_steps = arguments->log_steps,
     };
+    if (recipe_apply(&arguments->recipe, training, error) < 0)
+        return -1;
     struct graph *graph = zoo_build(arguments->arch, &training->zoo, error);
     if (!graph)
         return -1;
@@ -142,8 +147,11 @@ static struct network *compile(struct training *training, struct error *error)
     training->trainable_parameters = graph_trainable_parameters(graph);
     training->flops = graph_flops(graph);
     omp_set_num_threads((int)training->threads);
-    struct network_options options = {
-        .batch = training->train.batch, .seed = training->train.seed, .optimizer = training->optimizer};
+    struct network_options options = {.batch = training->train.batch,
+                                      .seed = training->train.seed,
+                                      .optimizer = training->optimizer,
+                                      .label_smoothing = training->label_smoothing,
+                                      .clip_norm = training->clip_norm};
     struct network *network = network_new(graph, &options, error);
     graph_free(graph);
     if (network)
@@ -232,13 +240,8 @@ static int train_on(struct training *training, const char *json, struct error *e
 int command_train(int argc, char **argv)
 {
     struct error error = ERROR_INIT;
-    struct arguments arguments = {.arch = "resnet18",
-                                  .data = "shapes",
-                                  .optimizer = "adam",
-                                  .batch = 32,
-                                  .width = 1,
-                                  .lr = NAN,
-                                  .momentum = NAN};
+    struct arguments arguments = {
+        .arch = "resnet18", .data = "shapes", .recipe = RECIPE_INIT, .batch = 32, .width = 1};
     struct training training = {0};
     enum options_result parsed = parse(argc, argv, &arguments, &error);
     if (parsed != OPTIONS_OK)

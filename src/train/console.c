@@ -68,6 +68,26 @@ void console_describe(const struct training *training)
         fprintf(stderr, "  … and %zu more\n", dataset->skipped - dataset->skipped_reason_count);
 }
 
+/* The last validation more closely, and which epoch was the best. */
+static void print_scores(const struct training *training, FILE *stream)
+{
+    const struct train_result *result = &training->result;
+    if (result->end == TRAIN_EARLY)
+        fprintf(stream, "stopped early: no better %s in %" PRIu64 " epoch%s\n",
+                monitor_name(training->train.monitor), training->train.patience,
+                training->train.patience == 1 ? "" : "s");
+    if (!result->best_epoch)
+        return;
+    const struct train_epoch *best = &result->epochs[result->best_epoch - 1];
+    const struct train_epoch *last = &result->epochs[result->confusion_epoch - 1];
+    fprintf(stream, "best epoch by %s: %" PRIu64 " (loss %.4f, accuracy %.2f %%); after epoch %" PRIu64,
+            monitor_name(training->train.monitor), result->best_epoch, best->val_loss,
+            100 * best->val_accuracy, last->epoch);
+    if (isfinite(last->val_top5))
+        fprintf(stream, " top-5 accuracy %.2f %%,", 100 * last->val_top5);
+    fprintf(stream, " macro F1 %.4f\n", last->val_f1);
+}
+
 void console_results(const struct training *training, FILE *stream)
 {
     const struct train_result *result = &training->result;
@@ -85,6 +105,7 @@ void console_results(const struct training *training, FILE *stream)
     }
     if (result->epoch_count && result->epochs[result->epoch_count - 1].cut)
         fprintf(stream, "* cut short\n");
+    print_scores(training, stream);
     AUTO_FREE char *wall = units_duration(result->wall_s);
     AUTO_FREE char *memory = units_bytes(program_peak_rss_bytes());
     fprintf(stream, "%" PRIu64 " steps in %s", result->steps_done, wall ? wall : "?");

@@ -31,13 +31,15 @@ static json_t *epochs_json(const struct train_result *result)
     json_t *epochs = json_array();
     for (size_t i = 0; i < result->epoch_count; i++) {
         const struct train_epoch *e = &result->epochs[i];
-        json_array_append_new(epochs,
-                              json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:b}", "epoch",
-                                        count(e->epoch), "loss", number(e->loss), "accuracy",
-                                        number(e->accuracy), "val_loss", number(e->val_loss), "val_accuracy",
-                                        number(e->val_accuracy), "wall_s", number(e->wall_s), "train_s",
-                                        number(e->train_s), "validation_s", number(e->val_s), "loader_wait_s",
-                                        number(e->waited_s), "images", count(e->images), "cut", e->cut));
+        json_array_append_new(
+            epochs,
+            json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:b}", "epoch",
+                      count(e->epoch), "loss", number(e->loss), "accuracy", number(e->accuracy), "val_loss",
+                      number(e->val_loss), "val_accuracy", number(e->val_accuracy), "val_top5",
+                      number(e->val_top5), "val_f1", number(e->val_f1), "learning_rate",
+                      number(e->learning_rate), "wall_s", number(e->wall_s), "train_s", number(e->train_s),
+                      "validation_s", number(e->val_s), "loader_wait_s", number(e->waited_s), "images",
+                      count(e->images), "cut", e->cut));
     }
     return epochs;
 }
@@ -46,8 +48,9 @@ static json_t *steps_json(const struct train_result *result)
 {
     json_t *steps = json_array();
     for (size_t i = 0; i < result->step_count; i++)
-        json_array_append_new(steps, json_pack("{s:o, s:o}", "step", count(result->steps[i].step), "loss",
-                                               number(result->steps[i].loss)));
+        json_array_append_new(steps, json_pack("{s:o, s:o, s:o}", "step", count(result->steps[i].step),
+                                               "loss", number(result->steps[i].loss), "learning_rate",
+                                               number(result->steps[i].learning_rate)));
     return steps;
 }
 
@@ -73,25 +76,56 @@ static json_t *data_json(const struct dataset *dataset)
 static json_t *optimizer_json(const struct optimizer_options *optimizer)
 {
     bool sgd = optimizer->kind == OPTIMIZER_SGD;
-    return json_pack("{s:s, s:f, s:o, s:f}", "name", sgd ? "sgd" : "adam", "learning_rate",
+    return json_pack("{s:s, s:f, s:o, s:b, s:f}", "name", optimizer_name(optimizer->kind), "learning_rate",
                      optimizer->learning_rate, "momentum", sgd ? json_real(optimizer->momentum) : json_null(),
-                     "weight_decay", optimizer->weight_decay);
+                     "nesterov", optimizer->nesterov, "weight_decay", optimizer->weight_decay);
+}
+
+static json_t *schedule_json(const struct schedule *schedule)
+{
+    size_t names;
+    bool step = schedule->kind == SCHEDULE_STEP, cosine = schedule->kind == SCHEDULE_COSINE;
+    return json_pack("{s:s, s:s, s:o, s:o, s:o, s:o, s:o}", "name", schedule_names(&names)[schedule->kind],
+                     "per", schedule->per_step ? "step" : "epoch", "step",
+                     step ? count(schedule->step) : json_null(), "gamma",
+                     step ? json_real(schedule->gamma) : json_null(), "min",
+                     cosine ? json_real(schedule->least) : json_null(), "warmup", count(schedule->warmup),
+                     "warmup_start", schedule->warmup ? json_real(schedule->warmup_start) : json_null());
+}
+
+static json_t *confusion_json(const struct train_result *result)
+{
+    const struct confusion *confusion = &result->confusion;
+    json_t *rows = json_array();
+    for (size_t i = 0; i < confusion->labels; i++) {
+        json_t *row = json_array();
+        for (size_t k = 0; k < confusion->outputs; k++)
+            json_array_append_new(row, count(confusion->counts[i * confusion->outputs + k]));
+        json_array_append_new(rows, row);
+    }
+    return json_pack("{s:o, s:o}", "epoch", count(result->confusion_epoch), "counts", rows);
 }
 
 static json_t *options_json(const struct training *training)
 {
     const struct train_options *options = &training->train;
-    return json_pack("{s:o, s:o, s:o, s:o, s:f, s:b, s:b}", "epochs",
+    return json_pack("{s:o, s:o, s:o, s:o, s:f, s:b, s:b, s:f, s:o, s:o, s:s, s:o}", "epochs",
                      options->epochs ? count(options->epochs) : json_null(), "steps",
                      options->steps ? count(options->steps) : json_null(), "size", count(training->zoo.size),
                      "outputs", count(training->zoo.classes), "width", training->zoo.width, "augment",
-                     options->augment, "validate", options->validate);
+                     options->augment, "validate", options->validate, "label_smoothing",
+                     training->label_smoothing, "clip_grad_norm",
+                     training->clip_norm > 0 ? json_real(training->clip_norm) : json_null(), "patience",
+                     options->patience ? count(options->patience) : json_null(), "monitor",
+                     monitor_name(options->monitor), "lr_scheduler", schedule_json(&options->schedule));
 }
 
 static const char *end_name(const struct training *training)
 {
     if (training->signal)
         return training->signal == SIGINT ? "SIGINT" : "SIGTERM";
+    if (training->result.end == TRAIN_EARLY)
+        return "early";
     return training->result.end == TRAIN_DIVERGED ? "diverged" : "finished";
 }
 
@@ -114,6 +148,8 @@ static json_t *document(const struct training *training)
     if (training->train.log_steps)
         json_object_set_new(root, "steps", steps_json(result));
     json_object_set_new(root, "epochs", epochs_json(result));
+    json_object_set_new(root, "best_epoch", result->best_epoch ? count(result->best_epoch) : json_null());
+    json_object_set_new(root, "confusion", result->confusion_epoch ? confusion_json(result) : json_null());
     json_object_set_new(root, "images_per_s", number(result->images_per_s));
     json_object_set_new(root, "wall_s", number(result->wall_s));
     json_object_set_new(root, "loader_wait_s", number(result->waited_s));

@@ -9,6 +9,7 @@
 #include "nn/nn.h"
 #include "train/train.h"
 
+#include <math.h>
 #include <stdio.h>
 
 int command_train(int argc, char **argv);
@@ -18,12 +19,34 @@ int command_zoo(int argc, char **argv);
  */
 size_t program_cores(void);
 
+/* How to learn, as given on the command line; NULL, NaN and 0: not given. */
+struct recipe {
+    const char *optimizer, *scheduler, *lr_per, *monitor;
+    double lr, momentum, weight_decay, label_smoothing, clip_norm;
+    double lr_gamma, lr_least, lr_warmup_start;
+    uint64_t lr_step, lr_warmup, patience;
+    bool nesterov;
+};
+#define RECIPE_INIT                                                                                          \
+    {                                                                                                        \
+        .lr = NAN, .momentum = NAN, .weight_decay = NAN, .lr_gamma = NAN, .lr_least = NAN,                   \
+        .lr_warmup_start = NAN                                                                               \
+    }
+
+struct training;
+/* Fills the optimiser, the loss and the schedule of `training`, whose limits and validation are known. -1:
+ * options that don't go together (names them). */
+int recipe_apply(const struct recipe *recipe, struct training *training, struct error *error);
+const char *optimizer_name(enum optimizer_kind kind);
+const char *monitor_name(enum train_monitor monitor);
+
 /* What one run of `joulery train` is and does. */
 struct training {
     const char *architecture;
     struct zoo_options zoo;
     struct train_options train;
     struct optimizer_options optimizer;
+    double label_smoothing, clip_norm;
     size_t threads;
     uint64_t parameters, trainable_parameters, flops;
     size_t memory_bytes; /* of the network */

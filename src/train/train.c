@@ -17,7 +17,12 @@ struct train {
     int64_t begin_ns;
     uint64_t timed_images; /* of all steps but the first */
     double timed_s;
-    double val_s; /* the last validation took */
+    double val_s;             /* the last validation took */
+    struct confusion scoring; /* of the validation under way */
+    uint64_t units;           /* of the schedule */
+    double rate;              /* the network's now */
+    double best;              /* what the best epoch's monitored figure is */
+    uint64_t without_better;
 };
 
 static double since_s(int64_t begin_ns)
@@ -41,10 +46,9 @@ static void mark_epoch_end(struct train *train, const struct train_epoch *epoch)
     const struct {
         const char *name;
         double value;
-    } all[] = {{"loss", epoch->loss},
-               {"accuracy", epoch->accuracy},
-               {"val_loss", epoch->val_loss},
-               {"val_accuracy", epoch->val_accuracy}};
+    } all[] = {{"loss", epoch->loss},         {"accuracy", epoch->accuracy},
+               {"val_loss", epoch->val_loss}, {"val_accuracy", epoch->val_accuracy},
+               {"val_top5", epoch->val_top5}, {"val_f1", epoch->val_f1}};
     struct mark_metric metrics[sizeof all / sizeof *all];
     size_t count = 0;
     for (size_t i = 0; i < sizeof all / sizeof *all; i++)
@@ -66,7 +70,7 @@ static int log_step(struct train *train, double loss, struct error *error)
         result->steps = steps;
         train->step_room = room;
     }
-    result->steps[result->step_count++] = (struct train_step){result->steps_done, loss};
+    result->steps[result->step_count++] = (struct train_step){result->steps_done, loss, train->rate};
     return 0;
 }
 
@@ -77,6 +81,13 @@ static uint64_t epochs_to_do(const struct train *train)
     uint64_t batches = loader_batches(train->loader);
     uint64_t by_steps = options->steps ? (options->steps - 1) / batches + 1 : UINT64_MAX;
     return options->epochs && options->epochs < by_steps ? options->epochs : by_steps;
+}
+
+static uint64_t steps_to_do(const struct train *train)
+{
+    const struct train_options *options = train->options;
+    uint64_t by_epochs = options->epochs ? options->epochs * loader_batches(train->loader) : UINT64_MAX;
+    return options->steps && options->steps < by_epochs ? options->steps : by_epochs;
 }
 
 /* Batches still to be trained on in an epoch of which `done` are. */
@@ -135,19 +146,30 @@ static bool asked_to_stop(struct train *train)
 
 struct sums {
     double loss; /* over images */
-    uint64_t correct, images;
+    uint64_t correct, top5, images;
 };
 
 static void add_step(struct sums *sums, const struct step_result *step, size_t count)
 {
     sums->loss += step->loss * (double)count;
     sums->correct += step->correct;
+    sums->top5 += step->top5;
     sums->images += count;
 }
 
 static double mean(double sum, uint64_t count)
 {
     return count ? sum / (double)count : NAN;
+}
+
+static void set_rate(struct train *train, uint64_t epoch)
+{
+    const struct schedule *schedule = &train->options->schedule;
+    uint64_t at = schedule->per_step ? train->result->steps_done : epoch - 1;
+    if (!schedule_varies(schedule))
+        return;
+    train->rate = schedule_rate(schedule, at, train->units);
+    network_set_learning_rate(train->network, train->rate);
 }
 
 /* One optimiser step with the wait for its batch. 1: done; 0: the epoch has no more batches; -1: error. */
@@ -184,6 +206,7 @@ static int train_epoch(struct train *train, struct train_epoch *epoch, struct er
     for (uint64_t done = 0; done < total && result > 0 && train->result->end == TRAIN_FINISHED; done++) {
         if (asked_to_stop(train))
             break;
+        set_rate(train, epoch->epoch);
         result = train_batch(train, &sums, error);
         show(train, epoch, false, done + 1, total, mean(sums.loss, sums.images),
              mean((double)sums.correct, sums.images));
@@ -192,9 +215,25 @@ static int train_epoch(struct train *train, struct train_epoch *epoch, struct er
     epoch->loss = mean(sums.loss, sums.images);
     epoch->accuracy = mean((double)sums.correct, sums.images);
     epoch->images = sums.images;
+    epoch->learning_rate = train->rate;
     epoch->train_s = since_s(begin);
     epoch->waited_s = loader_waited_s(train->loader);
     return result < 0 ? -1 : 0;
+}
+
+/* What a complete validation tells. */
+static void take_scores(struct train *train, struct train_epoch *epoch, const struct sums *sums)
+{
+    struct train_result *result = train->result;
+    epoch->val_loss = mean(sums->loss, sums->images);
+    epoch->val_accuracy = mean((double)sums->correct, sums->images);
+    epoch->val_f1 = confusion_macro_f1(&train->scoring);
+    if (train->scoring.outputs > 5)
+        epoch->val_top5 = mean((double)sums->top5, sums->images);
+    struct confusion last = result->confusion;
+    result->confusion = train->scoring;
+    result->confusion_epoch = epoch->epoch;
+    train->scoring = last;
 }
 
 static int validate(struct train *train, struct train_epoch *epoch, struct error *error)
@@ -204,28 +243,48 @@ static int validate(struct train *train, struct train_epoch *epoch, struct error
     struct sums sums = {0};
     const struct batch *batch = NULL;
     int result = 0;
+    confusion_clear(&train->scoring);
     mark_window(train, MARK_BEGIN, "validation", epoch->epoch, NULL, 0);
     loader_start(train->test_loader, 0);
     while (result == 0 && !asked_to_stop(train) && (batch = loader_next(train->test_loader))) {
         struct step_result step;
         result = network_evaluate(train->network, batch->images, batch->labels, batch->count, &step, error);
-        if (result == 0)
+        if (result == 0) {
             add_step(&sums, &step, batch->count);
+            confusion_add(&train->scoring, batch->labels, step.predictions, batch->count);
+        }
         show(train, epoch, true, ++done, total, epoch->loss, epoch->accuracy);
     }
     mark_window(train, MARK_END, "validation", epoch->epoch, NULL, 0);
     epoch->val_s = train->val_s = since_s(begin);
-    if (sums.images ==
-        train->dataset->test.count) { /* figures of a part would pass for figures of the whole */
-        epoch->val_loss = mean(sums.loss, sums.images);
-        epoch->val_accuracy = mean((double)sums.correct, sums.images);
-    }
+    /* figures of a part would pass for figures of the whole */
+    if (sums.images == train->dataset->test.count)
+        take_scores(train, epoch, &sums);
     return result;
+}
+
+/* Remembers the best epoch; ends the training where none came for too long. */
+static void judge(struct train *train, const struct train_epoch *epoch)
+{
+    bool by_accuracy = train->options->monitor == MONITOR_VAL_ACCURACY;
+    double figure = by_accuracy ? epoch->val_accuracy : -epoch->val_loss;
+    if (isnan(epoch->val_accuracy))
+        return;
+    if (!train->result->best_epoch || figure > train->best) {
+        train->best = figure;
+        train->result->best_epoch = epoch->epoch;
+        train->without_better = 0;
+        return;
+    }
+    train->without_better++;
+    bool more = epoch->epoch < epochs_to_do(train) && train->result->end == TRAIN_FINISHED;
+    if (more && train->options->patience && train->without_better >= train->options->patience)
+        train->result->end = TRAIN_EARLY;
 }
 
 static int run_epoch(struct train *train, struct train_epoch *epoch, struct error *error)
 {
-    epoch->val_loss = epoch->val_accuracy = NAN;
+    epoch->val_loss = epoch->val_accuracy = epoch->val_top5 = epoch->val_f1 = NAN;
     mark_window(train, MARK_BEGIN, "epoch", epoch->epoch, NULL, 0);
     int result = train_epoch(train, epoch, error);
     if (result == 0 && train->test_loader && train->result->end == TRAIN_FINISHED)
@@ -236,6 +295,7 @@ static int run_epoch(struct train *train, struct train_epoch *epoch, struct erro
     train->result->waited_s += epoch->waited_s;
     if (result == 0 && train->observer->epoch && epoch->images > 0)
         train->observer->epoch(train->observer->context, epoch);
+    judge(train, epoch);
     return result;
 }
 
@@ -259,6 +319,16 @@ static int run_epochs(struct train *train, struct error *error)
     return 0;
 }
 
+/* Two matrices: one for the validation under way, one for the last complete. */
+static int open_scoring(struct train *train, const struct loader_options *scoring, struct error *error)
+{
+    size_t labels = train->dataset->classes, outputs = network_classes(train->network);
+    train->test_loader = loader_open(train->dataset, scoring, error);
+    if (!train->test_loader || confusion_init(&train->scoring, labels, outputs, error) < 0)
+        return -1;
+    return confusion_init(&train->result->confusion, labels, outputs, error);
+}
+
 int train_run(struct network *network, const struct dataset *dataset, const struct train_options *options,
               struct mark_sender *sender, const struct train_observer *observer, struct train_result *result,
               struct error *error)
@@ -266,12 +336,15 @@ int train_run(struct network *network, const struct dataset *dataset, const stru
     *result = (struct train_result){.last_loss = NAN, .images_per_s = NAN};
     if (!options->epochs && !options->steps)
         return error_set(error, "neither a number of epochs nor of steps: expected at least one");
+    if (options->patience && !options->validate)
+        return error_set(error, "patience needs validation, which is off");
     struct train train = {.network = network,
                           .dataset = dataset,
                           .options = options,
                           .sender = sender,
                           .observer = observer,
                           .result = result,
+                          .rate = options->schedule.rate,
                           .begin_ns = clock_boot_ns()};
     struct loader_options loading = {
         .batch = options->batch, .train = true, .augment = options->augment, .seed = options->seed};
@@ -280,7 +353,10 @@ int train_run(struct network *network, const struct dataset *dataset, const stru
     train.loader = loader_open(dataset, &loading, error);
     if (!train.loader)
         goto out;
-    if (options->validate && !(train.test_loader = loader_open(dataset, &scoring, error)))
+    train.units = options->schedule.per_step ? steps_to_do(&train) : epochs_to_do(&train);
+    if (schedule_check(&options->schedule, train.units, error) < 0)
+        goto out;
+    if (options->validate && open_scoring(&train, &scoring, error) < 0)
         goto out;
     status = run_epochs(&train, error);
     if (train.timed_s > 0)
@@ -288,6 +364,7 @@ int train_run(struct network *network, const struct dataset *dataset, const stru
 out:
     loader_close(train.loader);
     loader_close(train.test_loader);
+    confusion_free(&train.scoring);
     result->wall_s = since_s(train.begin_ns);
     return status;
 }
@@ -296,5 +373,6 @@ void train_result_free(struct train_result *result)
 {
     free(result->epochs);
     free(result->steps);
+    confusion_free(&result->confusion);
     *result = (struct train_result){0};
 }

@@ -2,7 +2,8 @@
  * meters.
  *
  * Each epoch is marked as the window "epoch" (index from 1) and ends with the metrics loss, accuracy,
- * val_loss and val_accuracy; scoring the test split is the window "validation" inside it. */
+ * val_loss, val_accuracy, val_top5 and val_f1; scoring the test split is the window "validation" inside it.
+ */
 #ifndef JOULERY_TRAIN_TRAIN_H
 #define JOULERY_TRAIN_TRAIN_H
 
@@ -10,10 +11,15 @@
 #include "dataset/dataset.h"
 #include "mark/mark.h"
 #include "nn/nn.h"
+#include "train/schedule.h"
+#include "train/score.h"
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+
+/* What says which epoch is the best. */
+enum train_monitor { MONITOR_VAL_LOSS, MONITOR_VAL_ACCURACY };
 
 struct train_options {
     uint64_t epochs; /* 0: as many as the steps need */
@@ -21,21 +27,28 @@ struct train_options {
     size_t batch;
     uint64_t seed; /* of the order and the augmentation */
     bool augment, validate, log_steps;
+    struct schedule schedule; /* its rate is the one the network was made with */
+    enum train_monitor monitor;
+    uint64_t patience; /* validations in a row without a better one after which training ends; 0: no end */
 };
 
 enum train_end {
     TRAIN_FINISHED,
     TRAIN_STOPPED,  /* the observer asked for it */
+    TRAIN_EARLY,    /* no better epoch for so many as patience says */
     TRAIN_DIVERGED, /* the loss is no number any more */
 };
 
 /* Loss is the mean cross-entropy an image, accuracy a share from 0 to 1, both over the images of the epoch as
  * it went (each before the step that learned from it); val_loss and val_accuracy are of the whole test split
- * after it, NaN if it was not scored. */
+ * after it, NaN if it was not scored. With label smoothing `loss` is the smoothed one, val_loss never is.
+ * val_top5 is NaN, too, where there are no more than five classes. */
 struct train_epoch {
     uint64_t epoch; /* from 1 */
     double loss, accuracy, val_loss, val_accuracy;
-    uint64_t images; /* trained on */
+    double val_top5, val_f1; /* shares from 0 to 1; macro F1 as confusion_macro_f1 says */
+    double learning_rate;    /* of its last step */
+    uint64_t images;         /* trained on */
     double train_s, val_s;
     double wall_s;   /* train_s + val_s */
     double waited_s; /* of train_s, for the loader */
@@ -44,7 +57,7 @@ struct train_epoch {
 
 struct train_step {
     uint64_t step; /* from 1, over all epochs */
-    double loss;
+    double loss, learning_rate;
 };
 
 struct train_result {
@@ -55,6 +68,9 @@ struct train_result {
     size_t step_count;
     uint64_t steps_done;
     double last_loss;
+    uint64_t best_epoch;        /* by options->monitor; the first of equals; 0: none was validated */
+    struct confusion confusion; /* of the last complete validation, that of confusion_epoch; 0: none */
+    uint64_t confusion_epoch;
     double images_per_s; /* images trained on / seconds in steps with the wait for their batch, without the
                             first step of the run (it includes warming up); NaN if there was only one */
     double waited_s, train_s; /* sums over epochs */

@@ -314,6 +314,64 @@ static void dropout_keeps_the_mean_and_repeats(void **state)
     free(z);
 }
 
+static void the_five_highest_scores_and_each_prediction_are_told(void **state)
+{
+    (void)state;
+    /* the label's rank: 0, 4, 5, then 5 of equals (the first counts as higher), 0 of equals */
+    static const float scores[5][7] = {{9, 1, 2, 3, 4, 5, 6},
+                                       {3, 4, 5, 6, 7, 1, 2},
+                                       {2, 3, 4, 5, 6, 7, 1},
+                                       {1, 1, 1, 1, 1, 1, 1},
+                                       {1, 1, 1, 1, 1, 1, 1}};
+    static const int32_t labels[5] = {0, 0, 0, 5, 0};
+    int32_t predictions[5];
+    struct loss_options options = {.labels = labels, .count = 5, .classes = 7, .predictions = predictions};
+    struct step_result result;
+    kernel_loss(NULL, scores[0], &options, &result);
+    assert_int_equal(result.correct, 2);
+    assert_int_equal(result.top5, 3);
+    assert_ptr_equal(result.predictions, predictions);
+    const int32_t expected[5] = {0, 4, 5, 0, 0};
+    assert_memory_equal(predictions, expected, sizeof expected);
+}
+
+/* Clipping that never bites is none, and takes the memory of the gradients that it keeps. */
+static void a_norm_never_reached_changes_nothing_but_the_memory(void **state)
+{
+    (void)state;
+    struct error error = ERROR_INIT;
+    struct graph *graph = zoo("lenet5", SIZE, 1);
+    struct batch *batch = random_batch(4);
+    struct network *plain = open_network(graph, MOST, 3, adam);
+    struct network_options options = {.batch = MOST, .seed = 3, .optimizer = adam, .clip_norm = 1e6};
+    struct network *clipped = network_new(graph, &options, &error);
+    options.clip_norm = 1e-3;
+    struct network *tight = network_new(graph, &options, &error);
+    assert_true(clipped && tight);
+    for (int i = 0; i < 4; i++) {
+        double loss = train(plain, batch, MOST);
+        assert_true(loss == train(clipped, batch, MOST));
+        assert_true(i < 2 || loss != train(tight, batch, MOST));
+    }
+    assert_true(network_memory_bytes(clipped) >= network_memory_bytes(plain));
+    network_free(plain);
+    network_free(clipped);
+    network_free(tight);
+    graph_free(graph);
+    free(batch);
+    /* where weights outweigh activations, gradients are most of what is added */
+    graph = zoo("vgg16", SIZE, 0.5);
+    options.batch = 1;
+    clipped = network_new(graph, &options, &error);
+    plain = open_network(graph, 1, 3, adam);
+    size_t gradients = graph_trainable_parameters(graph) * sizeof(float);
+    size_t more = network_memory_bytes(clipped) - network_memory_bytes(plain);
+    assert_true(network_memory_bytes(clipped) > network_memory_bytes(plain) && more <= gradients * 5 / 4);
+    network_free(plain);
+    network_free(clipped);
+    graph_free(graph);
+}
+
 static void expect(struct error *error, const char *part)
 {
     if (!strstr(error_text(error), part))
@@ -388,6 +446,8 @@ int main(void)
         cmocka_unit_test(weights_of_a_repeated_pixel_move_together),
         cmocka_unit_test(tensors_come_back_as_they_were_set),
         cmocka_unit_test(dropout_keeps_the_mean_and_repeats),
+        cmocka_unit_test(the_five_highest_scores_and_each_prediction_are_told),
+        cmocka_unit_test(a_norm_never_reached_changes_nothing_but_the_memory),
         cmocka_unit_test(wrong_architectures_are_explained),
         cmocka_unit_test(wrong_use_is_explained),
     };

@@ -131,6 +131,120 @@ static void the_same_seed_gives_the_same_losses_to_the_bit(void **state)
     train_result_free(&other);
 }
 
+/* With everything on that changes the order of work. */
+static struct train_result train_with_all(struct world *world, const struct train_options *options)
+{
+    struct error error = ERROR_INIT;
+    struct seen seen = {0};
+    struct network_options network_options = {.batch = options->batch,
+                                              .seed = options->seed,
+                                              .label_smoothing = 0.1,
+                                              .clip_norm = 0.5,
+                                              .optimizer = {.kind = OPTIMIZER_SGD,
+                                                            .learning_rate = 0.02,
+                                                            .momentum = 0.9,
+                                                            .nesterov = true,
+                                                            .weight_decay = 1e-3}};
+    struct network *network = network_new(world->graph, &network_options, &error);
+    assert_non_null(network);
+    struct train_observer observer = {&seen, see_progress, see_epoch, see_stop};
+    struct train_result result;
+    if (train_run(network, world->dataset, options, NULL, &observer, &result, &error) < 0)
+        fail_msg("%s", error_text(&error));
+    network_free(network);
+    return result;
+}
+
+static void schedule_clipping_and_smoothing_repeat_to_the_bit(void **state)
+{
+    struct train_options options = two_epochs();
+    options.schedule = (struct schedule){
+        .kind = SCHEDULE_COSINE, .rate = 0.02, .per_step = true, .warmup = 3, .warmup_start = 0.1};
+    struct train_result one = train_with_all(*state, &options), two = train_with_all(*state, &options);
+    assert_memory_equal(one.steps, two.steps, one.step_count * sizeof *one.steps);
+    assert_true(one.epochs[1].val_loss == two.epochs[1].val_loss);
+    for (uint64_t i = 0; i < one.step_count; i++)
+        assert_true(one.steps[i].learning_rate == schedule_rate(&options.schedule, i, 2 * BATCHES));
+    assert_true(one.steps[0].learning_rate == 0.02 * 0.1);
+    assert_true(one.epochs[1].learning_rate == one.steps[2 * BATCHES - 1].learning_rate);
+    options.schedule.per_step = false;
+    options.schedule.warmup = 1;
+    struct train_result by_epoch = train_with_all(*state, &options);
+    assert_true(by_epoch.steps[BATCHES - 1].learning_rate == 0.02 * 0.1);
+    assert_true(by_epoch.steps[BATCHES].learning_rate == 0.02);
+    train_result_free(&one);
+    train_result_free(&two);
+    train_result_free(&by_epoch);
+}
+
+static void a_warm_up_longer_than_the_run_is_refused(void **state)
+{
+    struct world *world = *state;
+    struct error error = ERROR_INIT;
+    struct network_options network_options = {.batch = BATCH, .optimizer = {.learning_rate = 0.01}};
+    struct network *network = network_new(world->graph, &network_options, &error);
+    struct train_observer observer = {NULL, NULL, NULL, NULL};
+    struct train_options options = two_epochs();
+    struct train_result result;
+    options.schedule = (struct schedule){.rate = 0.01, .per_step = true, .warmup = 2 * BATCHES};
+    assert_int_equal(train_run(network, world->dataset, &options, NULL, &observer, &result, &error), -1);
+    assert_non_null(strstr(error_text(&error), "a warm-up of 14 steps in a run of 14"));
+    assert_int_equal(result.steps_done, 0);
+    train_result_free(&result);
+    error_clear(&error);
+    network_free(network);
+}
+
+static void the_best_epoch_is_kept_and_patience_ends(void **state)
+{
+    struct seen seen = {0};
+    struct train_options options = two_epochs();
+    options.epochs = 9;
+    options.patience = 2;
+    struct train_result result = train(*state, &options, 0, NULL, &seen); /* nothing is ever learned */
+    assert_int_equal(result.end, TRAIN_EARLY);
+    assert_int_equal(result.epoch_count, 3);
+    assert_int_equal(result.best_epoch, 1);
+    assert_false(result.epochs[2].cut);
+    train_result_free(&result);
+    seen = (struct seen){0};
+    options.epochs = 3; /* the last epoch ends by itself */
+    result = train(*state, &options, 0, NULL, &seen);
+    assert_int_equal(result.end, TRAIN_FINISHED);
+    train_result_free(&result);
+    seen = (struct seen){0};
+    options.monitor = MONITOR_VAL_ACCURACY;
+    options.patience = 0;
+    options.epochs = 4;
+    result = train(*state, &options, 0.02, NULL, &seen);
+    assert_int_equal(result.epoch_count, 4);
+    for (size_t i = 0; i < 4; i++)
+        assert_true(result.epochs[i].val_accuracy <= result.epochs[result.best_epoch - 1].val_accuracy);
+    train_result_free(&result);
+}
+
+static void the_confusion_matrix_is_of_all_test_images(void **state)
+{
+    struct seen seen = {0};
+    struct train_options options = two_epochs();
+    struct train_result result = train(*state, &options, 0.02, NULL, &seen);
+    const struct confusion *confusion = &result.confusion;
+    uint64_t all = 0, right = 0;
+    assert_int_equal(confusion->labels, 10);
+    assert_int_equal(confusion->outputs, 10);
+    for (size_t i = 0; i < 100; i++) {
+        all += confusion->counts[i];
+        right += i % 11 == 0 ? confusion->counts[i] : 0;
+    }
+    const struct train_epoch *last = &result.epochs[1];
+    assert_int_equal(result.confusion_epoch, 2);
+    assert_int_equal(all, TEST);
+    assert_true(fabs((double)right / TEST - last->val_accuracy) < 1e-12);
+    assert_true(last->val_f1 == confusion_macro_f1(confusion));
+    assert_true(last->val_top5 >= last->val_accuracy && last->val_top5 <= 1);
+    train_result_free(&result);
+}
+
 static void steps_cut_an_epoch_short_which_is_still_validated(void **state)
 {
     struct seen seen = {0};
@@ -204,9 +318,11 @@ static void expect_mark(struct mark_receiver *receiver, enum mark_kind kind, con
     assert_string_equal(mark.window, window);
     assert_int_equal(mark.index, index);
     assert_int_equal(mark.metric_count, metric_count);
-    if (metric_count == 4) {
+    if (metric_count == 6) {
         assert_string_equal(mark.metrics[0].name, "loss");
         assert_string_equal(mark.metrics[3].name, "val_accuracy");
+        assert_string_equal(mark.metrics[4].name, "val_top5");
+        assert_string_equal(mark.metrics[5].name, "val_f1");
     }
     mark_owner_free(owner);
 }
@@ -226,7 +342,7 @@ static void epochs_and_validations_are_marked(void **state)
         expect_mark(receiver, MARK_BEGIN, "epoch", epoch, 0);
         expect_mark(receiver, MARK_BEGIN, "validation", epoch, 0);
         expect_mark(receiver, MARK_END, "validation", epoch, 0);
-        expect_mark(receiver, MARK_END, "epoch", epoch, 4);
+        expect_mark(receiver, MARK_END, "epoch", epoch, 6);
     }
     train_result_free(&result);
     mark_sender_close(sender);
@@ -239,6 +355,10 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_epoch_trains_on_all_images_and_scores_all_test_images),
         cmocka_unit_test(the_same_seed_gives_the_same_losses_to_the_bit),
+        cmocka_unit_test(schedule_clipping_and_smoothing_repeat_to_the_bit),
+        cmocka_unit_test(a_warm_up_longer_than_the_run_is_refused),
+        cmocka_unit_test(the_best_epoch_is_kept_and_patience_ends),
+        cmocka_unit_test(the_confusion_matrix_is_of_all_test_images),
         cmocka_unit_test(steps_cut_an_epoch_short_which_is_still_validated),
         cmocka_unit_test(without_validation_nothing_is_scored),
         cmocka_unit_test(it_stops_at_the_next_step_when_asked),

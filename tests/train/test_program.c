@@ -141,6 +141,70 @@ static void wrong_usage_says_what_to_do(void **state)
            "/nonexistent/x.json: can't be written to: No such");
 }
 
+static void what_does_not_go_together_is_refused(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *arguments, *said;
+    } cases[] = {
+        {"--momentum 0.9", "--momentum is of --optimizer sgd, found adam"},
+        {"--optimizer adamw --momentum 0", "found adamw"},
+        {"--optimizer adamv", "did you mean adam?"},
+        {"--nesterov", "--nesterov needs --optimizer sgd"},
+        {"--optimizer sgd --momentum 0 --nesterov", "found sgd with momentum 0"},
+        {"--label-smoothing 1.1", "--label-smoothing: expected 0 to 1"},
+        {"--label-smoothing -0.1", "--label-smoothing: expected 0 to 1"},
+        {"--clip-grad-norm -1", "--clip-grad-norm: expected 0 to"},
+        {"--lr-scheduler cos", "expected constant, step or cosine, found 'cos'"},
+        {"--lr-scheduler step", "needs --lr-step"},
+        {"--lr-step 3", "--lr-step needs --lr-scheduler step"},
+        {"--lr-scheduler cosine --lr-gamma 0.5", "--lr-gamma needs --lr-scheduler step"},
+        {"--lr-scheduler step --lr-step 2 --lr-min 0", "--lr-min needs --lr-scheduler cosine"},
+        {"--lr-scheduler cosine --lr-min 1", "expected 0 to the learning rate, 0.001"},
+        {"--lr-warmup-start 0.5", "--lr-warmup-start needs --lr-warmup"},
+        {"--lr-per step", "--lr-per needs"},
+        {"--lr-warmup 5", "a warm-up of 5 epochs in a run of 5"},
+        {"--lr-per step --steps 10 --lr-warmup 11", "a warm-up of 11 steps in a run of 10"},
+        {"--patience 2 --no-validation", "--no-validation is given"},
+        {"--monitor loss", "expected val_loss or val_accuracy, found 'loss'"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        AUTO_FREE char *arguments = text_format("train %s", cases[i].arguments);
+        expect(arguments, 2, cases[i].said);
+    }
+}
+
+static void the_recipe_and_its_scores_are_in_the_results(void **state)
+{
+    (void)state;
+    json_t *json = run_json("train --arch lenet5 --data shapes:100 --epochs 6 --batch 40 --lr 0 --patience 2 "
+                            "--optimizer adamw --label-smoothing 0.1 --clip-grad-norm 1 --log-steps");
+    json_t *options = json_object_get(json, "options"), *confusion = json_object_get(json, "confusion");
+    assert_string_equal(text_of(json, "ended"), "early");
+    assert_int_equal(count_of(json, "best_epoch"), 1);
+    assert_int_equal(json_array_size(json_object_get(json, "epochs")), 3);
+    assert_true(json_number_value(json_object_get(options, "clip_grad_norm")) == 1);
+    assert_string_equal(text_of(json_object_get(options, "lr_scheduler"), "name"), "constant");
+    assert_string_equal(text_of(json_object_get(json, "optimizer"), "name"), "adamw");
+    assert_int_equal(count_of(confusion, "epoch"), 3);
+    assert_int_equal(json_array_size(json_object_get(confusion, "counts")), 10);
+    json_t *epoch = json_array_get(json_object_get(json, "epochs"), 2);
+    assert_true(json_is_real(json_object_get(epoch, "val_top5")));
+    assert_true(json_is_real(json_object_get(epoch, "val_f1")));
+    json_decref(json);
+    expect("train --arch lenet5 --data shapes:100 --epochs 6 --lr 0 --patience 1", 0,
+           "stopped early: no better val_loss in 1 epoch\nbest epoch by val_loss: 1 ");
+    json = run_json("train --arch lenet5 --data shapes:100 --epochs 3 --optimizer sgd --nesterov --lr 0.1 "
+                    "--lr-scheduler step --lr-step 1 --lr-gamma 0.5 --lr-warmup 1 --lr-warmup-start 0.1");
+    static const double rates[] = {0.01, 0.1, 0.05};
+    for (size_t i = 0; i < 3; i++) {
+        json_t *rate = json_object_get(json_array_get(json_object_get(json, "epochs"), i), "learning_rate");
+        assert_true(json_number_value(rate) > rates[i] * 0.999999 &&
+                    json_number_value(rate) < rates[i] * 1.000001);
+    }
+    json_decref(json);
+}
+
 static void divergence_is_told_and_fails(void **state)
 {
     (void)state;
@@ -201,6 +265,8 @@ int main(void)
         cmocka_unit_test(without_validation_its_figures_are_null),
         cmocka_unit_test(zoo_lists_torchvisions_counts),
         cmocka_unit_test(wrong_usage_says_what_to_do),
+        cmocka_unit_test(what_does_not_go_together_is_refused),
+        cmocka_unit_test(the_recipe_and_its_scores_are_in_the_results),
         cmocka_unit_test(divergence_is_told_and_fails),
         cmocka_unit_test(signals_end_it_cleanly),
     };
