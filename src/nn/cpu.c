@@ -386,6 +386,9 @@ static struct update next_update(struct cpu *cpu)
                             .nesterov = o->nesterov,
                             .beta1 = (float)o->beta1,
                             .beta2 = (float)o->beta2,
+                            .fresh1 = (float)(1 - o->beta1),
+                            .fresh2 = (float)(1 - o->beta2),
+                            .keep = (float)(1 - o->learning_rate * o->weight_decay),
                             .epsilon = (float)o->epsilon};
     cpu->beta1_power *= o->beta1;
     cpu->beta2_power *= o->beta2;

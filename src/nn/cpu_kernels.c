@@ -312,11 +312,12 @@ VECTOR static void momentum_range(const struct update *update, float *restrict w
 VECTOR static void adam_range(const struct update *update, float *restrict w, const float *restrict g,
                               float *restrict first, float *restrict second, size_t begin, size_t end)
 {
-    float b1 = update->beta1, b2 = update->beta2, c1 = 1 - b1, c2 = 1 - b2, epsilon = update->epsilon;
+    float b1 = update->beta1, b2 = update->beta2, c1 = update->fresh1, c2 = update->fresh2,
+          epsilon = update->epsilon;
     float step = update->step_size * update->copies, root_scale = update->root_scale;
     bool apart = update->kind == OPTIMIZER_ADAMW;
     float decay = apart ? 0 : update->weight_decay, scale = update->gradient_scale;
-    float keep = apart ? 1 - update->learning_rate * update->weight_decay : 1;
+    float keep = apart ? update->keep : 1;
 #pragma omp simd
     for (size_t i = begin; i < end; i++) {
         float d = scale * g[i] + decay * w[i];

@@ -51,6 +51,8 @@ struct update {
     float momentum;              /* SGD */
     bool nesterov;               /* SGD */
     float beta1, beta2, epsilon; /* Adam, AdamW */
+    float fresh1, fresh2; /* 1 - beta1, 1 - beta2: in float, 1 - 0.999 is off by a hundred thousandth */
+    float keep;           /* AdamW: 1 - learning_rate * weight_decay */
     float step_size, root_scale; /* Adam, AdamW: learning_rate / (1 - beta1^t), 1 / sqrt(1 - beta2^t) */
 };
 /* first: momentum or first moment; second: second moment; NULL where the optimiser has none. */

@@ -270,6 +270,7 @@ static void judge(struct train *train, const struct train_epoch *epoch)
     double figure = by_accuracy ? epoch->val_accuracy : -epoch->val_loss;
     if (isnan(epoch->val_accuracy))
         return;
+    figure = isnan(figure) ? -INFINITY : figure;
     if (!train->result->best_epoch || figure > train->best) {
         train->best = figure;
         train->result->best_epoch = epoch->epoch;
