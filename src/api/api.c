@@ -4,6 +4,7 @@
 #include "base/file.h"
 #include "base/text.h"
 #include "mark/mark.h"
+#include "meter/machine.h"
 #include "record/compare.h"
 #include "record/host.h"
 #include "record/measurement.h"
@@ -143,10 +144,10 @@ static int start_threads(struct measurement *measurement, struct error *error)
     return result;
 }
 
-static int measure(struct joulery *joulery, const struct joulery_options *options, struct error *error)
+static int measure_with(struct joulery *joulery, const struct joulery_options *options,
+                        const struct meter_setup *setup, struct error *error)
 {
-    const struct meter_setup setup = {.tdp_w = options->tdp_w};
-    const struct measurement_options measured = {.setup = &setup,
+    const struct measurement_options measured = {.setup = setup,
                                                  .meters = options->meters,
                                                  .meter_count = options->meter_count,
                                                  .rate_hz = options->rate_hz};
@@ -155,10 +156,19 @@ static int measure(struct joulery *joulery, const struct joulery_options *option
     if (!joulery->measurement || describe_channels(joulery, error) < 0 ||
         start_threads(joulery->measurement, error) < 0)
         return -1;
-    if (joulery->json_path && host_describe(&setup, &record->host, error) < 0)
+    if (joulery->json_path && host_describe(setup, &record->host, error) < 0)
         return -1;
     record->started_wall_ns = clock_wall_ns();
     return windows_start(record, measurement_account(joulery->measurement), joulery->start_ns, error);
+}
+
+static int measure(struct joulery *joulery, const struct joulery_options *options, struct error *error)
+{
+    struct machine machine = {0};
+    const struct meter_setup setup = {.tdp_w = options->tdp_w, .machine = &machine};
+    int result = measure_with(joulery, options, &setup, error);
+    machine_free(&machine);
+    return result;
 }
 
 static int check_meters(const struct joulery_options *options, struct error *error)

@@ -5,6 +5,7 @@
 #include "base/text.h"
 #include "base/units.h"
 #include "cli/cli.h"
+#include "meter/machine.h"
 #include "record/host.h"
 
 #include <math.h>
@@ -97,7 +98,8 @@ static int store(const char *path, const struct baseline *baseline, bool usual, 
 static int measure(const struct given *given, const char *path, struct error *error)
 {
     struct shown shown = {.seconds = given->seconds};
-    const struct meter_setup setup = {.tdp_w = given->tdp_w, .own_process = true};
+    struct machine machine = {0};
+    const struct meter_setup setup = {.tdp_w = given->tdp_w, .own_process = true, .machine = &machine};
     const struct idle_options options = {.setup = &setup,
                                          .meters = given->meters.items,
                                          .meter_count = given->meters.count,
@@ -118,6 +120,7 @@ static int measure(const struct given *given, const char *path, struct error *er
     }
     baseline_free(&baseline);
     record_free(&record);
+    machine_free(&machine);
     return result;
 }
 

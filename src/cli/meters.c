@@ -3,7 +3,7 @@
 #include "base/text.h"
 #include "base/units.h"
 #include "cli/cli.h"
-#include "meter/surroundings.h"
+#include "meter/machine.h"
 #include "record/datasheet.h"
 #include "record/instruments.h"
 #include "record/privileges.h"
@@ -213,18 +213,20 @@ static void list_driver(struct listing *listing, const struct meter_driver *driv
 static json_t *show_surroundings(struct listing *listing)
 {
     struct error error = ERROR_INIT;
-    struct surroundings around;
-    if (surroundings_find(listing->setup, &around, &error) < 0) {
+    struct machine own = {0};
+    const struct surroundings *around = machine_around(listing->setup, &own, &error);
+    if (!around) {
         error_clear(&error);
         return json_null();
     }
-    const char *kind = surroundings_kind_name(around.kind);
-    if (around.kind != SURROUNDINGS_BARE) {
-        text_printf(&listing->text, "in a %s: %s\n", kind, around.name);
-        show_line(&listing->text, "to see the processor's counters here: ", around.remedy);
+    const char *kind = surroundings_kind_name(around->kind);
+    if (around->kind != SURROUNDINGS_BARE) {
+        text_printf(&listing->text, "in a %s: %s\n", kind, around->name);
+        show_line(&listing->text, "to see the processor's counters here: ", around->remedy);
     }
-    json_t *json = json_pack("{s:s, s:s, s:s?}", "kind", kind, "name", around.name, "remedy", around.remedy);
-    surroundings_free(&around);
+    json_t *json =
+        json_pack("{s:s, s:s, s:s?}", "kind", kind, "name", around->name, "remedy", around->remedy);
+    machine_free(&own);
     return json;
 }
 
@@ -299,7 +301,8 @@ static int obey(const struct request *request, const char *name)
 
 int cli_meters(int argc, char **argv)
 {
-    struct request request = {.setup = {.own_process = true}};
+    struct machine machine = {0};
+    struct request request = {.setup = {.own_process = true, .machine = &machine}};
     const struct option options[] = {
         {"--tdp", 0, OPTION_NUMBER, &request.setup.tdp_w, "W",
          "thermal design power of all processors, for the model", 0.1, 100000},
@@ -330,5 +333,7 @@ int cli_meters(int argc, char **argv)
     enum options_result parsed = options_parse(&line, argc, argv, &operands, &error);
     if (parsed != OPTIONS_OK)
         return cli_parse_result(parsed, argv[0], &error);
-    return obey(&request, argv[0]);
+    int status = obey(&request, argv[0]);
+    machine_free(&machine);
+    return status;
 }

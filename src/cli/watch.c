@@ -6,6 +6,7 @@
 #include "base/text.h"
 #include "base/units.h"
 #include "cli/cli.h"
+#include "meter/machine.h"
 #include "record/measurement.h"
 #include "record/windows.h"
 
@@ -375,7 +376,8 @@ static int watch_channels(const struct given *given, struct error *error)
                           .record = &record,
                           .terminal = isatty(STDOUT_FILENO) && kind && strcmp(kind, "dumb") != 0,
                           .colour = wants_colour()};
-    const struct meter_setup setup = {.tdp_w = given->tdp_w, .own_process = true};
+    struct machine machine = {0};
+    const struct meter_setup setup = {.tdp_w = given->tdp_w, .own_process = true, .machine = &machine};
     const struct measurement_options options = {.setup = &setup,
                                                 .meters = given->meters.items,
                                                 .meter_count = given->meters.count,
@@ -386,6 +388,7 @@ static int watch_channels(const struct given *given, struct error *error)
     struct measurement *measurement = measurement_open(&options, &record, error);
     int result = measurement ? measure(&watch, measurement, given, &record, error) : -1;
     measurement_close(measurement);
+    machine_free(&machine);
     free(watch.lives);
     record_free(&record);
     pthread_mutex_destroy(&watch.lock);

@@ -2,20 +2,14 @@
 
 #include "base/file.h"
 #include "base/text.h"
-#include "meter/cpuinfo.h"
-#include "meter/surroundings.h"
+#include "meter/machine.h"
 
 #include <stdlib.h>
 #include <string.h>
 #include <sys/utsname.h>
 #include <unistd.h>
 
-static char *or_unknown(char *found)
-{
-    return found ? found : strdup("unknown");
-}
-
-/* PRETTY_NAME of os-release(5). */
+/* PRETTY_NAME of os-release(5), or "unknown". */
 static char *os_name(void)
 {
     struct error ignored = ERROR_INIT;
@@ -33,7 +27,7 @@ static char *os_name(void)
         }
         line += length + (line[length] == '\n');
     }
-    return NULL;
+    return strdup("unknown");
 }
 
 static uint64_t memory_bytes(void)
@@ -44,24 +38,25 @@ static uint64_t memory_bytes(void)
 
 int host_describe(const struct meter_setup *setup, struct host *host, struct error *error)
 {
-    struct cpuinfo cpu = {0};
+    struct machine own = {0};
     struct error ignored = ERROR_INIT;
     struct utsname name = {0};
     uname(&name);
-    cpuinfo_read(meter_procfs(setup), &cpu, &ignored);
+    const struct cpuinfo *found = machine_cpu(setup, &own, &ignored);
+    const struct cpuinfo cpu = found ? *found : (struct cpuinfo){0};
     error_clear(&ignored);
-    struct surroundings around;
-    if (surroundings_find(setup, &around, error) < 0) {
-        cpuinfo_free(&cpu);
+    const struct surroundings *around = machine_around(setup, &own, error);
+    if (!around) {
+        machine_free(&own);
         return -1;
     }
     long online = sysconf(_SC_NPROCESSORS_ONLN);
     *host = (struct host){
         .name = strdup(name.nodename),
-        .cpu_model = or_unknown(cpu.model),
+        .cpu_model = strdup(cpu.model ? cpu.model : "unknown"),
         .kernel = text_format("%s %s %s", name.sysname, name.release, name.machine),
-        .os = or_unknown(os_name()),
-        .virtualisation = around.name,
+        .os = os_name(),
+        .virtualisation = strdup(around->name),
         .version = strdup(JOULERY_VERSION),
         .sockets = cpu.sockets,
         .logical_cpus = cpu.logical_cpus ? cpu.logical_cpus
@@ -69,10 +64,7 @@ int host_describe(const struct meter_setup *setup, struct host *host, struct err
                                          : 0,
         .memory_bytes = memory_bytes(),
     };
-    around.name = NULL;
-    surroundings_free(&around);
-    cpu.model = NULL;
-    cpuinfo_free(&cpu);
+    machine_free(&own);
     if (!host->name || !host->cpu_model || !host->kernel || !host->os || !host->virtualisation ||
         !host->version)
         return error_memory(error, "host");
