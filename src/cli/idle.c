@@ -53,10 +53,8 @@ static void print_result(const struct record *record, const struct baseline *bas
     for (size_t i = 0; i < record->channel_count; i++)
         print_channel(&record->channels[i], &baseline->channels[i].idle);
     printf("\n");
-    for (size_t i = 0; i < record->note_count; i++) {
-        AUTO_FREE char *note = text_printable(record->notes[i]);
-        printf("  note: %s\n", note ? note : "");
-    }
+    for (size_t i = 0; i < record->note_count; i++)
+        cli_print_note(stdout, record->notes[i]);
     if (isfinite(baseline->load))
         printf("  the processors were busy %.2g %% of the time\n", 100 * baseline->load);
     else
