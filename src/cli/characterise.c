@@ -3,9 +3,9 @@
 #include "base/progress.h"
 #include "base/text.h"
 #include "base/units.h"
+#include "calibrate/datasheet.h"
 #include "cli/cli.h"
 #include "cli/meters.h"
-#include "record/datasheet.h"
 
 #include <math.h>
 #include <stdio.h>

@@ -2,9 +2,9 @@
 #include "cli/meters.h"
 #include "base/text.h"
 #include "base/units.h"
+#include "calibrate/datasheet.h"
 #include "cli/cli.h"
 #include "meter/surroundings.h"
-#include "record/datasheet.h"
 #include "record/instruments.h"
 #include "record/privileges.h"
 

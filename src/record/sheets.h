@@ -3,8 +3,20 @@
 #ifndef JOULERY_RECORD_SHEETS_H
 #define JOULERY_RECORD_SHEETS_H
 
-#include "record/characterise.h"
 #include "record/record.h"
+
+/* Each NAN where the readings don't tell. */
+struct characteristics {
+    double update_s;          /* real update period; no better than the readings come */
+    double smallest_step;     /* smallest change seen, J or W: the resolution is this or finer */
+    double averaging_s;       /* KIND_POWER: a reading is the mean of about this long */
+    double lag_s;             /* from the load to what the averaging leaves of the delay */
+    double response_w;        /* power under the load above power without */
+    double read_s;            /* median time that one read of the instrument takes */
+    double idle_w;            /* mean power at rest */
+    double idle_sd_w;         /* standard deviation of means over 1 s at rest */
+    double idle_reading_sd_w; /* the same over 0.1 s: of the power between readings of a usual run */
+};
 
 struct sheet {
     char *meter, *name; /* of the channel */

@@ -1,8 +1,9 @@
-#include "record/datasheet.h"
+#include "calibrate/datasheet.h"
 
 #include "base/clock.h"
 #include "base/random.h"
 #include "base/text.h"
+#include "calibrate/characterise.h"
 #include "record/host.h"
 #include "record/instruments.h"
 

@@ -1,4 +1,4 @@
-#include "record/characterise.h"
+#include "calibrate/characterise.h"
 
 #include "base/clock.h"
 

@@ -1,5 +1,5 @@
 /* The analysis of instruments whose truth is known because the test makes their readings. */
-#include "record/characterise.h"
+#include "calibrate/characterise.h"
 
 #include "base/clock.h"
 #include "base/random.h"
