@@ -18,14 +18,17 @@ static const struct {
     const char *name;
     size_t offset;
     double most;
+    bool may_lack; /* files of earlier versions do */
 } figures[] = {
-#define FIGURE(name, most)                                                                                   \
+#define FIGURE(name, most, may_lack)                                                                         \
     {                                                                                                        \
-#name, offsetof(struct characteristics, name), most                                                  \
+#name, offsetof(struct characteristics, name), most, may_lack                                        \
     }
-    FIGURE(update_s, 3600), FIGURE(smallest_step, 1e6), FIGURE(averaging_s, 3600),
-    FIGURE(lag_s, 3600),    FIGURE(response_w, 1e7),    FIGURE(read_s, 60),
-    FIGURE(idle_w, 1e7),    FIGURE(idle_sd_w, 1e7),     FIGURE(idle_reading_sd_w, 1e7),
+    FIGURE(update_s, 3600, false),    FIGURE(smallest_step, 1e6, false),
+    FIGURE(averaging_s, 3600, false), FIGURE(lag_s, 3600, false),
+    FIGURE(response_w, 1e7, false),   FIGURE(response_p, 1, true),
+    FIGURE(read_s, 60, false),        FIGURE(idle_w, 1e7, false),
+    FIGURE(idle_sd_w, 1e7, false),    FIGURE(idle_reading_sd_w, 1e7, false),
 #undef FIGURE
 };
 
@@ -89,7 +92,7 @@ static int parse_figure(const json_t *json, size_t i, struct characteristics *fo
 {
     const json_t *value = json_object_get(json, figures[i].name);
     *figure_of(found, i) = NAN;
-    if (json_is_null(value))
+    if (json_is_null(value) || (!value && figures[i].may_lack))
         return 0;
     double number = json_number_value(value);
     if (!json_is_number(value) || !(number >= 0 && number <= figures[i].most))

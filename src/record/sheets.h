@@ -5,6 +5,8 @@
 
 #include "record/record.h"
 
+#define RESPONSE_P_MOST 0.01
+
 /* Each NAN where the readings don't tell. */
 struct characteristics {
     double update_s;          /* real update period; no better than the readings come */
@@ -12,6 +14,7 @@ struct characteristics {
     double averaging_s;       /* KIND_POWER: a reading is the mean of about this long */
     double lag_s;             /* from the load to what the averaging leaves of the delay */
     double response_w;        /* power under the load above power without */
+    double response_p;        /* chance of such a response without any; above RESPONSE_P_MOST: none seen */
     double read_s;            /* median time that one read of the instrument takes */
     double idle_w;            /* mean power at rest */
     double idle_sd_w;         /* standard deviation of means over 1 s at rest */
