@@ -312,10 +312,8 @@ static int fill_sheets(const struct making *making, struct sheets *sheets, struc
                               .made = clock_iso8601(clock_wall_ns()),
                               .wall_s = making->options->wall_s,
                               .sheets = calloc(making->record.channel_count + 1, sizeof *sheets->sheets)};
-    free(host.kernel);
-    free(host.os);
-    free(host.virtualisation);
-    free(host.version);
+    host.name = host.cpu_model = NULL;
+    host_free(&host);
     if (result < 0)
         return -1;
     bool failed = !sheets->made || !sheets->sheets;

@@ -38,9 +38,9 @@ struct sheets {
 #define SHEETS_MOST       4096
 #define SHEETS_BYTES_MOST (1u << 20)
 
-/* ${XDG_STATE_HOME:-~/.local/state}/joulery/characteristics-HOST.json; the caller frees it. NULL: there is no
- * home, or no memory. */
-char *sheets_path(const char *host);
+/* ${XDG_STATE_HOME:-~/.local/state}/joulery/characteristics-HOST.json; the caller frees it. NULL and `error`:
+ * there is no home to put it in. */
+char *sheets_path(const char *host, struct error *error);
 
 /* NULL if memory ran out. */
 json_t *sheets_to_json(const struct sheets *sheets);
@@ -50,7 +50,8 @@ json_t *sheets_to_json(const struct sheets *sheets);
 int sheets_parse(const char *text, size_t size, struct sheets *sheets, struct error *error);
 void sheets_free(struct sheets *sheets);
 
-/* Makes the folder if need be. */
+/* Makes the folder if need be. Stored sheets of this machine's other channels are kept: not every instrument
+ * is characterised each time. */
 int sheets_save(const struct sheets *sheets, const char *path, struct error *error);
 
 /* Corrects update_s, averaging_s and resolution of the channels that have a sheet; returns how many. A stated

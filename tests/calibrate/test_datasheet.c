@@ -57,7 +57,7 @@ static void a_machine_is_characterised_and_its_sheets_are_used(void **state)
     assert_true(package->idle_w > 50 && package->idle_w < 150); /* 100 W and 40 W of swing */
     assert_true(package->smallest_step > 0 && package->read_s > 0);
     sheets.sheets[0].found.update_s = 0.25;
-    AUTO_FREE char *path = sheets_path(sheets.host);
+    AUTO_FREE char *path = sheets_path(sheets.host, &error);
     assert_int_equal(sheets_save(&sheets, path, &error), 0);
     struct record record = {0};
     struct instruments instruments;

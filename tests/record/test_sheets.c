@@ -42,7 +42,7 @@ static void sheets_come_back_as_they_were_written(void **state)
     struct error error = ERROR_INIT;
     struct sheets sheets, again;
     assert_int_equal(sheets_parse(good, strlen(good), &sheets, &error), 0);
-    AUTO_FREE char *path = sheets_path("some/host");
+    AUTO_FREE char *path = sheets_path("some/host", &error);
     assert_non_null(strstr(path, "/joulery/characteristics-some_host.json"));
     assert_int_equal(sheets_save(&sheets, path, &error), 0);
     size_t size;
