@@ -1,5 +1,5 @@
 /* `joulery idle`: what the machine draws at rest, kept for later runs. */
-#include "record/idle.h"
+#include "calibrate/idle.h"
 #include "base/file.h"
 #include "base/progress.h"
 #include "base/text.h"

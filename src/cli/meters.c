@@ -2,9 +2,9 @@
 #include "cli/meters.h"
 #include "base/text.h"
 #include "base/units.h"
+#include "calibrate/datasheet.h"
 #include "cli/cli.h"
 #include "meter/machine.h"
-#include "record/datasheet.h"
 #include "record/instruments.h"
 #include "record/privileges.h"
 
@@ -261,6 +261,7 @@ struct request {
     struct meter_setup setup;
     const char *json, *group;
     bool grant, revoke, apply, characterise;
+    struct option_list meters;
     double for_s; /* 0: not given */
 };
 
@@ -270,6 +271,8 @@ static const char *wrong_use(const struct request *request)
         return "--grant, --revoke and --characterise: expected one of them";
     if (request->for_s > 0 && !request->characterise)
         return "--for: expected with --characterise";
+    if (request->meters.count > 0 && !request->characterise)
+        return "--meter: expected with --characterise";
     if (request->apply && !request->grant && !request->revoke)
         return "--apply: expected with --grant or --revoke";
     if (request->group && !request->grant)
@@ -292,8 +295,8 @@ static int obey(const struct request *request, const char *name)
     if (request->revoke)
         return meters_revoke(request->apply, name);
     if (request->characterise)
-        return meters_characterise(&request->setup, request->for_s > 0 ? request->for_s : 60, request->json,
-                                   name);
+        return meters_characterise(&request->setup, &request->meters,
+                                   request->for_s > 0 ? request->for_s : 60, request->json, name);
     if (list_meters(&request->setup, request->json, &error) < 0)
         return cli_fail(name, &error, CLI_FAILED);
     return CLI_DONE;
@@ -312,6 +315,8 @@ int cli_meters(int argc, char **argv)
          "make each channel's data sheet: update period, averaging, lag, noise; loads all cores", 0, 0},
         {"--for", 0, OPTION_NUMBER, &request.for_s, "SECONDS", "for --characterise; without it 60",
          DATASHEET_LEAST_S, 3600},
+        {"--meter", 'm', OPTION_LIST, &request.meters, "NAME",
+         "for --characterise: this instrument (may repeat; default: those that a run uses)", 0, 0},
         {"--grant", 0, OPTION_FLAG, &request.grant, NULL,
          "show what would let a group read energy counters that are root's, by one udev rule", 0, 0},
         {"--revoke", 0, OPTION_FLAG, &request.revoke, NULL, "show what would take that back", 0, 0},
@@ -331,9 +336,8 @@ int cli_meters(int argc, char **argv)
     struct error error = ERROR_INIT;
     struct operands operands;
     enum options_result parsed = options_parse(&line, argc, argv, &operands, &error);
-    if (parsed != OPTIONS_OK)
-        return cli_parse_result(parsed, argv[0], &error);
-    int status = obey(&request, argv[0]);
+    int status = parsed == OPTIONS_OK ? obey(&request, argv[0]) : cli_parse_result(parsed, argv[0], &error);
+    options_list_free(&request.meters);
     machine_free(&machine);
     return status;
 }

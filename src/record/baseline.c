@@ -4,13 +4,12 @@
 #include "base/file.h"
 #include "base/text.h"
 #include "base/units.h"
+#include "record/host.h"
 #include "record/windows.h"
 
-#include <errno.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #define SCHEMA       "joulery.baseline/1"
 #define POWER_MOST_W 1e7 /* more than any machine; keeps nonsense out */
@@ -20,23 +19,7 @@
 
 char *baseline_default_path(const char *host, struct error *error)
 {
-    const char *state = getenv("XDG_STATE_HOME"), *home = getenv("HOME");
-    /* the XDG base directory specification has relative paths ignored */
-    bool given = state && state[0] == '/';
-    if (!given && !(home && home[0])) {
-        error_set(error, "no place for a baseline: neither XDG_STATE_HOME nor HOME is set");
-        return NULL;
-    }
-    char *path = given ? text_format("%s/joulery/baseline-%s.json", state, host)
-                       : text_format("%s/.local/state/joulery/baseline-%s.json", home, host);
-    if (!path) {
-        error_memory(error, "path of the baseline");
-        return NULL;
-    }
-    for (char *at = path + strlen(path) - strlen(host) - strlen(".json"); *at; at++)
-        if (*at == '/') /* of the host's name, which is one name here */
-            *at = '_';
-    return path;
+    return host_state_path("baseline", host, error);
 }
 
 char *baseline_boot_id(const struct meter_setup *setup)
@@ -178,20 +161,6 @@ static json_t *to_json(const struct baseline *baseline)
                      load, "channels", channels);
 }
 
-static int make_folders(const char *path, struct error *error)
-{
-    AUTO_FREE char *folder = strdup(path);
-    if (!folder)
-        return error_memory(error, path);
-    for (char *slash = strchr(folder + 1, '/'); slash; slash = strchr(slash + 1, '/')) {
-        *slash = '\0';
-        if (mkdir(folder, 0700) < 0 && errno != EEXIST)
-            return error_errno(error, errno, folder);
-        *slash = '/';
-    }
-    return 0;
-}
-
 int baseline_write(const char *path, const struct baseline *baseline, struct error *error)
 {
     json_t *json = to_json(baseline);
@@ -200,7 +169,7 @@ int baseline_write(const char *path, const struct baseline *baseline, struct err
     AUTO_FREE char *text = bytes ? text_format("%s\n", bytes) : NULL;
     if (!text)
         return error_memory(error, "baseline");
-    if (strcmp(path, "-") != 0 && *path && make_folders(path, error) < 0)
+    if (strcmp(path, "-") != 0 && *path && file_make_folders(path, error) < 0)
         return -1;
     return file_write(path, text, strlen(text), error);
 }

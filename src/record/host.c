@@ -70,3 +70,35 @@ int host_describe(const struct meter_setup *setup, struct host *host, struct err
         return error_memory(error, "host");
     return 0;
 }
+
+void host_free(struct host *host)
+{
+    free(host->name);
+    free(host->cpu_model);
+    free(host->kernel);
+    free(host->os);
+    free(host->virtualisation);
+    free(host->version);
+    *host = (struct host){0};
+}
+
+char *host_state_path(const char *kind, const char *host, struct error *error)
+{
+    const char *state = getenv("XDG_STATE_HOME"), *home = getenv("HOME");
+    /* the XDG base directory specification has relative paths ignored */
+    bool given = state && state[0] == '/';
+    if (!given && !(home && home[0] == '/')) {
+        error_set(error, "no place to keep it: neither XDG_STATE_HOME nor HOME names a folder");
+        return NULL;
+    }
+    AUTO_FREE char *name = strdup(host); /* one name, where a host's could hold a slash */
+    for (char *at = name; at && *at; at++)
+        if (*at == '/')
+            *at = '_';
+    char *path = name ? text_format("%s%s/joulery/%s-%s.json", given ? state : home,
+                                    given ? "" : "/.local/state", kind, name)
+                      : NULL;
+    if (!path)
+        error_memory(error, kind);
+    return path;
+}
