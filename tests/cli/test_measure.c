@@ -172,6 +172,8 @@ static void wrong_use_is_told(void **state)
     assert_int_equal(joulery(shop, "run --baseline /nonexistent/b.json -- touch ran2"), 1);
     says(shop, "/nonexistent/b.json");
     assert_int_equal(joulery(shop, "idle --for 2 --output /nonexistent/b.json"), 1);
+    assert_int_equal(joulery(shop, "meters --characterise --json /nonexistent/c.json"), 1);
+    says(shop, "/nonexistent/c.json");
     assert_int_equal(joulery(shop, "meters --characterise --meter rappl"), 1);
     says(shop, "did you mean rapl?");
     assert_int_equal(joulery(shop, "watch --meter rappl"), 1);
