@@ -12,7 +12,7 @@
 #define COHERENCE_LEAST  0.5 /* of intervals that a period explains */
 #define REDRAWS          99  /* none of which may do as well: significant at 1 % */
 #define REDRAW_SEED      20260101
-#define REDRAW_POINTS    600  /* that each is tried on */
+#define REDRAW_POINTS    300  /* that each is tried on */
 #define POINTS_MOST      3000 /* that a fit looks at */
 #define EXPLAINED_LEAST  0.25
 #define LAG_MOST_S       2.0

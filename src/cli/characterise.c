@@ -6,6 +6,7 @@
 #include "calibrate/datasheet.h"
 #include "cli/cli.h"
 #include "cli/meters.h"
+#include "record/host.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -70,33 +71,51 @@ static void show_sheet(const struct sheet *sheet, double wall_s)
         show_figure(lines[i].what, lines[i].value, lines[i].unit, lines[i].meaning, lines[i].why_not);
 }
 
+/* Where the sheets will be kept; the caller frees it. */
+static char *find_place(const struct meter_setup *setup, struct error *error)
+{
+    struct host host = {0};
+    char *path = host_describe(setup, &host, error) == 0 ? sheets_path(host.name, error) : NULL;
+    host_free(&host);
+    return path;
+}
+
+static int make_sheets(const struct datasheet_options *given, struct sheets *sheets, struct error *error)
+{
+    struct progress progress;
+    struct datasheet_options options = *given;
+    options.progress = show_progress;
+    options.context = &progress;
+    progress_start(&progress);
+    int result = datasheet_make(&options, sheets, error);
+    progress_clear(&progress);
+    return result;
+}
+
+static int store_sheets(const struct sheets *sheets, const char *path, const char *json, struct error *error)
+{
+    bool shown = !json || strcmp(json, "-") != 0;
+    for (size_t i = 0; i < sheets->count && shown; i++)
+        show_sheet(&sheets->sheets[i], sheets->wall_s);
+    if (sheets_save(sheets, path, error) < 0)
+        return -1;
+    if (shown)
+        printf("\nModels are not characterised: nothing of them is measured.\nKept for later runs: %s\n",
+               path);
+    return json ? cli_write_json(sheets_to_json(sheets), json, error) : 0;
+}
+
 int meters_characterise(const struct meter_setup *setup, const struct option_list *meters, double wall_s,
                         const char *json, const char *subcommand)
 {
-    struct progress progress;
-    struct sheets sheets;
+    const struct datasheet_options options = {
+        .setup = setup, .meters = meters->items, .meter_count = meters->count, .wall_s = wall_s};
+    struct sheets sheets = {0};
     struct error error = ERROR_INIT;
-    progress_start(&progress);
-    const struct datasheet_options options = {.setup = setup,
-                                              .meters = meters->items,
-                                              .meter_count = meters->count,
-                                              .wall_s = wall_s,
-                                              .progress = show_progress,
-                                              .context = &progress};
-    int result = datasheet_make(&options, &sheets, &error);
-    progress_clear(&progress);
-    if (result < 0)
-        return cli_fail(subcommand, &error, CLI_FAILED);
-    AUTO_FREE char *path = sheets_path(sheets.host, &error);
-    bool shown = !json || strcmp(json, "-") != 0;
-    for (size_t i = 0; i < sheets.count && shown; i++)
-        show_sheet(&sheets.sheets[i], sheets.wall_s);
-    result = path ? sheets_save(&sheets, path, &error) : -1;
-    if (result == 0 && shown)
-        printf("\nModels are not characterised: nothing of them is measured.\nKept for later runs: %s\n",
-               path);
-    if (result == 0 && json)
-        result = cli_write_json(sheets_to_json(&sheets), json, &error);
+    /* better known before the minute than after */
+    AUTO_FREE char *path = find_place(setup, &error);
+    bool done = path && (!json || file_check_writable(json, &error) == 0) &&
+                make_sheets(&options, &sheets, &error) == 0 && store_sheets(&sheets, path, json, &error) == 0;
     sheets_free(&sheets);
-    return result == 0 ? CLI_DONE : cli_fail(subcommand, &error, CLI_FAILED);
+    return done ? CLI_DONE : cli_fail(subcommand, &error, CLI_FAILED);
 }

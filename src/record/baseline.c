@@ -5,6 +5,7 @@
 #include "base/text.h"
 #include "base/units.h"
 #include "record/host.h"
+#include "record/json.h"
 #include "record/windows.h"
 
 #include <math.h>
@@ -142,23 +143,33 @@ int baseline_read(const char *path, struct baseline *baseline, struct error *err
 
 /* ---- writing ---- */
 
+/* NULL if memory ran out. */
+static json_t *channels_to_json(const struct baseline *baseline)
+{
+    json_t *array = json_array();
+    for (size_t i = 0; array && i < baseline->channel_count; i++) {
+        const struct baseline_channel *channel = &baseline->channels[i];
+        if (!isfinite(channel->idle.power_w))
+            continue;
+        json_t *item = json_pack("{s:o, s:o, s:f, s:f}", "meter", json_text(channel->meter), "name",
+                                 json_text(channel->name), "mean_w", channel->idle.power_w, "uncertainty_w",
+                                 channel->idle.uncertainty_w);
+        if (!item || json_array_append_new(array, item) < 0) {
+            json_decref(array);
+            return NULL;
+        }
+    }
+    return array;
+}
+
 static json_t *to_json(const struct baseline *baseline)
 {
     AUTO_FREE char *measured = clock_iso8601(baseline->measured_wall_ns);
-    AUTO_FREE char *host = text_utf8(baseline->host, strlen(baseline->host));
-    json_t *channels = json_array();
-    for (size_t i = 0; channels && i < baseline->channel_count; i++) {
-        const struct baseline_channel *channel = &baseline->channels[i];
-        if (isfinite(channel->idle.power_w))
-            json_array_append_new(channels, json_pack("{s:s, s:s, s:f, s:f}", "meter", channel->meter, "name",
-                                                      channel->name, "mean_w", channel->idle.power_w,
-                                                      "uncertainty_w", channel->idle.uncertainty_w));
-    }
-    json_t *load = isfinite(baseline->load) ? json_real(baseline->load) : json_null();
-    return json_pack("{s:s, s:s?, s:s, s:s, s:s, s:s?, s:f, s:o, s:o}", "schema", SCHEMA, "host", host,
-                     "cpu_model", baseline->cpu_model, "kernel", baseline->kernel, "boot_id",
-                     baseline->boot_id, "measured", measured, "duration_s", baseline->duration_s, "load",
-                     load, "channels", channels);
+    return json_pack("{s:s, s:o, s:o, s:o, s:o, s:o, s:f, s:o, s:o}", "schema", SCHEMA, "host",
+                     json_text(baseline->host), "cpu_model", json_text(baseline->cpu_model), "kernel",
+                     json_text(baseline->kernel), "boot_id", json_text(baseline->boot_id), "measured",
+                     json_text(measured), "duration_s", baseline->duration_s, "load",
+                     json_known(baseline->load), "channels", channels_to_json(baseline));
 }
 
 int baseline_write(const char *path, const struct baseline *baseline, struct error *error)

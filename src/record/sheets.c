@@ -3,6 +3,7 @@
 #include "base/file.h"
 #include "base/text.h"
 #include "record/host.h"
+#include "record/json.h"
 #include "record/windows.h"
 
 #include <math.h>
@@ -44,20 +45,14 @@ char *sheets_path(const char *host, struct error *error)
 
 /* ---- JSON ---- */
 
-static json_t *text_json(const char *string)
-{
-    AUTO_FREE char *clean = text_utf8(string, strlen(string));
-    return clean ? json_string(clean) : NULL;
-}
-
 static json_t *sheet_to_json(const struct sheet *sheet)
 {
-    json_t *json = json_pack("{s:o, s:o, s:s}", "meter", text_json(sheet->meter), "name",
-                             text_json(sheet->name), "kind", channel_kind_name(sheet->kind));
+    json_t *json = json_pack("{s:o, s:o, s:s}", "meter", json_text(sheet->meter), "name",
+                             json_text(sheet->name), "kind", channel_kind_name(sheet->kind));
     struct characteristics found = sheet->found;
     for (size_t i = 0; json && i < FIGURES; i++) {
         double value = *figure_of(&found, i);
-        json_object_set_new(json, figures[i].name, isfinite(value) ? json_real(value) : json_null());
+        json_object_set_new(json, figures[i].name, json_known(value));
     }
     return json;
 }
@@ -72,8 +67,8 @@ json_t *sheets_to_json(const struct sheets *sheets)
         json_decref(list);
         return NULL;
     }
-    return json_pack("{s:s, s:o, s:o, s:o, s:f, s:o}", "schema", SCHEMA, "host", text_json(sheets->host),
-                     "cpu_model", text_json(sheets->cpu_model), "made", text_json(sheets->made), "wall_s",
+    return json_pack("{s:s, s:o, s:o, s:o, s:f, s:o}", "schema", SCHEMA, "host", json_text(sheets->host),
+                     "cpu_model", json_text(sheets->cpu_model), "made", json_text(sheets->made), "wall_s",
                      sheets->wall_s, "channels", list);
 }
 

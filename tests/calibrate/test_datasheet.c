@@ -52,8 +52,10 @@ static void a_machine_is_characterised_and_its_sheets_are_used(void **state)
         fail_msg("%s", error_text(&error));
     assert_int_equal(sheets.count, 2);
     const struct characteristics *package = &sheets.sheets[0].found;
-    /* moves each millisecond on a machine that may be busy */
-    assert_true(package->update_s > 2e-4 && package->update_s < 0.1);
+    /* moves each millisecond; on a machine that is busy, at no period that can be told */
+    assert_true(isnan(package->update_s) || (package->update_s > 2e-4 && package->update_s < 0.1));
+    /* 1.3 s of load are too few to judge, and the tree would not follow it */
+    assert_true(isnan(package->response_w) && isnan(package->lag_s));
     assert_true(package->idle_w > 50 && package->idle_w < 150); /* 100 W and 40 W of swing */
     assert_true(package->smallest_step > 0 && package->read_s > 0);
     sheets.sheets[0].found.update_s = 0.25;

@@ -97,6 +97,9 @@ static void wrong_use_is_told(void **state)
         "run --budget '' -- touch ran",
         "idle --for 1",
         "idle --for soon",
+        "meters --meter rapl",
+        "meters --for 20",
+        "meters --characterise --for 1",
         "watch --for -1",
         "watch --rate 5000",
     };
@@ -109,6 +112,10 @@ static void wrong_use_is_told(void **state)
     assert_int_equal(joulery(shop, "run --baseline /nonexistent/b.json -- touch ran2"), 1);
     says(shop, "/nonexistent/b.json");
     assert_int_equal(joulery(shop, "idle --for 2 --output /nonexistent/b.json"), 1);
+    assert_int_equal(joulery(shop, "meters --characterise --json /nonexistent/c.json"), 1);
+    says(shop, "/nonexistent/c.json");
+    assert_int_equal(joulery(shop, "meters --characterise --meter rappl"), 1);
+    says(shop, "did you mean rapl?");
     assert_int_equal(joulery(shop, "watch --meter rappl"), 1);
     says(shop, "did you mean rapl?");
     AUTO_FREE char *path = file_join(shop->folder, "ran2");

@@ -63,6 +63,7 @@ static void what_is_no_sheet_is_refused(void **state)
         {"\"update_s\":0.1", "\"update_s\":-1"},
         {"\"update_s\":0.1", "\"update_s\":\"1\""},
         {"\"update_s\":0.1", "\"update\":1"},
+        {"\"new\":[]", "\"response_p\":2"},
         {"\"update_s\":0.1", "\"update_s\":1e9"},
         {"\"power\"", "\"horse\""},
         {"\"name\":\"gpu-0\",", ""},
@@ -119,12 +120,47 @@ static void windows_too_short_have_a_wide_interval(void **state)
     assert_true(!unknown.known && unknown.uncertainty_j == 0);
 }
 
+static void sheets_of_other_channels_are_kept(void **state)
+{
+    (void)state;
+    struct error error = ERROR_INIT;
+    struct sheets gpu, rapl, both;
+    AUTO_FREE char *path = text_format("%s/kept/sheets.json", folder);
+    AUTO_FREE char *other = strdup(good);
+    memcpy(strstr(other, "nvml"), "rapl", 4);
+    assert_int_equal(sheets_parse(good, strlen(good), &gpu, &error), 0);
+    assert_int_equal(sheets_parse(other, strlen(other), &rapl, &error), 0);
+    const struct sheets *const saved[] = {&gpu, &rapl, &rapl}; /* one that is there is replaced */
+    const size_t counts[] = {1, 2, 2};
+    for (size_t i = 0; i < 3; i++) {
+        size_t size;
+        rapl.sheets[0].found.idle_w = (double)i;
+        assert_int_equal(sheets_save(saved[i], path, &error), 0);
+        AUTO_FREE char *text = file_read(path, SHEETS_BYTES_MOST, &size, &error);
+        assert_int_equal(sheets_parse(text, size, &both, &error), 0);
+        assert_int_equal(both.count, counts[i]);
+        assert_true(both.sheets[0].found.idle_w == (i ? (double)i : 50));
+        sheets_free(&both);
+    }
+    free(rapl.host); /* another machine's are not */
+    rapl.host = strdup("another");
+    assert_int_equal(sheets_save(&rapl, path, &error), 0);
+    size_t size;
+    AUTO_FREE char *text = file_read(path, SHEETS_BYTES_MOST, &size, &error);
+    assert_int_equal(sheets_parse(text, size, &both, &error), 0);
+    assert_int_equal(both.count, 1);
+    sheets_free(&both);
+    sheets_free(&gpu);
+    sheets_free(&rapl);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(sheets_come_back_as_they_were_written),
         cmocka_unit_test(what_is_no_sheet_is_refused),
         cmocka_unit_test(a_sheet_corrects_its_channel_only),
+        cmocka_unit_test(sheets_of_other_channels_are_kept),
         cmocka_unit_test(windows_too_short_have_a_wide_interval),
     };
     return cmocka_run_group_tests(tests, open_folder, close_folder);
