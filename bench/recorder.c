@@ -7,6 +7,7 @@
 #include "record/recorder.h"
 #include "base/clock.h"
 #include "base/text.h"
+#include "meter/machine.h"
 #include "rapl_tree.h"
 
 #include <inttypes.h>
@@ -62,9 +63,13 @@ static struct rapl_tree *make_tree(void)
 /* What `show` reads. */
 static int measure(const char *sysfs, const char *rate)
 {
-    const struct meter_setup setup = {.sysfs = sysfs};
+    double rate_hz;
+    if (text_to_double(rate, &rate_hz) < 0)
+        die("expected a rate in readings a second");
+    struct machine machine = {0};
+    const struct meter_setup setup = {.sysfs = sysfs, .machine = &machine};
     char *command[] = {"sleep", "10", NULL};
-    const struct recorder_options options = {.command = command, .setup = &setup, .rate_hz = atof(rate)};
+    const struct recorder_options options = {.command = command, .setup = &setup, .rate_hz = rate_hz};
     struct error error = ERROR_INIT;
     struct record record;
     if (recorder_run(&options, &record, &error) < 0)
@@ -79,6 +84,7 @@ static int measure(const char *sysfs, const char *rate)
         printf("%s %.17g %.17g\n", record.channels[i].name, energy->energy_j, energy->uncertainty_j);
     }
     record_free(&record);
+    machine_free(&machine);
     return 0;
 }
 

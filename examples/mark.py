@@ -1,11 +1,11 @@
 """Ten lines that tell Joulery about epochs, with no package: joulery run -- python3 examples/mark.py"""
-import json, os, socket, time
+import contextlib, json, os, socket, time
 
-link, path = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM), os.environ.get("JOULERY_SOCKET")
+link, path = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM), os.environ.get("JOULERY_SOCKET", "")
 
 def mark(kind, window=None, index=0, **metrics):
     said = {"mark": kind, "window": window, "index": index, "metrics": metrics, "t": time.clock_gettime_ns(7)}  # 7: CLOCK_BOOTTIME
-    if path:
+    with contextlib.suppress(OSError):  # no recorder, or one that has ended: the training goes on
         link.sendto(json.dumps({name: value for name, value in said.items() if value is not None}).encode(), path)
 
 for epoch in range(1, 4):

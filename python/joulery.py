@@ -561,6 +561,10 @@ def _nothing(self, *args, **kwargs):
 _nothing._is_default = True  # Keras 3 waits for callbacks of batches that are not
 
 
+def _unpickled(cls):
+    return cls.__new__(cls)
+
+
 class EpochCallback:
     """A window "epoch" for every epoch and "training" around them, for Keras and Lightning.
 
@@ -581,9 +585,15 @@ class EpochCallback:
     def __new__(cls, *args, **kwargs):
         missing = [base for base in _lightning_bases() if not issubclass(cls, base)]
         if missing:
-            cls = type(cls.__name__, (cls, *missing), {"__module__": cls.__module__, "__doc__": cls.__doc__,
+            cls = type(cls.__name__, (cls, *missing), {"<made>": True, "__module__": cls.__module__, "__doc__": cls.__doc__,
                                                        "__qualname__": cls.__qualname__})
         return object.__new__(cls)
+
+    def __reduce__(self):
+        """A class made above has no name to be found by: where Lightning starts processes by spawning them, they
+        make their own."""
+        made_of = next(base for base in type(self).__mro__ if "<made>" not in base.__dict__)
+        return _unpickled, (made_of,), self.__dict__
 
     def __init__(self, name="epoch", meter=None):
         self.name, self.windows, self.training = name, [], None

@@ -4,11 +4,13 @@
 #include "base/file.h"
 #include "base/text.h"
 #include "mark/mark.h"
+#include "meter/machine.h"
 #include "record/compare.h"
 #include "record/host.h"
 #include "record/measurement.h"
 #include "record/parts.h"
 #include "record/registry.h"
+#include "record/remarks.h"
 #include "record/windows.h"
 
 #include <jansson.h>
@@ -143,10 +145,32 @@ static int start_threads(struct measurement *measurement, struct error *error)
     return result;
 }
 
-static int measure(struct joulery *joulery, const struct joulery_options *options, struct error *error)
+#define COMMAND_BYTES_MOST (1U << 21) /* Linux allows no more arguments on most machines (execve(2)) */
+
+/* This program's own words, of proc(5). A document without them is better than none. */
+static void describe_command(struct record *record)
 {
-    const struct meter_setup setup = {.tdp_w = options->tdp_w};
-    const struct measurement_options measured = {.setup = &setup,
+    struct error ignored = ERROR_INIT;
+    size_t size = 0;
+    AUTO_FREE char *words = file_read("/proc/self/cmdline", COMMAND_BYTES_MOST, &size, &ignored);
+    error_clear(&ignored);
+    size_t count = 0;
+    for (size_t i = 0; words && i < size; i++)
+        count += words[i] == 0;
+    record->command = count ? calloc(count + 1, sizeof *record->command) : NULL;
+    for (const char *word = words; record->command && record->command_count < count;
+         word += strlen(word) + 1) {
+        char *copy = strdup(word);
+        if (!copy)
+            return;
+        record->command[record->command_count++] = copy;
+    }
+}
+
+static int measure_with(struct joulery *joulery, const struct joulery_options *options,
+                        const struct meter_setup *setup, struct error *error)
+{
+    const struct measurement_options measured = {.setup = setup,
                                                  .meters = options->meters,
                                                  .meter_count = options->meter_count,
                                                  .rate_hz = options->rate_hz};
@@ -155,10 +179,21 @@ static int measure(struct joulery *joulery, const struct joulery_options *option
     if (!joulery->measurement || describe_channels(joulery, error) < 0 ||
         start_threads(joulery->measurement, error) < 0)
         return -1;
-    if (joulery->json_path && host_describe(&setup, &record->host, error) < 0)
+    if (joulery->json_path && host_describe(setup, &record->host, error) < 0)
         return -1;
+    if (joulery->json_path)
+        describe_command(record);
     record->started_wall_ns = clock_wall_ns();
     return windows_start(record, measurement_account(joulery->measurement), joulery->start_ns, error);
+}
+
+static int measure(struct joulery *joulery, const struct joulery_options *options, struct error *error)
+{
+    struct machine machine = {0};
+    const struct meter_setup setup = {.tdp_w = options->tdp_w, .machine = &machine};
+    int result = measure_with(joulery, options, &setup, error);
+    machine_free(&machine);
+    return result;
 }
 
 static int check_meters(const struct joulery_options *options, struct error *error)
@@ -591,6 +626,7 @@ static void complete(struct joulery *joulery)
     if (joulery->unlisted)
         record_note(record,
                     text_format("%llu more windows are not listed", (unsigned long long)joulery->unlisted));
+    remarks_add(record, account, joulery->registry);
     compare_twins(record);
     parts_check(record);
 }

@@ -122,6 +122,20 @@ int file_check_writable(const char *path, struct error *error)
     return error_set(error, "%s: can't be written to: %s", path, strerror(*path ? errno : ENOENT));
 }
 
+int file_make_folders(const char *path, struct error *error)
+{
+    AUTO_FREE char *folder = strdup(path);
+    if (!folder)
+        return error_memory(error, path);
+    for (char *slash = *folder ? strchr(folder + 1, '/') : NULL; slash; slash = strchr(slash + 1, '/')) {
+        *slash = '\0';
+        if (mkdir(folder, 0700) < 0 && errno != EEXIST)
+            return error_errno(error, errno, folder);
+        *slash = '/';
+    }
+    return 0;
+}
+
 bool file_exists(const char *path)
 {
     return access(path, F_OK) == 0;

@@ -22,6 +22,10 @@ int file_write(const char *path, const void *data, size_t size, struct error *er
  * after. */
 int file_check_writable(const char *path, struct error *error);
 
+/* Makes the folders of `path` that are missing, for their owner alone (as the XDG base directory
+ * specification wants it); what follows the last slash is the file's name. */
+int file_make_folders(const char *path, struct error *error);
+
 bool file_exists(const char *path);
 
 /* The folder of the running program (for finding joulery-train beside joulery); the caller frees it. */

@@ -15,8 +15,10 @@ static void print_usage(const struct subcommand_table *table, FILE *stream)
             table->exit_status);
 }
 
-static int tell_unknown(const struct subcommand_table *table, const char *name)
+static int tell_unknown(const struct subcommand_table *table, const char *given)
 {
+    AUTO_FREE char *printable = text_printable(given);
+    const char *name = printable ? printable : "";
     const char **names = calloc(table->count + 1, sizeof *names);
     for (size_t i = 0; names && i < table->count; i++)
         names[i] = table->subcommands[i].name;
@@ -53,7 +55,8 @@ int subcommand_run(const struct subcommand_table *table, int argc, char **argv)
 
 int program_fail(const char *subcommand, struct error *error, int status)
 {
-    fprintf(stderr, "joulery %s: %s\n", subcommand, error_text(error));
+    AUTO_FREE char *words = text_printable_lines(error_text(error));
+    fprintf(stderr, "joulery %s: %s\n", subcommand, words ? words : "out of memory");
     error_clear(error);
     return status;
 }

@@ -214,17 +214,27 @@ char *text_utf8(const char *bytes, size_t size)
     return text_take(&text);
 }
 
-char *text_printable(const char *string)
+static char *printable(const char *string, bool lines)
 {
     char *clean = text_utf8(string, strlen(string));
     for (unsigned char *at = (unsigned char *)clean; at && *at; at++) {
-        if (*at < 0x20 || *at == 0x7F)
+        if ((*at < 0x20 && !(lines && *at == '\n')) || *at == 0x7F)
             *at = '?';
         else if (*at == 0xC2 &&
                  at[1] < 0xA0) /* U+0080 to U+009F: one sequence of two bytes, one mark of two */
             at[0] = at[1] = '?';
     }
     return clean;
+}
+
+char *text_printable(const char *string)
+{
+    return printable(string, false);
+}
+
+char *text_printable_lines(const char *string)
+{
+    return printable(string, true);
 }
 
 char *text_last_line(const char *text)

@@ -49,6 +49,8 @@ char *text_utf8(const char *bytes, size_t size);
 /* text_utf8 without control characters, each of which becomes "?": for names from outside that go to a
  * terminal. */
 char *text_printable(const char *string);
+/* The same for text of several lines: their ends stay. */
+char *text_printable_lines(const char *string);
 
 /* The last line of `text` that is not blank, as text_utf8 gives it; "" if there is none. */
 char *text_last_line(const char *text);

@@ -3,9 +3,10 @@
 #include "base/progress.h"
 #include "base/text.h"
 #include "base/units.h"
+#include "calibrate/datasheet.h"
 #include "cli/cli.h"
 #include "cli/meters.h"
-#include "record/datasheet.h"
+#include "record/host.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -19,8 +20,6 @@ static void show_progress(void *context, double done_s, double total_s, const ch
 
 static char *seconds(double value)
 {
-    if (!isfinite(value))
-        return text_format("-");
     if (value > 0 && value < 0.9995e-3)
         return text_format("%.3g µs", value * 1e6);
     return value < 1 ? text_format("%.3g ms", value * 1e3) : text_format("%.3g s", value);
@@ -28,66 +27,95 @@ static char *seconds(double value)
 
 static char *quantity(double value, const char *unit)
 {
-    if (!isfinite(value))
-        return text_format("-");
     return value != 0 && fabs(value) < 1e-3 ? text_format("%.3g µ%s", value * 1e6, unit)
                                             : text_format("%.3g %s", value, unit);
 }
 
-/* One line a figure; "-": the readings did not tell. */
-static void show_sheet(const struct sheet *sheet)
+/* One line: a figure and what it means, or that the readings did not tell it, and why. */
+static void show_figure(const char *what, double value, const char *unit, const char *meaning,
+                        const char *why_not)
+{
+    AUTO_FREE char *text = isnan(value)             ? text_format("-")
+                           : strcmp(unit, "s") == 0 ? seconds(value)
+                                                    : quantity(value, unit);
+    printf("  %-12s  %10s  %s\n", what, text ? text : "?", isnan(value) ? why_not : meaning);
+}
+
+static void show_sheet(const struct sheet *sheet, double wall_s)
 {
     const struct characteristics *found = &sheet->found;
     bool power = sheet->kind == KIND_POWER;
+    AUTO_FREE char *not_found = text_format("not found in %.4g s", wall_s);
+    const char *unknown = not_found ? not_found : "not found";
+    const char *unmoved = found->response_p > RESPONSE_P_MOST ? "no response seen" : unknown;
+    AUTO_FREE char *name = text_printable(sheet->name);
     const struct {
         const char *what;
-        char *value;
-        const char *meaning;
+        double value;
+        const char *unit, *meaning, *why_not;
     } lines[] = {
-        {"update", seconds(found->update_s), "between two changes of its value"},
-        {"step", quantity(found->smallest_step, power ? "W" : "J"),
-         "smallest change seen: resolves this or finer"},
-        {"averaging", power ? seconds(found->averaging_s) : text_format("none"),
-         power ? "a reading is the mean of about this long" : "it counts joules"},
-        {"lag", seconds(found->lag_s), "behind the load, beyond the averaging"},
-        {"response", quantity(found->response_w, "W"), "more under load on all cores than without"},
-        {"read cost", seconds(found->read_s), "median of one read of its instrument"},
-        {"at rest", quantity(found->idle_w, "W"), "mean power"},
-        {"noise, 1 s", quantity(found->idle_sd_w, "W"), "standard deviation of means over 1 s at rest"},
-        {"noise, 0.1 s", quantity(found->idle_reading_sd_w, "W"), "of means over 0.1 s"},
+        {"update", found->update_s, "s", "between two changes of its value", unknown},
+        {"step", found->smallest_step, power ? "W" : "J", "smallest change seen: resolves this or finer",
+         unknown},
+        {"averaging", found->averaging_s, "s", "a reading is the mean of about this long",
+         power ? unmoved : "none: it counts joules"},
+        {"lag", found->lag_s, "s", "behind the load, beyond the averaging", unmoved},
+        {"response", found->response_w, "W", "more under load on all cores than without", unmoved},
+        {"read cost", found->read_s, "s", "median of one read of its instrument", unknown},
+        {"at rest", found->idle_w, "W", "mean power", unknown},
+        {"noise, 1 s", found->idle_sd_w, "W", "standard deviation of means over 1 s at rest", unknown},
+        {"noise, 0.1 s", found->idle_reading_sd_w, "W", "of means over 0.1 s", unknown},
     };
-    printf("%s/%s\n", sheet->meter, sheet->name);
-    for (size_t i = 0; i < sizeof lines / sizeof *lines; i++) {
-        printf("  %-12s  %10s  %s\n", lines[i].what, lines[i].value ? lines[i].value : "?", lines[i].meaning);
-        free(lines[i].value);
-    }
+    printf("%s/%s\n", sheet->meter, name ? name : "?");
+    for (size_t i = 0; i < sizeof lines / sizeof *lines; i++)
+        show_figure(lines[i].what, lines[i].value, lines[i].unit, lines[i].meaning, lines[i].why_not);
 }
 
-int meters_characterise(const struct meter_setup *setup, double wall_s, const char *json,
-                        const char *subcommand)
+/* Where the sheets will be kept; the caller frees it. */
+static char *find_place(const struct meter_setup *setup, struct error *error)
+{
+    struct host host = {0};
+    char *path = host_describe(setup, &host, error) == 0 ? sheets_path(host.name, error) : NULL;
+    host_free(&host);
+    return path;
+}
+
+static int make_sheets(const struct datasheet_options *given, struct sheets *sheets, struct error *error)
 {
     struct progress progress;
-    struct sheets sheets;
-    struct error error = ERROR_INIT;
+    struct datasheet_options options = *given;
+    options.progress = show_progress;
+    options.context = &progress;
     progress_start(&progress);
-    const struct datasheet_options options = {
-        .setup = setup, .wall_s = wall_s, .progress = show_progress, .context = &progress};
-    int result = datasheet_make(&options, &sheets, &error);
+    int result = datasheet_make(&options, sheets, error);
     progress_clear(&progress);
-    if (result < 0)
-        return cli_fail(subcommand, &error, CLI_FAILED);
-    AUTO_FREE char *path = sheets_path(sheets.host);
+    return result;
+}
+
+static int store_sheets(const struct sheets *sheets, const char *path, const char *json, struct error *error)
+{
     bool shown = !json || strcmp(json, "-") != 0;
-    for (size_t i = 0; i < sheets.count && shown; i++)
-        show_sheet(&sheets.sheets[i]);
-    result = path ? sheets_save(&sheets, path, &error)
-                  : error_set(&error, "neither XDG_STATE_HOME nor HOME names a folder: the data sheets are "
-                                      "not kept");
-    if (result == 0 && shown)
+    for (size_t i = 0; i < sheets->count && shown; i++)
+        show_sheet(&sheets->sheets[i], sheets->wall_s);
+    if (sheets_save(sheets, path, error) < 0)
+        return -1;
+    if (shown)
         printf("\nModels are not characterised: nothing of them is measured.\nKept for later runs: %s\n",
                path);
-    if (result == 0 && json)
-        result = cli_write_json(sheets_to_json(&sheets), json, &error);
+    return json ? cli_write_json(sheets_to_json(sheets), json, error) : 0;
+}
+
+int meters_characterise(const struct meter_setup *setup, const struct option_list *meters, double wall_s,
+                        const char *json, const char *subcommand)
+{
+    const struct datasheet_options options = {
+        .setup = setup, .meters = meters->items, .meter_count = meters->count, .wall_s = wall_s};
+    struct sheets sheets = {0};
+    struct error error = ERROR_INIT;
+    /* better known before the minute than after */
+    AUTO_FREE char *path = find_place(setup, &error);
+    bool done = path && (!json || file_check_writable(json, &error) == 0) &&
+                make_sheets(&options, &sheets, &error) == 0 && store_sheets(&sheets, path, json, &error) == 0;
     sheets_free(&sheets);
-    return result == 0 ? CLI_DONE : cli_fail(subcommand, &error, CLI_FAILED);
+    return done ? CLI_DONE : cli_fail(subcommand, &error, CLI_FAILED);
 }

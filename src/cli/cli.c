@@ -5,6 +5,7 @@
 #include "meter/meter.h"
 
 #include <string.h>
+#include <sys/ioctl.h>
 
 int cli_write_json(json_t *document, const char *path, struct error *error)
 {
@@ -12,6 +13,26 @@ int cli_write_json(json_t *document, const char *path, struct error *error)
     json_decref(document);
     AUTO_FREE char *lines = text ? text_format("%s\n", text) : NULL;
     return lines ? file_write(path, lines, strlen(lines), error) : error_memory(error, "JSON");
+}
+
+void cli_terminal_size(FILE *stream, size_t *columns, size_t *rows)
+{
+    struct winsize size;
+    bool known = ioctl(fileno(stream), TIOCGWINSZ, &size) == 0 && size.ws_col > 0 && size.ws_row > 0;
+    *columns = known ? size.ws_col : 80;
+    *rows = known ? size.ws_row : 24;
+}
+
+void cli_print_note(FILE *stream, const char *note)
+{
+    static const char label[] = "  note: ";
+    struct text line = TEXT_INIT;
+    size_t columns, rows;
+    cli_terminal_size(stream, &columns, &rows);
+    text_append(&line, label);
+    text_append_wrapped(&line, note, sizeof label - 1, sizeof label - 1, columns);
+    fprintf(stream, "%s\n", line.data && !line.failed ? line.data : label);
+    text_free(&line);
 }
 
 const char *cli_channel_flag(const struct channel *channel)

@@ -7,6 +7,7 @@
 #include "base/subcommands.h"
 
 #include <jansson.h>
+#include <stdio.h>
 
 /* How this room calls what all programs share. */
 enum { CLI_DONE = PROGRAM_DONE, CLI_FAILED = PROGRAM_FAILED, CLI_USAGE = PROGRAM_USAGE };
@@ -16,6 +17,11 @@ enum { CLI_DONE = PROGRAM_DONE, CLI_FAILED = PROGRAM_FAILED, CLI_USAGE = PROGRAM
 /* Writes a document to `path` ("-": standard output), indented, with a newline at its end. Takes over
  * `document`; NULL is an error: that there was no memory for it. */
 int cli_write_json(json_t *document, const char *path, struct error *error);
+
+/* The terminal that `stream` goes to; 80 columns and 24 rows where it goes to none. */
+void cli_terminal_size(FILE *stream, size_t *columns, size_t *rows);
+/* "  note: …", broken into lines. */
+void cli_print_note(FILE *stream, const char *note);
 
 struct channel;
 

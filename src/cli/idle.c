@@ -1,10 +1,11 @@
 /* `joulery idle`: what the machine draws at rest, kept for later runs. */
-#include "record/idle.h"
+#include "calibrate/idle.h"
 #include "base/file.h"
 #include "base/progress.h"
 #include "base/text.h"
 #include "base/units.h"
 #include "cli/cli.h"
+#include "meter/machine.h"
 #include "record/host.h"
 
 #include <math.h>
@@ -52,10 +53,8 @@ static void print_result(const struct record *record, const struct baseline *bas
     for (size_t i = 0; i < record->channel_count; i++)
         print_channel(&record->channels[i], &baseline->channels[i].idle);
     printf("\n");
-    for (size_t i = 0; i < record->note_count; i++) {
-        AUTO_FREE char *note = text_printable(record->notes[i]);
-        printf("  note: %s\n", note ? note : "");
-    }
+    for (size_t i = 0; i < record->note_count; i++)
+        cli_print_note(stdout, record->notes[i]);
     if (isfinite(baseline->load))
         printf("  the processors were busy %.2g %% of the time\n", 100 * baseline->load);
     else
@@ -97,7 +96,8 @@ static int store(const char *path, const struct baseline *baseline, bool usual, 
 static int measure(const struct given *given, const char *path, struct error *error)
 {
     struct shown shown = {.seconds = given->seconds};
-    const struct meter_setup setup = {.tdp_w = given->tdp_w, .own_process = true};
+    struct machine machine = {0};
+    const struct meter_setup setup = {.tdp_w = given->tdp_w, .own_process = true, .machine = &machine};
     const struct idle_options options = {.setup = &setup,
                                          .meters = given->meters.items,
                                          .meter_count = given->meters.count,
@@ -118,6 +118,7 @@ static int measure(const struct given *given, const char *path, struct error *er
     }
     baseline_free(&baseline);
     record_free(&record);
+    machine_free(&machine);
     return result;
 }
 

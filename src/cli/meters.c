@@ -2,9 +2,9 @@
 #include "cli/meters.h"
 #include "base/text.h"
 #include "base/units.h"
+#include "calibrate/datasheet.h"
 #include "cli/cli.h"
-#include "meter/surroundings.h"
-#include "record/datasheet.h"
+#include "meter/machine.h"
 #include "record/instruments.h"
 #include "record/privileges.h"
 
@@ -213,18 +213,20 @@ static void list_driver(struct listing *listing, const struct meter_driver *driv
 static json_t *show_surroundings(struct listing *listing)
 {
     struct error error = ERROR_INIT;
-    struct surroundings around;
-    if (surroundings_find(listing->setup, &around, &error) < 0) {
+    struct machine own = {0};
+    const struct surroundings *around = machine_around(listing->setup, &own, &error);
+    if (!around) {
         error_clear(&error);
         return json_null();
     }
-    const char *kind = surroundings_kind_name(around.kind);
-    if (around.kind != SURROUNDINGS_BARE) {
-        text_printf(&listing->text, "in a %s: %s\n", kind, around.name);
-        show_line(&listing->text, "to see the processor's counters here: ", around.remedy);
+    const char *kind = surroundings_kind_name(around->kind);
+    if (around->kind != SURROUNDINGS_BARE) {
+        text_printf(&listing->text, "in a %s: %s\n", kind, around->name);
+        show_line(&listing->text, "to see the processor's counters here: ", around->remedy);
     }
-    json_t *json = json_pack("{s:s, s:s, s:s?}", "kind", kind, "name", around.name, "remedy", around.remedy);
-    surroundings_free(&around);
+    json_t *json =
+        json_pack("{s:s, s:s, s:s?}", "kind", kind, "name", around->name, "remedy", around->remedy);
+    machine_free(&own);
     return json;
 }
 
@@ -259,6 +261,7 @@ struct request {
     struct meter_setup setup;
     const char *json, *group;
     bool grant, revoke, apply, characterise;
+    struct option_list meters;
     double for_s; /* 0: not given */
 };
 
@@ -268,6 +271,8 @@ static const char *wrong_use(const struct request *request)
         return "--grant, --revoke and --characterise: expected one of them";
     if (request->for_s > 0 && !request->characterise)
         return "--for: expected with --characterise";
+    if (request->meters.count > 0 && !request->characterise)
+        return "--meter: expected with --characterise";
     if (request->apply && !request->grant && !request->revoke)
         return "--apply: expected with --grant or --revoke";
     if (request->group && !request->grant)
@@ -290,8 +295,8 @@ static int obey(const struct request *request, const char *name)
     if (request->revoke)
         return meters_revoke(request->apply, name);
     if (request->characterise)
-        return meters_characterise(&request->setup, request->for_s > 0 ? request->for_s : 60, request->json,
-                                   name);
+        return meters_characterise(&request->setup, &request->meters,
+                                   request->for_s > 0 ? request->for_s : 60, request->json, name);
     if (list_meters(&request->setup, request->json, &error) < 0)
         return cli_fail(name, &error, CLI_FAILED);
     return CLI_DONE;
@@ -299,7 +304,8 @@ static int obey(const struct request *request, const char *name)
 
 int cli_meters(int argc, char **argv)
 {
-    struct request request = {.setup = {.own_process = true}};
+    struct machine machine = {0};
+    struct request request = {.setup = {.own_process = true, .machine = &machine}};
     const struct option options[] = {
         {"--tdp", 0, OPTION_NUMBER, &request.setup.tdp_w, "W",
          "thermal design power of all processors, for the model", 0.1, 100000},
@@ -309,6 +315,8 @@ int cli_meters(int argc, char **argv)
          "make each channel's data sheet: update period, averaging, lag, noise; loads all cores", 0, 0},
         {"--for", 0, OPTION_NUMBER, &request.for_s, "SECONDS", "for --characterise; without it 60",
          DATASHEET_LEAST_S, 3600},
+        {"--meter", 'm', OPTION_LIST, &request.meters, "NAME",
+         "for --characterise: this instrument (may repeat; default: those that a run uses)", 0, 0},
         {"--grant", 0, OPTION_FLAG, &request.grant, NULL,
          "show what would let a group read energy counters that are root's, by one udev rule", 0, 0},
         {"--revoke", 0, OPTION_FLAG, &request.revoke, NULL, "show what would take that back", 0, 0},
@@ -328,7 +336,8 @@ int cli_meters(int argc, char **argv)
     struct error error = ERROR_INIT;
     struct operands operands;
     enum options_result parsed = options_parse(&line, argc, argv, &operands, &error);
-    if (parsed != OPTIONS_OK)
-        return cli_parse_result(parsed, argv[0], &error);
-    return obey(&request, argv[0]);
+    int status = parsed == OPTIONS_OK ? obey(&request, argv[0]) : cli_parse_result(parsed, argv[0], &error);
+    options_list_free(&request.meters);
+    machine_free(&machine);
+    return status;
 }

@@ -2,6 +2,7 @@
 #ifndef JOULERY_CLI_METERS_H
 #define JOULERY_CLI_METERS_H
 
+#include "base/options.h"
 #include "meter/meter.h"
 
 #include <stdbool.h>
@@ -10,9 +11,9 @@
 int meters_grant(const char *group, bool apply, const char *subcommand);
 int meters_revoke(bool apply, const char *subcommand);
 
-/* Makes the data sheets of the channels in `wall_s`, prints and keeps them; `json`: also writes them there.
- */
-int meters_characterise(const struct meter_setup *setup, double wall_s, const char *json,
-                        const char *subcommand);
+/* Makes the data sheets of the channels of `meters` (none: of those that a run would use) in `wall_s`, prints
+ * and keeps them; `json`: also writes them there. */
+int meters_characterise(const struct meter_setup *setup, const struct option_list *meters, double wall_s,
+                        const char *json, const char *subcommand);
 
 #endif

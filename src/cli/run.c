@@ -5,6 +5,7 @@
 #include "base/units.h"
 #include "cli/cli.h"
 #include "exchange/codecarbon.h"
+#include "meter/machine.h"
 #include "record/host.h"
 
 #include <stdio.h>
@@ -224,9 +225,11 @@ int cli_run(int argc, char **argv)
         status = cli_fail(argv[0], &error, CLI_FAILED);
     } else {
         memcpy(arguments, command.items, command.count * sizeof *arguments);
-        const struct meter_setup setup = {.tdp_w = options.tdp_w, .own_process = true};
+        struct machine machine = {0};
+        const struct meter_setup setup = {.tdp_w = options.tdp_w, .own_process = true, .machine = &machine};
         struct run_call call = {.options = &options, .setup = &setup, .command = arguments};
         status = call_run(&call, argv[0]);
+        machine_free(&machine);
     }
     free(arguments);
     options_list_free(&options.meter_names);

@@ -184,12 +184,6 @@ static char *join_command(const struct record *record)
     return text_take(&command);
 }
 
-static void print_note(const char *text)
-{
-    AUTO_FREE char *note = text_printable(text);
-    fprintf(stderr, "  note: %s\n", or_empty(note));
-}
-
 static void print_cost(double cpu_s, double wall_s, uint64_t rss_bytes)
 {
     AUTO_FREE char *cpu = units_duration(cpu_s);
@@ -282,7 +276,7 @@ static void print_all_notes(const struct run_call *call)
         for (size_t i = 0; i < call->records[r].note_count && shown < NOTES_SHOWN; i++)
             if (!noted_before(call, r, call->records[r].notes[i])) {
                 fputs(shown++ ? "" : "\n", stderr);
-                print_note(call->records[r].notes[i]);
+                cli_print_note(stderr, call->records[r].notes[i]);
             }
 }
 
@@ -361,7 +355,7 @@ void run_print_summary(const struct run_call *call)
         fprintf(stderr, "\n");
     print_gaps(record);
     for (size_t i = 0; i < record->note_count; i++)
-        print_note(record->notes[i]);
+        cli_print_note(stderr, record->notes[i]);
     print_cost(record->recorder_cpu_s, record->wall_s, record->recorder_peak_rss_bytes);
     print_end(record);
     fprintf(stderr, "\n");

@@ -6,6 +6,7 @@
 #include "base/text.h"
 #include "base/units.h"
 #include "cli/cli.h"
+#include "meter/machine.h"
 #include "record/measurement.h"
 #include "record/windows.h"
 
@@ -16,7 +17,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -97,18 +97,10 @@ static char *row_name(const struct channel *channel)
     return text_format("%s %s%s", channel->meter, channel->name, cli_channel_flag(channel));
 }
 
-static void terminal_size(size_t *columns, size_t *rows)
-{
-    struct winsize size;
-    bool known = ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0 && size.ws_row > 0;
-    *columns = known ? size.ws_col : 80;
-    *rows = known ? size.ws_row : 24;
-}
-
 static struct layout make_layout(const struct record *record)
 {
     struct layout layout = {.name = 7};
-    terminal_size(&layout.columns, &layout.rows);
+    cli_terminal_size(stdout, &layout.columns, &layout.rows);
     for (size_t i = 0; i < record->channel_count; i++) {
         AUTO_FREE char *name = row_name(&record->channels[i]);
         size_t length = name ? strlen(name) : 0;
@@ -276,12 +268,13 @@ static void print_summary(const struct record *record)
         printf("  %11s ± %-10s  %s\n", joules ? joules : "", plus_minus ? plus_minus : "", name ? name : "");
     }
     struct energy_totals totals = record_totals(record, 0);
-    AUTO_FREE char *total = isnan(totals.software_j) ? strdup("not known") : units_energy(totals.software_j);
-    printf("\n  %11s   total%s\n", total ? total : "", totals.estimated ? "  estimated" : "");
-    for (size_t i = 0; i < record->note_count; i++) {
-        AUTO_FREE char *note = text_printable(record->notes[i]);
-        printf("  note: %s\n", note ? note : "");
-    }
+    bool known = !isnan(totals.software_j);
+    AUTO_FREE char *total = known ? units_energy(totals.software_j) : strdup("not known");
+    AUTO_FREE char *plus_minus = known ? units_energy(totals.software_uncertainty_j) : strdup("?");
+    printf("\n  %11s ± %-10s  total%s\n", total ? total : "", plus_minus ? plus_minus : "",
+           totals.estimated ? "  estimated" : "");
+    for (size_t i = 0; i < record->note_count; i++)
+        cli_print_note(stdout, record->notes[i]);
 }
 
 /* ---- measuring ---- */
@@ -375,7 +368,8 @@ static int watch_channels(const struct given *given, struct error *error)
                           .record = &record,
                           .terminal = isatty(STDOUT_FILENO) && kind && strcmp(kind, "dumb") != 0,
                           .colour = wants_colour()};
-    const struct meter_setup setup = {.tdp_w = given->tdp_w, .own_process = true};
+    struct machine machine = {0};
+    const struct meter_setup setup = {.tdp_w = given->tdp_w, .own_process = true, .machine = &machine};
     const struct measurement_options options = {.setup = &setup,
                                                 .meters = given->meters.items,
                                                 .meter_count = given->meters.count,
@@ -386,6 +380,7 @@ static int watch_channels(const struct given *given, struct error *error)
     struct measurement *measurement = measurement_open(&options, &record, error);
     int result = measurement ? measure(&watch, measurement, given, &record, error) : -1;
     measurement_close(measurement);
+    machine_free(&machine);
     free(watch.lives);
     record_free(&record);
     pthread_mutex_destroy(&watch.lock);

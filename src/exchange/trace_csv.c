@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -49,11 +50,29 @@ static int pack(struct trace_csv *trace)
     return status == Z_STREAM_END && !trace->packed_block.failed ? 0 : -1;
 }
 
+/* write(2) where a limit on the size of files (RLIMIT_FSIZE) is an error like a full disk, and not the end of
+ * the program: its signal is for this thread alone and is taken back. */
+static ssize_t write_within_limit(int descriptor, const char *bytes, size_t size)
+{
+    sigset_t too_large, before, pending;
+    sigemptyset(&too_large);
+    sigaddset(&too_large, SIGXFSZ);
+    pthread_sigmask(SIG_BLOCK, &too_large, &before);
+    bool earlier = sigpending(&pending) == 0 && sigismember(&pending, SIGXFSZ) == 1;
+    ssize_t wrote = write(descriptor, bytes, size);
+    int number = errno;
+    if (wrote < 0 && number == EFBIG && !earlier)
+        sigtimedwait(&too_large, NULL, &(struct timespec){0});
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    errno = number;
+    return wrote;
+}
+
 static int write_block(struct trace_csv *trace, const struct text *block)
 {
     size_t done = 0;
     while (done < block->length) {
-        ssize_t wrote = write(trace->descriptor, block->data + done, block->length - done);
+        ssize_t wrote = write_within_limit(trace->descriptor, block->data + done, block->length - done);
         if (wrote < 0 && errno == EINTR)
             continue;
         if (wrote < 0) {

@@ -6,8 +6,8 @@
 #include "base/text.h"
 #include "meter/cpu_clock.h"
 #include "meter/cpu_tdp.h"
-#include "meter/cpuinfo.h"
 #include "meter/driver.h"
+#include "meter/machine.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -92,9 +92,11 @@ static void choose_power(struct cpu_model *model, const struct meter_setup *setu
 
 static int describe(struct cpu_model *model, const struct meter_setup *setup, struct error *error)
 {
-    struct cpuinfo cpu;
-    if (cpuinfo_read(meter_procfs(setup), &cpu, error) < 0)
+    struct machine own = {0};
+    const struct cpuinfo *found = machine_cpu(setup, &own, error);
+    if (!found)
         return -1;
+    struct cpuinfo cpu = *found;
     if (cpu.logical_cpus == 0)
         cpu.logical_cpus = (uint32_t)sysconf(_SC_NPROCESSORS_ONLN);
     long configured = sysconf(_SC_NPROCESSORS_CONF); /* numbers go up to here where some are off */
@@ -106,7 +108,7 @@ static int describe(struct cpu_model *model, const struct meter_setup *setup, st
                                       .meter = strdup("cpu-model"),
                                       .name = strdup("cpu")};
     choose_power(model, setup, &cpu);
-    cpuinfo_free(&cpu);
+    machine_free(&own);
     if (!model->channel.accuracy_source || !model->channel.meter || !model->channel.name)
         return error_memory(error, "cpu-model");
     return 0;

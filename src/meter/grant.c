@@ -210,10 +210,10 @@ int grant_plan(const struct grant_machine *machine, const char *group, struct gr
     *plan = (struct grant_plan){.udev = machine->has_program(machine->context, "udevadm")};
     if (grant_check_group(group, error) < 0 || look_at_rule(machine, error) < 0)
         return -1;
-    int failed = 0;
-    if (!machine->has_group(machine->context, group))
+    /* the rule first: where it can't be written nothing is left behind */
+    int failed = add_file(plan, GRANT_WRITE, rule_text(group));
+    if (!failed && !machine->has_group(machine->context, group))
         failed = COMMAND(plan, "groupadd", "--system", group);
-    failed = failed || add_file(plan, GRANT_WRITE, rule_text(group)) < 0;
     struct change change = {plan, group, "g+r", false};
     if (plan->udev)
         failed = failed || add_events(plan) < 0;

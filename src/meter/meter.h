@@ -64,14 +64,18 @@ struct meter_probe {
 void meter_probe_free(struct meter_probe *probe);
 
 /* Where an instrument finds its machine; all NULL for the real one. Tests and containers point elsewhere. */
+struct machine;
+
 struct meter_setup {
-    const char *sysfs;  /* instead of "/sys" (environment: JOULERY_SYSFS) */
-    const char *procfs; /* instead of "/proc" (environment: JOULERY_PROCFS) */
-    const char *devfs;  /* instead of "/dev" (environment: JOULERY_DEVFS) */
-    const char *nvml;   /* instead of "libnvidia-ml.so.1" (environment: JOULERY_NVML) */
-    double tdp_w;       /* for the model: thermal design power given by the user; 0: from the table */
-    /* The process is Joulery's own: it opens instruments with rights that its caller may lack, and its threads
-     * give up theirs (record/privileges.h). Never set by a library in somebody else's program. */
+    const char *sysfs;       /* instead of "/sys" (environment: JOULERY_SYSFS) */
+    const char *procfs;      /* instead of "/proc" (environment: JOULERY_PROCFS) */
+    const char *devfs;       /* instead of "/dev" (environment: JOULERY_DEVFS) */
+    const char *nvml;        /* instead of "libnvidia-ml.so.1" (environment: JOULERY_NVML) */
+    struct machine *machine; /* keeps what was looked up for the next who asks, in the same thread
+                              * (meter/machine.h); NULL: looked up each time */
+    double tdp_w;            /* for the model: thermal design power given by the user; 0: from the table */
+    /* The process is Joulery's own: it opens instruments with rights that its caller may lack, and its
+     * threads give up theirs (record/privileges.h). Never set by a library in somebody else's program. */
     bool own_process;
 };
 

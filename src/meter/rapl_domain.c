@@ -2,7 +2,7 @@
 
 #include "base/clock.h"
 #include "base/text.h"
-#include "meter/cpuinfo.h"
+#include "meter/machine.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -48,18 +48,19 @@ static const struct domain domains[RAPL_DOMAINS] = {
 
 void rapl_processor_read(const struct meter_setup *setup, struct rapl_processor *processor)
 {
-    struct cpuinfo cpu = {0};
+    struct machine own = {0};
     struct error ignored = ERROR_INIT;
+    const struct cpuinfo *cpu = machine_cpu(setup, &own, &ignored);
     *processor = (struct rapl_processor){0};
-    if (cpuinfo_read(meter_procfs(setup), &cpu, &ignored) == 0) {
-        const char *vendor = cpu.vendor ? cpu.vendor : "";
+    if (cpu) {
+        const char *vendor = cpu->vendor ? cpu->vendor : "";
         processor->intel = strcmp(vendor, "GenuineIntel") == 0;
         processor->amd = strcmp(vendor, "AuthenticAMD") == 0 || strcmp(vendor, "HygonGenuine") == 0;
-        processor->family = cpu.family;
-        processor->model = cpu.model_number;
+        processor->family = cpu->family;
+        processor->model = cpu->model_number;
     }
     error_clear(&ignored);
-    cpuinfo_free(&cpu);
+    machine_free(&own);
 }
 
 /* Models of Intel's family 6, as intel_rapl_common.c has them. DRAM: "Intel Xeon Processor E5-1600 and

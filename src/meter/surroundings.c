@@ -1,8 +1,7 @@
-#include "meter/surroundings.h"
+#include "meter/machine.h"
 
 #include "base/file.h"
 #include "base/text.h"
-#include "meter/cpuinfo.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -236,16 +235,17 @@ static bool is_wsl(const char *procfs)
 }
 
 /* x86 says whether it is a guest, and the rest only names it; other processors do not say. */
-static const char *machine_here(const char *procfs, const char *sysfs)
+static const char *machine_here(const struct meter_setup *setup)
 {
+    const char *procfs = meter_procfs(setup), *sysfs = meter_sysfs(setup);
     if (is_wsl(procfs))
         return "wsl";
-    struct cpuinfo cpu = {0};
+    struct machine own = {0};
     struct error ignored = ERROR_INIT;
-    bool read = cpuinfo_read(procfs, &cpu, &ignored) == 0;
-    bool x86 = read && cpu.vendor, guest = read && cpu.guest;
+    const struct cpuinfo *cpu = machine_cpu(setup, &own, &ignored);
+    bool x86 = cpu && cpu->vendor, guest = cpu && cpu->guest;
     error_clear(&ignored);
-    cpuinfo_free(&cpu);
+    machine_free(&own);
     if (x86 && !guest)
         return NULL;
     const char *by_dmi = named_by_dmi(sysfs);
@@ -276,9 +276,8 @@ static const char *machine_remedy(const char *name)
 
 int surroundings_find(const struct meter_setup *setup, struct surroundings *found, struct error *error)
 {
-    const char *procfs = meter_procfs(setup);
-    const struct container *container = container_here(procfs);
-    const char *machine = machine_here(procfs, meter_sysfs(setup));
+    const struct container *container = container_here(meter_procfs(setup));
+    const char *machine = machine_here(setup);
     *found = (struct surroundings){0};
     if (container && machine) {
         found->kind = SURROUNDINGS_CONTAINER_IN_VIRTUAL;

@@ -4,13 +4,13 @@
 #include "base/file.h"
 #include "base/text.h"
 #include "base/units.h"
+#include "record/host.h"
+#include "record/json.h"
 #include "record/windows.h"
 
-#include <errno.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #define SCHEMA       "joulery.baseline/1"
 #define POWER_MOST_W 1e7 /* more than any machine; keeps nonsense out */
@@ -20,23 +20,7 @@
 
 char *baseline_default_path(const char *host, struct error *error)
 {
-    const char *state = getenv("XDG_STATE_HOME"), *home = getenv("HOME");
-    /* the XDG base directory specification has relative paths ignored */
-    bool given = state && state[0] == '/';
-    if (!given && !(home && home[0])) {
-        error_set(error, "no place for a baseline: neither XDG_STATE_HOME nor HOME is set");
-        return NULL;
-    }
-    char *path = given ? text_format("%s/joulery/baseline-%s.json", state, host)
-                       : text_format("%s/.local/state/joulery/baseline-%s.json", home, host);
-    if (!path) {
-        error_memory(error, "path of the baseline");
-        return NULL;
-    }
-    for (char *at = path + strlen(path) - strlen(host) - strlen(".json"); *at; at++)
-        if (*at == '/') /* of the host's name, which is one name here */
-            *at = '_';
-    return path;
+    return host_state_path("baseline", host, error);
 }
 
 char *baseline_boot_id(const struct meter_setup *setup)
@@ -159,37 +143,33 @@ int baseline_read(const char *path, struct baseline *baseline, struct error *err
 
 /* ---- writing ---- */
 
+/* NULL if memory ran out. */
+static json_t *channels_to_json(const struct baseline *baseline)
+{
+    json_t *array = json_array();
+    for (size_t i = 0; array && i < baseline->channel_count; i++) {
+        const struct baseline_channel *channel = &baseline->channels[i];
+        if (!isfinite(channel->idle.power_w))
+            continue;
+        json_t *item = json_pack("{s:o, s:o, s:f, s:f}", "meter", json_text(channel->meter), "name",
+                                 json_text(channel->name), "mean_w", channel->idle.power_w, "uncertainty_w",
+                                 channel->idle.uncertainty_w);
+        if (!item || json_array_append_new(array, item) < 0) {
+            json_decref(array);
+            return NULL;
+        }
+    }
+    return array;
+}
+
 static json_t *to_json(const struct baseline *baseline)
 {
     AUTO_FREE char *measured = clock_iso8601(baseline->measured_wall_ns);
-    AUTO_FREE char *host = text_utf8(baseline->host, strlen(baseline->host));
-    json_t *channels = json_array();
-    for (size_t i = 0; channels && i < baseline->channel_count; i++) {
-        const struct baseline_channel *channel = &baseline->channels[i];
-        if (isfinite(channel->idle.power_w))
-            json_array_append_new(channels, json_pack("{s:s, s:s, s:f, s:f}", "meter", channel->meter, "name",
-                                                      channel->name, "mean_w", channel->idle.power_w,
-                                                      "uncertainty_w", channel->idle.uncertainty_w));
-    }
-    json_t *load = isfinite(baseline->load) ? json_real(baseline->load) : json_null();
-    return json_pack("{s:s, s:s?, s:s, s:s, s:s, s:s?, s:f, s:o, s:o}", "schema", SCHEMA, "host", host,
-                     "cpu_model", baseline->cpu_model, "kernel", baseline->kernel, "boot_id",
-                     baseline->boot_id, "measured", measured, "duration_s", baseline->duration_s, "load",
-                     load, "channels", channels);
-}
-
-static int make_folders(const char *path, struct error *error)
-{
-    AUTO_FREE char *folder = strdup(path);
-    if (!folder)
-        return error_memory(error, path);
-    for (char *slash = strchr(folder + 1, '/'); slash; slash = strchr(slash + 1, '/')) {
-        *slash = '\0';
-        if (mkdir(folder, 0700) < 0 && errno != EEXIST)
-            return error_errno(error, errno, folder);
-        *slash = '/';
-    }
-    return 0;
+    return json_pack("{s:s, s:o, s:o, s:o, s:o, s:o, s:f, s:o, s:o}", "schema", SCHEMA, "host",
+                     json_text(baseline->host), "cpu_model", json_text(baseline->cpu_model), "kernel",
+                     json_text(baseline->kernel), "boot_id", json_text(baseline->boot_id), "measured",
+                     json_text(measured), "duration_s", baseline->duration_s, "load",
+                     json_known(baseline->load), "channels", channels_to_json(baseline));
 }
 
 int baseline_write(const char *path, const struct baseline *baseline, struct error *error)
@@ -200,7 +180,7 @@ int baseline_write(const char *path, const struct baseline *baseline, struct err
     AUTO_FREE char *text = bytes ? text_format("%s\n", bytes) : NULL;
     if (!text)
         return error_memory(error, "baseline");
-    if (strcmp(path, "-") != 0 && *path && make_folders(path, error) < 0)
+    if (strcmp(path, "-") != 0 && *path && file_make_folders(path, error) < 0)
         return -1;
     return file_write(path, text, strlen(text), error);
 }

@@ -2,20 +2,14 @@
 
 #include "base/file.h"
 #include "base/text.h"
-#include "meter/cpuinfo.h"
-#include "meter/surroundings.h"
+#include "meter/machine.h"
 
 #include <stdlib.h>
 #include <string.h>
 #include <sys/utsname.h>
 #include <unistd.h>
 
-static char *or_unknown(char *found)
-{
-    return found ? found : strdup("unknown");
-}
-
-/* PRETTY_NAME of os-release(5). */
+/* PRETTY_NAME of os-release(5), or "unknown". */
 static char *os_name(void)
 {
     struct error ignored = ERROR_INIT;
@@ -33,7 +27,7 @@ static char *os_name(void)
         }
         line += length + (line[length] == '\n');
     }
-    return NULL;
+    return strdup("unknown");
 }
 
 static uint64_t memory_bytes(void)
@@ -44,24 +38,25 @@ static uint64_t memory_bytes(void)
 
 int host_describe(const struct meter_setup *setup, struct host *host, struct error *error)
 {
-    struct cpuinfo cpu = {0};
+    struct machine own = {0};
     struct error ignored = ERROR_INIT;
     struct utsname name = {0};
     uname(&name);
-    cpuinfo_read(meter_procfs(setup), &cpu, &ignored);
+    const struct cpuinfo *found = machine_cpu(setup, &own, &ignored);
+    const struct cpuinfo cpu = found ? *found : (struct cpuinfo){0};
     error_clear(&ignored);
-    struct surroundings around;
-    if (surroundings_find(setup, &around, error) < 0) {
-        cpuinfo_free(&cpu);
+    const struct surroundings *around = machine_around(setup, &own, error);
+    if (!around) {
+        machine_free(&own);
         return -1;
     }
     long online = sysconf(_SC_NPROCESSORS_ONLN);
     *host = (struct host){
         .name = strdup(name.nodename),
-        .cpu_model = or_unknown(cpu.model),
+        .cpu_model = strdup(cpu.model ? cpu.model : "unknown"),
         .kernel = text_format("%s %s %s", name.sysname, name.release, name.machine),
-        .os = or_unknown(os_name()),
-        .virtualisation = around.name,
+        .os = os_name(),
+        .virtualisation = strdup(around->name),
         .version = strdup(JOULERY_VERSION),
         .sockets = cpu.sockets,
         .logical_cpus = cpu.logical_cpus ? cpu.logical_cpus
@@ -69,12 +64,41 @@ int host_describe(const struct meter_setup *setup, struct host *host, struct err
                                          : 0,
         .memory_bytes = memory_bytes(),
     };
-    around.name = NULL;
-    surroundings_free(&around);
-    cpu.model = NULL;
-    cpuinfo_free(&cpu);
+    machine_free(&own);
     if (!host->name || !host->cpu_model || !host->kernel || !host->os || !host->virtualisation ||
         !host->version)
         return error_memory(error, "host");
     return 0;
+}
+
+void host_free(struct host *host)
+{
+    free(host->name);
+    free(host->cpu_model);
+    free(host->kernel);
+    free(host->os);
+    free(host->virtualisation);
+    free(host->version);
+    *host = (struct host){0};
+}
+
+char *host_state_path(const char *kind, const char *host, struct error *error)
+{
+    const char *state = getenv("XDG_STATE_HOME"), *home = getenv("HOME");
+    /* the XDG base directory specification has relative paths ignored */
+    bool given = state && state[0] == '/';
+    if (!given && !(home && home[0] == '/')) {
+        error_set(error, "no place to keep it: neither XDG_STATE_HOME nor HOME names a folder");
+        return NULL;
+    }
+    AUTO_FREE char *name = strdup(host); /* one name, where a host's could hold a slash */
+    for (char *at = name; at && *at; at++)
+        if (*at == '/')
+            *at = '_';
+    char *path = name ? text_format("%s%s/joulery/%s-%s.json", given ? state : home,
+                                    given ? "" : "/.local/state", kind, name)
+                      : NULL;
+    if (!path)
+        error_memory(error, kind);
+    return path;
 }

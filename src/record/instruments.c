@@ -1,7 +1,7 @@
 #include "record/instruments.h"
 
 #include "base/text.h"
-#include "meter/surroundings.h"
+#include "meter/machine.h"
 #include "record/privileges.h"
 #include "record/sheets.h"
 #include "record/windows.h"
@@ -218,16 +218,17 @@ static void set_models_apart(struct record *record)
 /* Why nothing measures the processors, where the reason is that they are somebody else's. */
 static int note_surroundings(const struct meter_setup *setup, struct record *record, struct error *error)
 {
-    struct surroundings around;
+    struct machine own = {0};
     if (is_measured(record, SCOPE_CPU))
         return 0;
-    if (surroundings_find(setup, &around, error) < 0)
+    const struct surroundings *around = machine_around(setup, &own, error);
+    if (!around)
         return -1;
-    if (around.kind != SURROUNDINGS_BARE)
+    if (around->kind != SURROUNDINGS_BARE)
         record_note(record, text_format("this is a %s (%s), and the processors' counters are its host's: "
                                         "`joulery meters` says what that would have to share",
-                                        surroundings_kind_name(around.kind), around.name));
-    surroundings_free(&around);
+                                        surroundings_kind_name(around->kind), around->name));
+    machine_free(&own);
     return 0;
 }
 

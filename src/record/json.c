@@ -1,4 +1,5 @@
 /* joulery.run/1; docs/json.md. */
+#include "record/json.h"
 #include "base/clock.h"
 #include "base/text.h"
 #include "record/record.h"
@@ -6,17 +7,16 @@
 #include <math.h>
 #include <string.h>
 
-/* What is not known is null. */
-static json_t *number(double value)
+json_t *json_known(double value)
 {
     return isfinite(value) ? json_real(value) : json_null();
 }
 
-static json_t *string(const char *value)
+json_t *json_text(const char *text)
 {
-    if (!value)
+    if (!text)
         return json_null();
-    AUTO_FREE char *clean = text_utf8(value, strlen(value));
+    AUTO_FREE char *clean = text_utf8(text, strlen(text));
     return clean ? json_string(clean) : NULL;
 }
 
@@ -36,14 +36,15 @@ static json_t *energy_to_json(const struct record *record, size_t i, const struc
     bool known = energy->known;
     double covered_s = window->wall_s - energy->gap_s;
     double idle_w = record->idle ? record->idle[i].power_w : NAN;
-    return json_pack(
-        "{s:o, s:o, s:o, s:o, s:o, s:b, s:o, s:o, s:o, s:f, s:o, s:o}", "meter", string(channel->meter),
-        "name", string(channel->name), "scope", string(channel_scope_name(channel->scope)), "part_of",
-        string(channel->part_of), "kind", string(channel_kind_name(channel->kind)), "estimated",
-        channel->kind == KIND_MODEL, "energy_j", number(known ? energy->energy_j : NAN), "uncertainty_j",
-        number(known ? energy->uncertainty_j : NAN), "mean_w",
-        number(known && covered_s > 0 ? energy->energy_j / covered_s : NAN), "gap_s", energy->gap_s, "idle_w",
-        number(idle_w), "above_idle_j", number(known ? energy->energy_j - idle_w * covered_s : NAN));
+    return json_pack("{s:o, s:o, s:o, s:o, s:o, s:b, s:o, s:o, s:o, s:f, s:o, s:o}", "meter",
+                     json_text(channel->meter), "name", json_text(channel->name), "scope",
+                     json_text(channel_scope_name(channel->scope)), "part_of", json_text(channel->part_of),
+                     "kind", json_text(channel_kind_name(channel->kind)), "estimated",
+                     channel->kind == KIND_MODEL, "energy_j", json_known(known ? energy->energy_j : NAN),
+                     "uncertainty_j", json_known(known ? energy->uncertainty_j : NAN), "mean_w",
+                     json_known(known && covered_s > 0 ? energy->energy_j / covered_s : NAN), "gap_s",
+                     energy->gap_s, "idle_w", json_known(idle_w), "above_idle_j",
+                     json_known(known ? energy->energy_j - idle_w * covered_s : NAN));
 }
 
 static json_t *window_channels(const struct record *record, const struct window *window)
@@ -63,9 +64,9 @@ static json_t *run_channels(const struct record *record)
         json_t *more =
             json_pack("{s:f, s:f, s:f, s:o, s:f, s:o, s:o, s:b, s:b}", "resolution", channel->resolution,
                       "update_s", channel->update_s, "averaging_s", channel->averaging_s, "range_j",
-                      number(channel->range_j > 0 ? channel->range_j : NAN), "accuracy", channel->accuracy,
-                      "accuracy_source", string(channel->accuracy_source), "label", string(channel->label),
-                      "apart", channel->apart, "twin", channel->twin);
+                      json_known(channel->range_j > 0 ? channel->range_j : NAN), "accuracy",
+                      channel->accuracy, "accuracy_source", json_text(channel->accuracy_source), "label",
+                      json_text(channel->label), "apart", channel->apart, "twin", channel->twin);
         int failed = !more || json_object_update(json_array_get(array, i), more) < 0;
         json_decref(more);
         if (failed) {
@@ -80,18 +81,18 @@ static json_t *totals_to_json(const struct record *record, size_t window)
 {
     struct energy_totals totals = record_totals(record, window);
     double above_uncertainty_j, above_j = record_above_idle_j(record, window, &above_uncertainty_j);
-    return json_pack("{s:o, s:o, s:b, s:o, s:o, s:o, s:o}", "software_j", number(totals.software_j),
-                     "software_uncertainty_j", number(totals.software_uncertainty_j), "estimated",
-                     totals.estimated, "hardware_j", number(totals.hardware_j), "hardware_uncertainty_j",
-                     number(totals.hardware_uncertainty_j), "software_above_idle_j", number(above_j),
-                     "software_above_idle_uncertainty_j", number(above_uncertainty_j));
+    return json_pack("{s:o, s:o, s:b, s:o, s:o, s:o, s:o}", "software_j", json_known(totals.software_j),
+                     "software_uncertainty_j", json_known(totals.software_uncertainty_j), "estimated",
+                     totals.estimated, "hardware_j", json_known(totals.hardware_j), "hardware_uncertainty_j",
+                     json_known(totals.hardware_uncertainty_j), "software_above_idle_j", json_known(above_j),
+                     "software_above_idle_uncertainty_j", json_known(above_uncertainty_j));
 }
 
 static json_t *metrics_to_json(const struct window *window)
 {
     json_t *object = json_object();
     for (size_t i = 0; object && i < window->metric_count; i++) {
-        if (json_object_set_new(object, window->metrics[i].name, number(window->metrics[i].value)) < 0) {
+        if (json_object_set_new(object, window->metrics[i].name, json_known(window->metrics[i].value)) < 0) {
             json_decref(object);
             return NULL;
         }
@@ -105,7 +106,7 @@ static json_t *windows_to_json(const struct record *record)
     for (size_t i = 0; array && i < record->window_count; i++) {
         const struct window *window = &record->windows[i];
         array = append(array, json_pack("{s:o, s:I, s:I, s:f, s:f, s:b, s:o, s:o, s:o}", "name",
-                                        string(window->name), "index", (json_int_t)window->index, "parent",
+                                        json_text(window->name), "index", (json_int_t)window->index, "parent",
                                         (json_int_t)window->parent, "start_s", window->start_s, "wall_s",
                                         window->wall_s, "complete", window->complete, "channels",
                                         window_channels(record, window), "totals", totals_to_json(record, i),
@@ -120,9 +121,9 @@ static json_t *gaps_to_json(const struct record *record)
     for (size_t i = 0; array && i < record->gap_count; i++) {
         const struct gap *gap = &record->gaps[i];
         const struct channel *channel = &record->channels[gap->channel];
-        array = append(array, json_pack("{s:o, s:o, s:f, s:f, s:o}", "meter", string(channel->meter), "name",
-                                        string(channel->name), "start_s", gap->start_s, "wall_s", gap->wall_s,
-                                        "reason", string(gap->reason)));
+        array = append(array, json_pack("{s:o, s:o, s:f, s:f, s:o}", "meter", json_text(channel->meter),
+                                        "name", json_text(channel->name), "start_s", gap->start_s, "wall_s",
+                                        gap->wall_s, "reason", json_text(gap->reason)));
     }
     return array;
 }
@@ -131,17 +132,18 @@ static json_t *strings_to_json(char *const *strings, size_t count)
 {
     json_t *array = json_array();
     for (size_t i = 0; array && i < count; i++)
-        array = append(array, string(strings[i]));
+        array = append(array, json_text(strings[i]));
     return array;
 }
 
 static json_t *host_to_json(const struct host *host)
 {
-    return json_pack("{s:o, s:o, s:I, s:I, s:I, s:o, s:o, s:o, s:o}", "name", string(host->name), "cpu_model",
-                     string(host->cpu_model), "sockets", (json_int_t)host->sockets, "logical_cpus",
-                     (json_int_t)host->logical_cpus, "memory_bytes", (json_int_t)host->memory_bytes, "kernel",
-                     string(host->kernel), "os", string(host->os), "virtualisation",
-                     string(host->virtualisation), "joulery_version", string(host->version));
+    return json_pack("{s:o, s:o, s:I, s:I, s:I, s:o, s:o, s:o, s:o}", "name", json_text(host->name),
+                     "cpu_model", json_text(host->cpu_model), "sockets", (json_int_t)host->sockets,
+                     "logical_cpus", (json_int_t)host->logical_cpus, "memory_bytes",
+                     (json_int_t)host->memory_bytes, "kernel", json_text(host->kernel), "os",
+                     json_text(host->os), "virtualisation", json_text(host->virtualisation),
+                     "joulery_version", json_text(host->version));
 }
 
 static json_t *recorder_to_json(const struct record *record)
@@ -165,7 +167,7 @@ static json_t *attribution_to_json(const struct attribution *attribution)
         return json_null();
     return json_pack("{s:f, s:f, s:f, s:f, s:o}", "energy_j", attribution->energy_j, "uncertainty_j",
                      attribution->uncertainty_j, "command_cpu_s", attribution->command_cpu_s, "machine_cpu_s",
-                     attribution->machine_cpu_s, "basis", string(attribution->basis));
+                     attribution->machine_cpu_s, "basis", json_text(attribution->basis));
 }
 
 static json_t *joined_to_json(const struct record *record)
@@ -183,10 +185,10 @@ json_t *record_to_json(const struct record *record)
         "{s:s, s:o, s:s, s:i, s:o, s:o, s:f, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}",
         "schema", "joulery.run/1", "command", strings_to_json(record->command, record->command_count), "end",
         end_name(record->end), "exit_status", record->exit_status, "term_signal", signal, "started",
-        string(started), "wall_s", record->wall_s, "channels", run_channels(record), "totals",
+        json_text(started), "wall_s", record->wall_s, "channels", run_channels(record), "totals",
         totals_to_json(record, 0), "windows", windows_to_json(record), "gaps", gaps_to_json(record), "notes",
         strings_to_json(record->notes, record->note_count), "host", host_to_json(&record->host), "recorder",
-        recorder_to_json(record), "output_tail", string(record->output_tail), "baseline",
-        string(record->baseline), "attribution", attribution_to_json(&record->attribution), "joined",
+        recorder_to_json(record), "output_tail", json_text(record->output_tail), "baseline",
+        json_text(record->baseline), "attribution", attribution_to_json(&record->attribution), "joined",
         joined_to_json(record));
 }

@@ -1,5 +1,7 @@
 #include "record/record.h"
 
+#include "record/host.h"
+
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -149,12 +151,7 @@ void record_free(struct record *record)
     free(record->idle);
     free(record->baseline);
     free(record->attribution.basis);
-    free(record->host.name);
-    free(record->host.cpu_model);
-    free(record->host.kernel);
-    free(record->host.os);
-    free(record->host.virtualisation);
-    free(record->host.version);
+    host_free(&record->host);
     free(record->output_tail);
     *record = (struct record){0};
 }

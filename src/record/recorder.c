@@ -12,6 +12,7 @@
 #include "record/parts.h"
 #include "record/privileges.h"
 #include "record/registry.h"
+#include "record/remarks.h"
 #include "record/share.h"
 #include "record/windows.h"
 
@@ -427,29 +428,6 @@ static void note_left_others(struct run *run)
                                  : "their energy after it is not counted"));
 }
 
-static void note_left_out(struct run *run)
-{
-    for (size_t i = 0; i < run->record->channel_count; i++) {
-        const struct channel *channel = &run->record->channels[i];
-        uint64_t left_out = account_left_out(run->account, i);
-        if (left_out)
-            record_note(
-                run->record,
-                text_format("%s/%s: %llu absurd readings were left out; the ones around them fitted together",
-                            channel->meter, channel->name, (unsigned long long)left_out));
-    }
-}
-
-static void note_sleep(struct run *run)
-{
-    double asleep_s = account_asleep_s(run->account);
-    AUTO_FREE char *asleep = asleep_s > 0 ? units_duration(asleep_s) : NULL;
-    if (asleep)
-        record_note(
-            run->record,
-            text_format("the machine was suspended for %s: what it drew then was not measured", asleep));
-}
-
 /* VmHWM of proc(5): getrusage's figure still holds what this process was before it became joulery. */
 static uint64_t own_peak_rss_bytes(void)
 {
@@ -474,9 +452,8 @@ static int complete(struct run *run, struct error *error)
     if (unlisted)
         record_note(record, text_format("%zu more gaps are not listed", unlisted));
     share_attribute(record);
-    note_left_out(run);
+    remarks_add(record, run->account, run->registry);
     compare_twins(record);
-    note_sleep(run);
     if (record->joined && !registry_peer_lives(&run->peer))
         record_note(record,
                     strdup("the recorder that was joined ended before this command did: the energy after "

@@ -9,6 +9,7 @@
 #include <jansson.h>
 #include <poll.h>
 #include <pthread.h>
+#include <pwd.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -29,6 +30,9 @@ struct registry {
     pthread_t thread;
     bool running;
     bool own_process;
+    pthread_mutex_t lock; /* guards what follows */
+    struct registry_peer later;
+    size_t later_count;
 };
 
 /* ---- names ---- */
@@ -104,16 +108,29 @@ static char *make_answer(const struct registry_options *options)
 static bool is_ours(int descriptor, struct ucred *who)
 {
     socklen_t size = sizeof *who;
+    *who = (struct ucred){.uid = (uid_t)-1};
     return getsockopt(descriptor, SOL_SOCKET, SO_PEERCRED, who, &size) == 0 && who->uid == getuid();
 }
 
-static void answer_one(const struct registry *registry, int listening)
+/* Who asks for the machine measures it beside us; ranks of our job ask for the job. */
+static void remember(struct registry *registry, const struct ucred *who)
+{
+    pthread_mutex_lock(&registry->lock);
+    if (registry->later_count++ == 0)
+        registry->later = (struct registry_peer){.role = REGISTRY_BESIDE, .pid = who->pid, .uid = who->uid};
+    pthread_mutex_unlock(&registry->lock);
+}
+
+static void answer_one(struct registry *registry, size_t name)
 {
     struct ucred who;
-    int descriptor = accept4(listening, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+    int descriptor = accept4(registry->listening[name], NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
     if (descriptor < 0)
         return;
-    if (is_ours(descriptor, &who)) {
+    bool ours = is_ours(descriptor, &who);
+    if (name == 0)
+        remember(registry, &who);
+    if (ours) {
         /* fails only for one that has gone */
         ssize_t sent = send(descriptor, registry->answer, strlen(registry->answer), MSG_NOSIGNAL);
         (void)sent;
@@ -123,7 +140,7 @@ static void answer_one(const struct registry *registry, int listening)
 
 static void *answer_all(void *argument)
 {
-    const struct registry *registry = argument;
+    struct registry *registry = argument;
     struct pollfd events[] = {{.fd = registry->quit, .events = POLLIN},
                               {.fd = registry->listening[0], .events = POLLIN},
                               {.fd = registry->listening[1], .events = POLLIN}};
@@ -145,7 +162,7 @@ static void *answer_all(void *argument)
         }
         for (size_t i = 0; i < 2; i++, answers++)
             if (events[1 + i].revents)
-                answer_one(registry, registry->listening[i]);
+                answer_one(registry, i);
     }
     return NULL;
 }
@@ -346,6 +363,7 @@ struct registry *registry_enter(const struct registry_options *options, struct r
         return NULL;
     *registry = (struct registry){
         .listening = {-1, -1}, .quit = -1, .own_process = options->setup && options->setup->own_process};
+    pthread_mutex_init(&registry->lock, NULL);
     const char *machine = meter_sysfs(options->setup);
     int64_t deadline_ns = clock_boot_ns() + REGISTRY_PATIENCE_NS;
     bool joined =
@@ -372,6 +390,7 @@ void registry_leave(struct registry *registry)
     for (size_t i = 0; i < sizeof open / sizeof *open; i++)
         if (open[i] >= 0)
             close(open[i]);
+    pthread_mutex_destroy(&registry->lock);
     free(registry->answer);
     free(registry);
 }
@@ -386,13 +405,30 @@ bool registry_peer_lives(const struct registry_peer *peer)
     return descriptor >= 0;
 }
 
+#define PASSWD_BYTES_MOST (1U << 20)
+
+/* The number where the name is not known. */
+static char *user_name(uid_t uid)
+{
+    char *name = NULL;
+    int number = ERANGE;
+    for (size_t room = 1024; number == ERANGE && room <= PASSWD_BYTES_MOST; room *= 2) {
+        struct passwd entry, *found = NULL;
+        AUTO_FREE char *bytes = malloc(room);
+        number = bytes ? getpwuid_r(uid, &entry, bytes, room, &found) : ENOMEM;
+        name = number == 0 && found ? text_printable(entry.pw_name) : NULL;
+    }
+    return name ? name : text_format("%lu", (unsigned long)uid);
+}
+
 static char *who_is(const struct registry_peer *peer)
 {
     if (peer->uid == (uid_t)-1)
         return strdup("");
+    AUTO_FREE char *user = user_name(peer->uid);
     if (peer->pid <= 0)
-        return text_format(" (in another container, user %lu)", (unsigned long)peer->uid);
-    return text_format(" (pid %ld, user %lu)", (long)peer->pid, (unsigned long)peer->uid);
+        return text_format(" (in another container, user %s)", user ? user : "?");
+    return text_format(" (pid %ld, user %s)", (long)peer->pid, user ? user : "?");
 }
 
 char *registry_note(const struct registry_peer *peer)
@@ -409,6 +445,26 @@ char *registry_note(const struct registry_peer *peer)
     return text_format("another recorder%s measures this machine at the same time: don't add its energy to "
                        "this one's",
                        who ? who : "");
+}
+
+char *registry_later_note(struct registry *registry)
+{
+    if (!registry)
+        return NULL;
+    pthread_mutex_lock(&registry->lock);
+    struct registry_peer later = registry->later;
+    size_t count = registry->later_count;
+    pthread_mutex_unlock(&registry->lock);
+    if (count == 0)
+        return NULL;
+    AUTO_FREE char *who = who_is(&later);
+    if (count == 1)
+        return text_format("another recorder%s began to measure this machine meanwhile: don't add its energy "
+                           "to this one's",
+                           who ? who : "");
+    return text_format("%zu other recorders began to measure this machine meanwhile, the first%s: don't add "
+                       "their energy to this one's",
+                       count, who ? who : "");
 }
 
 void registry_peer_free(struct registry_peer *peer)

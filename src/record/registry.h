@@ -55,6 +55,9 @@ void registry_leave(struct registry *registry);
 bool registry_peer_lives(const struct registry_peer *peer);
 /* A line for the record; NULL when alone or without memory. The caller frees it. */
 char *registry_note(const struct registry_peer *peer);
+/* A line about those that began to measure this machine after us, as far as they asked here; NULL: none, or
+ * no memory. Accepts NULL. The caller frees it. */
+char *registry_later_note(struct registry *registry);
 void registry_peer_free(struct registry_peer *peer);
 
 /* What tells the parallel job apart that this process is a rank of, from the environment its launcher made

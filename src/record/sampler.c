@@ -19,6 +19,10 @@
 #define TRACE_BLOCK       512
 #define TRACE_PATIENCE_NS (2 * NS_PER_S)
 
+/* Readings are worked off together: a thread that just woke finds nothing in its caches, and the account is
+ * the most of what a reading touches. Nobody waits longer than this for one to be accounted. */
+#define KEPT_MOST_NS (NS_PER_S / 20)
+
 struct sampler {
     struct account *account;
     size_t first, count;
@@ -29,7 +33,10 @@ struct sampler {
     atomic_bool finish;
     pthread_mutex_t lock; /* guards what follows */
     struct meter *meter;
-    struct meter_reading reading;
+    struct meter_reading *kept; /* taken, not yet in the account */
+    size_t kept_count, kept_capacity;
+    double *values;             /* of all that may be kept */
+    int64_t latest_ns, span_ns; /* of the latest reading */
     struct trace_batch trace;
     int64_t flushed_ns;
 };
@@ -44,30 +51,46 @@ static void flush_trace(struct sampler *sampler)
         pthread_mutex_unlock(&sink->lock);
     }
     sampler->trace.count = 0;
-    sampler->flushed_ns = sampler->reading.boot_ns;
+    sampler->flushed_ns = sampler->latest_ns;
 }
 
-static void take_locked(struct sampler *sampler)
+static void account_one(struct sampler *sampler, const struct meter_reading *reading)
 {
-    struct error error = ERROR_INIT;
-    if (meter_read(sampler->meter, &sampler->reading, &error) < 0)
-        for (size_t i = 0; i < sampler->count; i++)
-            sampler->reading.values[i] = NAN; /* the account makes a gap of it */
-    error_clear(&error);
-    account_add(sampler->account, sampler->first, sampler->count, &sampler->reading,
+    account_add(sampler->account, sampler->first, sampler->count, reading,
                 sampler->sink->trace ? &sampler->trace : NULL);
     bool full = sampler->trace.count + 2 * sampler->count > sampler->trace.capacity;
     int64_t patience_ns = sampler->sink->patience_ns ? sampler->sink->patience_ns : TRACE_PATIENCE_NS;
-    if (full || sampler->reading.boot_ns - sampler->flushed_ns > patience_ns)
+    if (full || reading->boot_ns - sampler->flushed_ns > patience_ns)
         flush_trace(sampler);
 }
 
+static void account_kept(struct sampler *sampler)
+{
+    for (size_t i = 0; i < sampler->kept_count; i++)
+        account_one(sampler, &sampler->kept[i]);
+    sampler->kept_count = 0;
+}
+
+static void take_locked(struct sampler *sampler, bool account_now)
+{
+    struct error error = ERROR_INIT;
+    struct meter_reading *reading = &sampler->kept[sampler->kept_count++];
+    if (meter_read(sampler->meter, reading, &error) < 0)
+        for (size_t i = 0; i < sampler->count; i++)
+            reading->values[i] = NAN; /* the account makes a gap of it */
+    error_clear(&error);
+    sampler->latest_ns = reading->boot_ns;
+    sampler->span_ns = reading->span_ns;
+    if (account_now || sampler->kept_count == sampler->kept_capacity)
+        account_kept(sampler);
+}
+
 /* When it was taken. */
-static int64_t take_reading(struct sampler *sampler)
+static int64_t take_reading(struct sampler *sampler, bool account_now)
 {
     pthread_mutex_lock(&sampler->lock);
-    take_locked(sampler);
-    int64_t boot_ns = sampler->reading.boot_ns;
+    take_locked(sampler, account_now);
+    int64_t boot_ns = sampler->latest_ns;
     pthread_mutex_unlock(&sampler->lock);
     return boot_ns;
 }
@@ -78,9 +101,9 @@ bool sampler_read(struct sampler *sampler, bool even_if_slow)
         pthread_mutex_lock(&sampler->lock);
     else if (pthread_mutex_trylock(&sampler->lock) != 0)
         return false; /* someone reads it just now, and nobody knows for how long */
-    bool taken = even_if_slow || sampler->reading.span_ns < QUICK_NS;
+    bool taken = even_if_slow || sampler->span_ns < QUICK_NS;
     if (taken)
-        take_locked(sampler);
+        take_locked(sampler, true);
     pthread_mutex_unlock(&sampler->lock);
     return taken;
 }
@@ -115,8 +138,9 @@ static int start_timers(struct sampler *sampler, double rate_hz, struct error *e
     return 0;
 }
 
-/* Until the first period after `latest_ns` or a wake. False: no reading is wanted any more. */
-static bool wait_for_turn(struct sampler *sampler, int64_t latest_ns)
+/* Until the first period after `latest_ns` or a wake, which `*woken` tells. False: no reading is wanted any
+ * more. */
+static bool wait_for_turn(struct sampler *sampler, int64_t latest_ns, bool *woken)
 {
     int64_t turn = (latest_ns - sampler->start_ns) / sampler->period_ns + 1;
     struct pollfd events[] = {{.fd = sampler->timers[turn % 2], .events = POLLIN},
@@ -129,6 +153,7 @@ static bool wait_for_turn(struct sampler *sampler, int64_t latest_ns)
         if (events[i].revents && read(events[i].fd, &expirations, sizeof expirations) < 0 && errno != EAGAIN)
             return false;
     }
+    *woken = events[1].revents;
     if (events[1].revents && !events[0].revents && !atomic_load(&sampler->finish))
         clock_sleep_until(latest_ns + SPACING_NS);
     return !atomic_load(&sampler->finish);
@@ -140,9 +165,9 @@ static void *run(void *argument)
     int64_t latest_ns = sampler->start_ns;
     if (sampler->sink->own_process)
         privileges_drop_thread();
-    while (wait_for_turn(sampler, latest_ns))
-        latest_ns = take_reading(sampler);
-    take_reading(sampler);
+    for (bool woken; wait_for_turn(sampler, latest_ns, &woken);)
+        latest_ns = take_reading(sampler, woken);
+    take_reading(sampler, true);
     pthread_mutex_lock(&sampler->lock);
     flush_trace(sampler);
     pthread_mutex_unlock(&sampler->lock);
@@ -169,9 +194,25 @@ static void free_sampler(struct sampler *sampler)
     if (sampler->wake >= 0)
         close(sampler->wake);
     pthread_mutex_destroy(&sampler->lock);
-    free(sampler->reading.values);
+    free(sampler->kept);
+    free(sampler->values);
     free(sampler->trace.samples);
     free(sampler);
+}
+
+static int make_room(struct sampler *sampler, struct error *error)
+{
+    int64_t kept = KEPT_MOST_NS / sampler->period_ns;
+    sampler->kept_capacity = kept > 1 ? (size_t)kept : 1;
+    sampler->kept = calloc(sampler->kept_capacity, sizeof *sampler->kept);
+    sampler->values = calloc(sampler->kept_capacity * sampler->count + 1, sizeof *sampler->values);
+    sampler->trace.capacity = TRACE_BLOCK + 2 * sampler->count;
+    sampler->trace.samples = calloc(sampler->trace.capacity, sizeof *sampler->trace.samples);
+    if (!sampler->kept || !sampler->values || !sampler->trace.samples)
+        return error_memory(error, "sampler");
+    for (size_t i = 0; i < sampler->kept_capacity; i++)
+        sampler->kept[i].values = sampler->values + i * sampler->count;
+    return 0;
 }
 
 struct sampler *sampler_start(struct meter *meter, struct account *account, size_t first, double rate_hz,
@@ -186,17 +227,10 @@ struct sampler *sampler_start(struct meter *meter, struct account *account, size
         .meter = meter, .account = account, .first = first, .sink = sink, .timers = {-1, -1}, .wake = -1};
     pthread_mutex_init(&sampler->lock, NULL);
     const struct channel *channels = meter_channels(meter, &sampler->count);
-    sampler->trace.capacity = TRACE_BLOCK + 2 * sampler->count;
-    sampler->trace.samples = calloc(sampler->trace.capacity, sizeof *sampler->trace.samples);
-    sampler->reading.values = calloc(sampler->count + 1, sizeof *sampler->reading.values);
-    if (!sampler->trace.samples || !sampler->reading.values) {
-        error_memory(error, "sampler");
+    if (start_timers(sampler, needed_rate_hz(channels, sampler->count, rate_hz), error) < 0 ||
+        make_room(sampler, error) < 0)
         goto failed;
-    }
-    if (start_timers(sampler, needed_rate_hz(channels, sampler->count, rate_hz), error) < 0)
-        goto failed;
-    take_reading(sampler);
-    sampler->flushed_ns = sampler->reading.boot_ns;
+    sampler->flushed_ns = take_reading(sampler, true);
     int number = pthread_create(&sampler->thread, NULL, run, sampler);
     if (number == 0)
         return sampler;

@@ -19,7 +19,8 @@ struct trace_sink {
 };
 
 /* Starts the thread; the first reading is in the account when this returns. The meter is the sampler's until
- * it is stopped. `first` is the account's channel of the meter's first. */
+ * it is stopped. `first` is the account's channel of the meter's first. Readings reach the account within 50
+ * ms, or a period where that is longer; at once when they were asked for. */
 struct sampler *sampler_start(struct meter *meter, struct account *account, size_t first, double rate_hz,
                               struct trace_sink *sink, struct error *error);
 /* Asks for a reading soon (an edge of a window). Never waits. */

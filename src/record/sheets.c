@@ -3,13 +3,12 @@
 #include "base/file.h"
 #include "base/text.h"
 #include "record/host.h"
+#include "record/json.h"
 #include "record/windows.h"
 
-#include <errno.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #define SCHEMA "joulery.characteristics/1"
 
@@ -18,14 +17,17 @@ static const struct {
     const char *name;
     size_t offset;
     double most;
+    bool may_lack; /* files of earlier versions do */
 } figures[] = {
-#define FIGURE(name, most)                                                                                   \
+#define FIGURE(name, most, may_lack)                                                                         \
     {                                                                                                        \
-#name, offsetof(struct characteristics, name), most                                                  \
+#name, offsetof(struct characteristics, name), most, may_lack                                        \
     }
-    FIGURE(update_s, 3600), FIGURE(smallest_step, 1e6), FIGURE(averaging_s, 3600),
-    FIGURE(lag_s, 3600),    FIGURE(response_w, 1e7),    FIGURE(read_s, 60),
-    FIGURE(idle_w, 1e7),    FIGURE(idle_sd_w, 1e7),     FIGURE(idle_reading_sd_w, 1e7),
+    FIGURE(update_s, 3600, false),    FIGURE(smallest_step, 1e6, false),
+    FIGURE(averaging_s, 3600, false), FIGURE(lag_s, 3600, false),
+    FIGURE(response_w, 1e7, false),   FIGURE(response_p, 1, true),
+    FIGURE(read_s, 60, false),        FIGURE(idle_w, 1e7, false),
+    FIGURE(idle_sd_w, 1e7, false),    FIGURE(idle_reading_sd_w, 1e7, false),
 #undef FIGURE
 };
 
@@ -36,36 +38,21 @@ static double *figure_of(struct characteristics *found, size_t i)
     return (double *)((char *)found + figures[i].offset);
 }
 
-char *sheets_path(const char *host)
+char *sheets_path(const char *host, struct error *error)
 {
-    const char *state = getenv("XDG_STATE_HOME"), *home = getenv("HOME");
-    AUTO_FREE char *safe = strdup(host);
-    for (char *at = safe; at && *at; at++)
-        if (*at == '/')
-            *at = '_';
-    if (safe && state && state[0] == '/')
-        return text_format("%s/joulery/characteristics-%s.json", state, safe);
-    if (safe && home && home[0] == '/')
-        return text_format("%s/.local/state/joulery/characteristics-%s.json", home, safe);
-    return NULL;
+    return host_state_path("characteristics", host, error);
 }
 
 /* ---- JSON ---- */
 
-static json_t *text_json(const char *string)
-{
-    AUTO_FREE char *clean = text_utf8(string, strlen(string));
-    return clean ? json_string(clean) : NULL;
-}
-
 static json_t *sheet_to_json(const struct sheet *sheet)
 {
-    json_t *json = json_pack("{s:o, s:o, s:s}", "meter", text_json(sheet->meter), "name",
-                             text_json(sheet->name), "kind", channel_kind_name(sheet->kind));
+    json_t *json = json_pack("{s:o, s:o, s:s}", "meter", json_text(sheet->meter), "name",
+                             json_text(sheet->name), "kind", channel_kind_name(sheet->kind));
     struct characteristics found = sheet->found;
     for (size_t i = 0; json && i < FIGURES; i++) {
         double value = *figure_of(&found, i);
-        json_object_set_new(json, figures[i].name, isfinite(value) ? json_real(value) : json_null());
+        json_object_set_new(json, figures[i].name, json_known(value));
     }
     return json;
 }
@@ -80,8 +67,8 @@ json_t *sheets_to_json(const struct sheets *sheets)
         json_decref(list);
         return NULL;
     }
-    return json_pack("{s:s, s:o, s:o, s:o, s:f, s:o}", "schema", SCHEMA, "host", text_json(sheets->host),
-                     "cpu_model", text_json(sheets->cpu_model), "made", text_json(sheets->made), "wall_s",
+    return json_pack("{s:s, s:o, s:o, s:o, s:f, s:o}", "schema", SCHEMA, "host", json_text(sheets->host),
+                     "cpu_model", json_text(sheets->cpu_model), "made", json_text(sheets->made), "wall_s",
                      sheets->wall_s, "channels", list);
 }
 
@@ -89,7 +76,7 @@ static int parse_figure(const json_t *json, size_t i, struct characteristics *fo
 {
     const json_t *value = json_object_get(json, figures[i].name);
     *figure_of(found, i) = NAN;
-    if (json_is_null(value))
+    if (json_is_null(value) || (!value && figures[i].may_lack))
         return 0;
     double number = json_number_value(value);
     if (!json_is_number(value) || !(number >= 0 && number <= figures[i].most))
@@ -168,21 +155,17 @@ void sheets_free(struct sheets *sheets)
 
 /* ---- the file ---- */
 
-static int make_folders(const char *path, struct error *error)
+static const struct sheet *find_sheet(const struct sheets *sheets, const char *meter, const char *name,
+                                      enum channel_kind kind)
 {
-    AUTO_FREE char *copy = strdup(path);
-    if (!copy)
-        return error_memory(error, path);
-    for (char *slash = strchr(copy + 1, '/'); slash; slash = strchr(slash + 1, '/')) {
-        *slash = '\0';
-        if (mkdir(copy, 0755) < 0 && errno != EEXIST)
-            return error_errno(error, errno, copy);
-        *slash = '/';
-    }
-    return 0;
+    for (size_t i = 0; i < sheets->count; i++)
+        if (strcmp(sheets->sheets[i].meter, meter) == 0 && strcmp(sheets->sheets[i].name, name) == 0 &&
+            sheets->sheets[i].kind == kind)
+            return &sheets->sheets[i];
+    return NULL;
 }
 
-int sheets_save(const struct sheets *sheets, const char *path, struct error *error)
+static int write_sheets(const struct sheets *sheets, const char *path, struct error *error)
 {
     json_t *document = sheets_to_json(sheets);
     AUTO_FREE char *text = document ? json_dumps(document, JSON_INDENT(2) | JSON_REAL_PRECISION(6)) : NULL;
@@ -190,25 +173,49 @@ int sheets_save(const struct sheets *sheets, const char *path, struct error *err
     AUTO_FREE char *lines = text ? text_format("%s\n", text) : NULL;
     if (!lines)
         return error_memory(error, path);
-    return make_folders(path, error) < 0 ? -1 : file_write(path, lines, strlen(lines), error);
+    return file_make_folders(path, error) < 0 ? -1 : file_write(path, lines, strlen(lines), error);
+}
+
+/* What is stored of this machine; empty if nothing is, or nothing that can be read. */
+static void read_stored(const char *path, const struct sheets *same, struct sheets *stored)
+{
+    struct error ignored = ERROR_INIT;
+    size_t size = 0;
+    *stored = (struct sheets){0};
+    AUTO_FREE char *text = file_exists(path) ? file_read(path, SHEETS_BYTES_MOST, &size, &ignored) : NULL;
+    if (text && sheets_parse(text, size, stored, &ignored) == 0 &&
+        (strcmp(stored->host, same->host) != 0 || strcmp(stored->cpu_model, same->cpu_model) != 0))
+        sheets_free(stored);
+    error_clear(&ignored);
+}
+
+int sheets_save(const struct sheets *sheets, const char *path, struct error *error)
+{
+    struct sheets stored, all = *sheets;
+    read_stored(path, sheets, &stored);
+    all.sheets = calloc(sheets->count + stored.count + 1, sizeof *all.sheets);
+    int result = all.sheets ? 0 : error_memory(error, path);
+    for (size_t i = 0; result == 0 && i < sheets->count; i++)
+        all.sheets[i] = sheets->sheets[i];
+    for (size_t i = 0; result == 0 && i < stored.count && all.count < SHEETS_MOST; i++) {
+        const struct sheet *old = &stored.sheets[i];
+        if (!find_sheet(sheets, old->meter, old->name, old->kind))
+            all.sheets[all.count++] = *old;
+    }
+    if (result == 0)
+        result = write_sheets(&all, path, error);
+    free(all.sheets); /* its strings belong to the other two */
+    sheets_free(&stored);
+    return result;
 }
 
 /* ---- use ---- */
-
-static const struct sheet *find_sheet(const struct sheets *sheets, const struct channel *channel)
-{
-    for (size_t i = 0; i < sheets->count; i++)
-        if (strcmp(sheets->sheets[i].meter, channel->meter) == 0 &&
-            strcmp(sheets->sheets[i].name, channel->name) == 0 && sheets->sheets[i].kind == channel->kind)
-            return &sheets->sheets[i];
-    return NULL;
-}
 
 size_t sheets_apply(const struct sheets *sheets, struct channel *channels, size_t count)
 {
     size_t applied = 0;
     for (size_t i = 0; i < count; i++) {
-        const struct sheet *sheet = find_sheet(sheets, &channels[i]);
+        const struct sheet *sheet = find_sheet(sheets, channels[i].meter, channels[i].name, channels[i].kind);
         if (!sheet || channels[i].kind == KIND_MODEL)
             continue;
         const struct characteristics *found = &sheet->found;
@@ -242,27 +249,17 @@ static void apply_file(const char *path, const struct host *host, struct record 
     error_clear(&error);
 }
 
-static void free_host(struct host *host)
-{
-    free(host->name);
-    free(host->cpu_model);
-    free(host->kernel);
-    free(host->os);
-    free(host->virtualisation);
-    free(host->version);
-}
-
 void sheets_apply_stored(const struct meter_setup *setup, struct record *record)
 {
     struct host host = {0};
     struct error error = ERROR_INIT;
     if (host_describe(setup, &host, &error) == 0) {
-        AUTO_FREE char *path = sheets_path(host.name);
+        AUTO_FREE char *path = sheets_path(host.name, &error);
         if (path && file_exists(path))
             apply_file(path, &host, record);
     }
     error_clear(&error);
-    free_host(&host);
+    host_free(&host);
 }
 
 bool channel_resolves(const struct channel *channel, double wall_s)

@@ -3,8 +3,23 @@
 #ifndef JOULERY_RECORD_SHEETS_H
 #define JOULERY_RECORD_SHEETS_H
 
-#include "record/characterise.h"
 #include "record/record.h"
+
+#define RESPONSE_P_MOST 0.01
+
+/* Each NAN where the readings don't tell. */
+struct characteristics {
+    double update_s;          /* real update period; no better than the readings come */
+    double smallest_step;     /* smallest change seen, J or W: the resolution is this or finer */
+    double averaging_s;       /* KIND_POWER: a reading is the mean of about this long */
+    double lag_s;             /* from the load to what the averaging leaves of the delay */
+    double response_w;        /* power under the load above power without */
+    double response_p;        /* chance of such a response without any; above RESPONSE_P_MOST: none seen */
+    double read_s;            /* median time that one read of the instrument takes */
+    double idle_w;            /* mean power at rest */
+    double idle_sd_w;         /* standard deviation of means over 1 s at rest */
+    double idle_reading_sd_w; /* the same over 0.1 s: of the power between readings of a usual run */
+};
 
 struct sheet {
     char *meter, *name; /* of the channel */
@@ -23,9 +38,9 @@ struct sheets {
 #define SHEETS_MOST       4096
 #define SHEETS_BYTES_MOST (1u << 20)
 
-/* ${XDG_STATE_HOME:-~/.local/state}/joulery/characteristics-HOST.json; the caller frees it. NULL: there is no
- * home, or no memory. */
-char *sheets_path(const char *host);
+/* ${XDG_STATE_HOME:-~/.local/state}/joulery/characteristics-HOST.json; the caller frees it. NULL and `error`:
+ * there is no home to put it in. */
+char *sheets_path(const char *host, struct error *error);
 
 /* NULL if memory ran out. */
 json_t *sheets_to_json(const struct sheets *sheets);
@@ -35,7 +50,8 @@ json_t *sheets_to_json(const struct sheets *sheets);
 int sheets_parse(const char *text, size_t size, struct sheets *sheets, struct error *error);
 void sheets_free(struct sheets *sheets);
 
-/* Makes the folder if need be. */
+/* Makes the folder if need be. Stored sheets of this machine's other channels are kept: not every instrument
+ * is characterised each time. */
 int sheets_save(const struct sheets *sheets, const char *path, struct error *error);
 
 /* Corrects update_s, averaging_s and resolution of the channels that have a sheet; returns how many. A stated

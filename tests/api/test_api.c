@@ -203,6 +203,9 @@ static void closing_writes_a_document(void **state)
     json_t *json = load(path);
     assert_string_equal(string_of(json, "schema"), "joulery.run/1");
     assert_true(json_is_null(json_object_get(json, "end")));
+    const char *program = json_string_value(json_array_get(json_object_get(json, "command"), 0));
+    assert_non_null(program);
+    assert_non_null(strstr(program, "test_api"));
     assert_true(json_is_null(json_object_get(json, "exit_status")));
     assert_true(json_is_null(json_object_get(json, "joined")));
     assert_true(json_is_null(json_object_get(json_object_get(json, "recorder"), "cpu_s")));
@@ -366,9 +369,19 @@ static void another_measurement_is_noted(void **state)
 {
     (void)state;
     struct rapl_tree *tree = rapl_tree_make(zones, 2);
-    struct joulery *first = open_on(tree);
+    AUTO_FREE char *path = text_format("%s/run.json", rapl_tree_sysfs(tree));
+    setenv("JOULERY_SYSFS", rapl_tree_sysfs(tree), 1);
+    unsetenv("JOULERY_SOCKET");
+    struct joulery *first = open_with(&(struct joulery_options){
+        .size = sizeof(struct joulery_options), .meters = rapl, .meter_count = 1, .json_path = path});
     assert_int_equal(status_of("stranger"), 0);
-    joulery_close(first, NULL);
+    assert_int_equal(joulery_close(first, NULL), 0);
+    json_t *json = load(path);
+    const char *note = json_string_value(json_array_get(json_object_get(json, "notes"), 0));
+    assert_non_null(note);
+    assert_non_null(strstr(note, "began to measure this machine meanwhile"));
+    json_decref(json);
+    assert_int_equal(unlink(path), 0);
     rapl_tree_free(tree);
 }
 

@@ -2,25 +2,17 @@
  * machine. */
 #include "base/file.h"
 #include "base/text.h"
-#include "rapl_tree.h"
+#include "shop.h"
 
-#include <jansson.h>
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
-#include <unistd.h>
 #include <zlib.h>
 
 #include <cmocka.h>
-
-struct shop {
-    char *folder, *error, *output;
-    struct rapl_tree *tree;
-};
 
 static const struct rapl_zone zones[] = {
     {.entry = "intel-rapl:0", .name = "package-0", .range_j = 262143, .mean_w = 20},
@@ -29,65 +21,13 @@ static const struct rapl_zone zones[] = {
 
 static int open_shop(void **state)
 {
-    struct shop *shop = calloc(1, sizeof *shop);
-    shop->folder = strdup("/tmp/joulery-cli-XXXXXX");
-    *state = shop;
-    shop->tree = rapl_tree_make(zones, 2);
-    return mkdtemp(shop->folder) ? 0 : -1;
+    *state = shop_open(zones, 2);
+    return *state ? 0 : -1;
 }
 
 static int close_shop(void **state)
 {
-    struct shop *shop = *state;
-    AUTO_FREE char *command = text_format("rm -rf %s", shop->folder);
-    int status = system(command);
-    rapl_tree_free(shop->tree);
-    free(shop->folder);
-    free(shop->error);
-    free(shop->output);
-    free(shop);
-    return status;
-}
-
-static char *slurp(const struct shop *shop, const char *name)
-{
-    struct error error = ERROR_INIT;
-    AUTO_FREE char *path = file_join(shop->folder, name);
-    char *content = file_read(path, 1u << 24, NULL, &error);
-    if (!content)
-        fail_msg("%s", error_text(&error));
-    return content;
-}
-
-/* Runs `joulery …` in the shop's folder, which is also its home; returns the exit status. */
-static int joulery(struct shop *shop, const char *arguments)
-{
-    const char *folder = getenv("JOULERY_BIN");
-    assert_non_null(folder);
-    AUTO_FREE char *command =
-        text_format("cd %s && XDG_STATE_HOME=%s/state JOULERY_SYSFS=%s %s/joulery %s >out 2>err </dev/null",
-                    shop->folder, shop->folder, rapl_tree_sysfs(shop->tree), folder, arguments);
-    int status = system(command);
-    free(shop->error);
-    free(shop->output);
-    shop->error = slurp(shop, "err");
-    shop->output = slurp(shop, "out");
-    assert_true(WIFEXITED(status));
-    return WEXITSTATUS(status);
-}
-
-static void says(const struct shop *shop, const char *words)
-{
-    if (!strstr(shop->error, words))
-        fail_msg("expected '%s' in:\n%s", words, shop->error);
-}
-
-static json_t *load(const struct shop *shop, const char *name)
-{
-    AUTO_FREE char *content = slurp(shop, name);
-    json_t *json = json_loads(content, 0, NULL);
-    assert_non_null(json);
-    return json;
+    return shop_close(*state);
 }
 
 static double number_at(const json_t *json, const char *object, const char *member)
@@ -157,6 +97,9 @@ static void wrong_use_is_told(void **state)
         "run --budget '' -- touch ran",
         "idle --for 1",
         "idle --for soon",
+        "meters --meter rapl",
+        "meters --for 20",
+        "meters --characterise --for 1",
         "watch --for -1",
         "watch --rate 5000",
     };
@@ -169,6 +112,10 @@ static void wrong_use_is_told(void **state)
     assert_int_equal(joulery(shop, "run --baseline /nonexistent/b.json -- touch ran2"), 1);
     says(shop, "/nonexistent/b.json");
     assert_int_equal(joulery(shop, "idle --for 2 --output /nonexistent/b.json"), 1);
+    assert_int_equal(joulery(shop, "meters --characterise --json /nonexistent/c.json"), 1);
+    says(shop, "/nonexistent/c.json");
+    assert_int_equal(joulery(shop, "meters --characterise --meter rappl"), 1);
+    says(shop, "did you mean rapl?");
     assert_int_equal(joulery(shop, "watch --meter rappl"), 1);
     says(shop, "did you mean rapl?");
     AUTO_FREE char *path = file_join(shop->folder, "ran2");
@@ -312,8 +259,9 @@ static void a_budget_ends_the_command(void **state)
 static void a_command_that_does_not_mind_its_budget_is_killed(void **state)
 {
     struct shop *shop = *state;
-    assert_int_equal(joulery(shop, "run --budget 5J -- sh -c 'trap \"\" TERM; while :; do sleep 0.1; done'"),
-                     137);
+    assert_int_equal(
+        joulery(shop, "run --budget 5J -- sh -c 'trap \"\" TERM; for i in $(seq 600); do sleep 0.1; done'"),
+        137);
     says(shop, "budget of 0.001389 Wh was used up");
     says(shop, "ended by signal 9");
 }

@@ -419,6 +419,21 @@ static void a_setuid_program_opens_what_its_caller_may_not(void **state)
     assert_true(status != 0 || count_lines(shop->output, "package-0") == 0);
 }
 
+static void a_setgid_program_opens_what_its_group_may(void **state)
+{
+    struct shop *shop = *state;
+    must_be_possible(shop);
+    enum { GROUP = 1 }; /* the caller is in none but its own */
+    AUTO_FREE char *counter = rapl_tree_path(shop->tree, 0, "energy_uj");
+    assert_int_equal(chown(counter, 0, GROUP) | chmod(counter, 0440), 0);
+    assert_int_equal(chown(shop->self, 0, GROUP) | chmod(shop->self, 02755), 0);
+    borrows_only_for_opening(shop);
+    assert_int_equal(chown(shop->joulery, 0, GROUP) | chmod(shop->joulery, 02755), 0);
+    AUTO_FREE char *command = text_format("%s run -q -- sh -c 'id -g; id -G'", shop->joulery);
+    assert_int_equal(as_user(shop, command), 0);
+    assert_string_equal(shop->output, "65534\n65534\n");
+}
+
 /* security.capability as in linux/capability.h, version 2 */
 static void a_program_with_file_capabilities_opens_it_too(void **state)
 {
@@ -450,6 +465,7 @@ int main(int argc, char **argv)
         cmocka_unit_test_setup_teardown(the_environment_does_not_move_the_machine, open_shop, close_shop),
         cmocka_unit_test_setup_teardown(a_setuid_program_opens_what_its_caller_may_not, open_shop,
                                         close_shop),
+        cmocka_unit_test_setup_teardown(a_setgid_program_opens_what_its_group_may, open_shop, close_shop),
         cmocka_unit_test_setup_teardown(a_program_with_file_capabilities_opens_it_too, open_shop, close_shop),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

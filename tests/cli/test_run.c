@@ -1,74 +1,24 @@
 /* `joulery run` and `joulery meters` from outside. */
 #include "base/file.h"
 #include "base/text.h"
+#include "shop.h"
 
-#include <jansson.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 #include <cmocka.h>
 
-struct shop {
-    char *folder; /* of output and JSON; gone at the end */
-    char *error;  /* what the last command wrote to standard error */
-    char *output;
-};
-
 static int open_shop(void **state)
 {
-    struct shop *shop = calloc(1, sizeof *shop);
-    shop->folder = strdup("/tmp/joulery-cli-XXXXXX");
-    *state = shop;
-    return mkdtemp(shop->folder) ? 0 : -1;
+    *state = shop_open(NULL, 0);
+    return *state ? 0 : -1;
 }
 
 static int close_shop(void **state)
 {
-    struct shop *shop = *state;
-    AUTO_FREE char *command = text_format("rm -rf %s", shop->folder);
-    int status = system(command);
-    free(shop->folder);
-    free(shop->error);
-    free(shop->output);
-    free(shop);
-    return status;
-}
-
-static char *slurp(const struct shop *shop, const char *name)
-{
-    struct error error = ERROR_INIT;
-    AUTO_FREE char *path = file_join(shop->folder, name);
-    char *content = file_read(path, 1u << 24, NULL, &error);
-    if (!content)
-        fail_msg("%s", error_text(&error));
-    return content;
-}
-
-/* Runs `joulery …` in the shop's folder without RAPL; returns the exit status. */
-static int joulery(struct shop *shop, const char *arguments)
-{
-    const char *folder = getenv("JOULERY_BIN");
-    assert_non_null(folder);
-    AUTO_FREE char *command =
-        text_format("cd %s && JOULERY_SYSFS=/nonexistent %s/joulery %s >out 2>err </dev/null", shop->folder,
-                    folder, arguments);
-    int status = system(command);
-    free(shop->error);
-    free(shop->output);
-    shop->error = slurp(shop, "err");
-    shop->output = slurp(shop, "out");
-    assert_true(WIFEXITED(status));
-    return WEXITSTATUS(status);
-}
-
-static void says(const struct shop *shop, const char *words)
-{
-    if (!strstr(shop->error, words))
-        fail_msg("expected '%s' in:\n%s", words, shop->error);
+    return shop_close(*state);
 }
 
 static size_t times(const char *text, const char *word)
@@ -128,16 +78,6 @@ static void lost_output_is_a_failure(void **state)
     says(shop, "standard output: No space left");
     assert_int_equal(
         joulery(shop, "run -q -- sh -c '$JOULERY_BIN/joulery run -- sh -c \"exit 3\" <&- >&- 2>&-'"), 3);
-}
-
-static json_t *load(const struct shop *shop, const char *name)
-{
-    AUTO_FREE char *content = slurp(shop, name);
-    json_error_t error;
-    json_t *json = json_loads(content, 0, &error);
-    if (!json)
-        fail_msg("%s: %s", name, error.text);
-    return json;
 }
 
 static void json_has_what_others_build_on(void **state)

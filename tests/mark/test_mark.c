@@ -203,7 +203,8 @@ static void a_datagram_that_is_too_large_is_refused(void **state)
     text[MARK_BYTES_MOST] = '\0';
     assert_false(mark_send(sender, &(struct mark){.kind = MARK_NOTE, .text = text}));
     struct sockaddr_un address = {.sun_family = AF_UNIX};
-    strcpy(address.sun_path, mark_receiver_path(receiver));
+    assert_true(strlen(mark_receiver_path(receiver)) < sizeof address.sun_path);
+    memcpy(address.sun_path, mark_receiver_path(receiver), strlen(mark_receiver_path(receiver)) + 1);
     int raw = socket(AF_UNIX, SOCK_DGRAM, 0);
     assert_int_equal(sendto(raw, text, MARK_BYTES_MOST + 1, 0, (struct sockaddr *)&address, sizeof address),
                      MARK_BYTES_MOST + 1);

@@ -1,9 +1,11 @@
 """joulery.py against counters of known power: with_rapl_tree python3 test_joulery.py."""
 import asyncio
+import copy
 import json
 import math
 import os
 import pathlib
+import pickle
 import signal
 import socket
 import statistics
@@ -450,6 +452,14 @@ class Callbacks(Metered):
         self.assertEqual([w.index for w in callback.windows], [1, 2])
         self.assertTrue(all(w.energy_j > 0 for w in callback.windows))
         self.assertGreater(callback.training.energy_j, 0)
+
+    def test_a_spawned_lightning_process_gets_its_copy(self):
+        callback, _, _ = self.with_lightning(0)
+        copies = pickle.loads(pickle.dumps(callback)), copy.deepcopy(callback)
+        for one in copies:
+            self.assertIsInstance(one, joulery.EpochCallback)
+            self.assertIsInstance(one, sys.modules["lightning.pytorch"].Callback)
+            self.assertEqual((one.name, one.windows, one.training, one.state_key), ("epoch", [], None, "EpochCallback"))
 
     def test_lightning_broken_off(self):
         callback, _, call = self.with_lightning(0)

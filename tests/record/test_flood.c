@@ -74,7 +74,7 @@ static int connect_to_recorder(void)
     const char *path = getenv(MARK_SOCKET_VARIABLE);
     if (!path || strlen(path) >= sizeof address.sun_path)
         return -1;
-    strcpy(address.sun_path, path);
+    memcpy(address.sun_path, path, strlen(path) + 1);
     int raw = socket(AF_UNIX, SOCK_DGRAM, 0);
     return connect(raw, (struct sockaddr *)&address, sizeof address) == 0 ? raw : -1;
 }

@@ -212,7 +212,10 @@ static int run_child(const char *what, const char *argument)
 {
     if (strcmp(what, "hold-up") == 0)
         return child_hold_up();
-    sleep_s(atof(argument));
+    double seconds;
+    if (text_to_double(argument, &seconds) < 0)
+        return 2;
+    sleep_s(seconds);
     return 0;
 }
 

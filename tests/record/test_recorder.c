@@ -520,8 +520,10 @@ static void a_command_that_ignores_a_signal_runs_on_and_gets_the_next(void **sta
     (void)state;
     char *command[] = {
         "sh", "-c",
-        "n=0; trap 'n=$((n+1))' TERM; kill -TERM $PPID; while [ $n -lt 1 ]; do sleep 0.02; done; "
-        "kill -TERM $PPID; while [ $n -lt 2 ]; do sleep 0.02; done; exit 11",
+        /* it gives up after ten seconds, so that one that is forgotten does not run for ever */
+        "n=0 i=0; trap 'n=$((n+1))' TERM; await() { while [ $n -lt $1 ]; do i=$((i+1)); "
+        "[ $i -lt 500 ] || exit 12; sleep 0.02; done; }; "
+        "kill -TERM $PPID; await 1; kill -TERM $PPID; await 2; exit 11",
         NULL};
     struct record record;
     run_with(&record, (struct recorder_options){.command = command, .timeout_s = 20});

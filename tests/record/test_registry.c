@@ -42,6 +42,9 @@ static void the_second_recorder_of_a_machine_learns_of_the_first(void **state)
     assert_int_equal(second.uid, getuid());
     AUTO_FREE char *note = registry_note(&second);
     assert_non_null(strstr(note, "don't add"));
+    AUTO_FREE char *later = registry_later_note(holder);
+    assert_non_null(strstr(later, "began to measure this machine meanwhile: don't add"));
+    assert_null(registry_later_note(NULL));
     registry_peer_free(&second);
     registry_leave(holder);
     holder = enter(machine, NULL, NULL, &first);
@@ -61,6 +64,7 @@ static void ranks_of_a_job_join_the_first_and_other_jobs_do_not(void **state)
     assert_int_equal(rank.pid, getpid());
     assert_string_equal(rank.marks, "/tmp/marks-of-7");
     assert_false(registry_peer_lives(&rank)); /* nobody listens there */
+    assert_null(registry_later_note(holder)); /* a rank that joined is none */
     struct registry *beside = enter(machine, "slurm:8.0", NULL, &other);
     assert_int_equal(other.role, REGISTRY_BESIDE);
     registry_leave(beside);

@@ -3,10 +3,6 @@
 
 #include "base/file.h"
 #include "base/text.h"
-#include "rapl_tree.h"
-#include "record/datasheet.h"
-#include "record/host.h"
-#include "record/instruments.h"
 
 #include <math.h>
 #include <setjmp.h>
@@ -46,7 +42,7 @@ static void sheets_come_back_as_they_were_written(void **state)
     struct error error = ERROR_INIT;
     struct sheets sheets, again;
     assert_int_equal(sheets_parse(good, strlen(good), &sheets, &error), 0);
-    AUTO_FREE char *path = sheets_path("some/host");
+    AUTO_FREE char *path = sheets_path("some/host", &error);
     assert_non_null(strstr(path, "/joulery/characteristics-some_host.json"));
     assert_int_equal(sheets_save(&sheets, path, &error), 0);
     size_t size;
@@ -67,6 +63,7 @@ static void what_is_no_sheet_is_refused(void **state)
         {"\"update_s\":0.1", "\"update_s\":-1"},
         {"\"update_s\":0.1", "\"update_s\":\"1\""},
         {"\"update_s\":0.1", "\"update\":1"},
+        {"\"new\":[]", "\"response_p\":2"},
         {"\"update_s\":0.1", "\"update_s\":1e9"},
         {"\"power\"", "\"horse\""},
         {"\"name\":\"gpu-0\",", ""},
@@ -123,65 +120,38 @@ static void windows_too_short_have_a_wide_interval(void **state)
     assert_true(!unknown.known && unknown.uncertainty_j == 0);
 }
 
-static struct rapl_tree *make_tree(void)
-{
-    const struct rapl_zone zones[] = {{"intel-rapl:0", "package-0", 262143.32885, 7, 100, 40},
-                                      {"intel-rapl:0:0", "dram", 65712.999613, 7, 9, 2}};
-    return rapl_tree_make(zones, 2);
-}
-
-static void a_machine_is_characterised_and_its_sheets_are_used(void **state)
+static void sheets_of_other_channels_are_kept(void **state)
 {
     (void)state;
     struct error error = ERROR_INIT;
-    struct rapl_tree *tree = make_tree();
-    const struct meter_setup setup = {.sysfs = rapl_tree_sysfs(tree)};
-    static const char *const rapl = "rapl";
-    const struct datasheet_options options = {
-        .setup = &setup, .meters = &rapl, .meter_count = 1, .wall_s = DATASHEET_LEAST_S};
-    struct sheets sheets;
-    if (datasheet_make(&options, &sheets, &error) < 0)
-        fail_msg("%s", error_text(&error));
-    assert_int_equal(sheets.count, 2);
-    const struct characteristics *package = &sheets.sheets[0].found;
-    /* moves each millisecond on a machine that may be busy */
-    assert_true(package->update_s > 2e-4 && package->update_s < 0.1);
-    assert_true(package->idle_w > 50 && package->idle_w < 150); /* 100 W and 40 W of swing */
-    assert_true(package->smallest_step > 0 && package->read_s > 0);
-    sheets.sheets[0].found.update_s = 0.25;
-    AUTO_FREE char *path = sheets_path(sheets.host);
-    assert_int_equal(sheets_save(&sheets, path, &error), 0);
-    struct record record = {0};
-    struct instruments instruments;
-    assert_int_equal(instruments_open(&setup, &rapl, 1, &instruments, &record, &error), 0);
-    assert_true(record.channels[0].update_s == 0.25);
-    instruments_close(&instruments);
-    record_free(&record);
-    free(sheets.host);
-    sheets.host = strdup("another");
-    assert_int_equal(sheets_save(&sheets, path, &error), 0);
-    assert_int_equal(instruments_open(&setup, &rapl, 1, &instruments, &record, &error), 0);
-    assert_true(record.channels[0].update_s < 0.25);
-    bool noted = false;
-    for (size_t i = 0; i < record.note_count; i++)
-        noted = noted || strstr(record.notes[i], "data sheets not used: they are of another machine");
-    assert_true(noted);
-    instruments_close(&instruments);
-    record_free(&record);
-    sheets_free(&sheets);
-    rapl_tree_free(tree);
-}
-
-static void models_alone_are_not_characterised(void **state)
-{
-    (void)state;
-    struct error error = ERROR_INIT;
-    static const char *const model = "cpu-model";
-    const struct datasheet_options options = {.meters = &model, .meter_count = 1, .wall_s = 5};
-    struct sheets sheets;
-    assert_int_equal(datasheet_make(&options, &sheets, &error), -1);
-    assert_non_null(strstr(error_text(&error), "only models do"));
-    error_clear(&error);
+    struct sheets gpu, rapl, both;
+    AUTO_FREE char *path = text_format("%s/kept/sheets.json", folder);
+    AUTO_FREE char *other = strdup(good);
+    memcpy(strstr(other, "nvml"), "rapl", 4);
+    assert_int_equal(sheets_parse(good, strlen(good), &gpu, &error), 0);
+    assert_int_equal(sheets_parse(other, strlen(other), &rapl, &error), 0);
+    const struct sheets *const saved[] = {&gpu, &rapl, &rapl}; /* one that is there is replaced */
+    const size_t counts[] = {1, 2, 2};
+    for (size_t i = 0; i < 3; i++) {
+        size_t size;
+        rapl.sheets[0].found.idle_w = (double)i;
+        assert_int_equal(sheets_save(saved[i], path, &error), 0);
+        AUTO_FREE char *text = file_read(path, SHEETS_BYTES_MOST, &size, &error);
+        assert_int_equal(sheets_parse(text, size, &both, &error), 0);
+        assert_int_equal(both.count, counts[i]);
+        assert_true(both.sheets[0].found.idle_w == (i ? (double)i : 50));
+        sheets_free(&both);
+    }
+    free(rapl.host); /* another machine's are not */
+    rapl.host = strdup("another");
+    assert_int_equal(sheets_save(&rapl, path, &error), 0);
+    size_t size;
+    AUTO_FREE char *text = file_read(path, SHEETS_BYTES_MOST, &size, &error);
+    assert_int_equal(sheets_parse(text, size, &both, &error), 0);
+    assert_int_equal(both.count, 1);
+    sheets_free(&both);
+    sheets_free(&gpu);
+    sheets_free(&rapl);
 }
 
 int main(void)
@@ -190,9 +160,8 @@ int main(void)
         cmocka_unit_test(sheets_come_back_as_they_were_written),
         cmocka_unit_test(what_is_no_sheet_is_refused),
         cmocka_unit_test(a_sheet_corrects_its_channel_only),
+        cmocka_unit_test(sheets_of_other_channels_are_kept),
         cmocka_unit_test(windows_too_short_have_a_wide_interval),
-        cmocka_unit_test(a_machine_is_characterised_and_its_sheets_are_used),
-        cmocka_unit_test(models_alone_are_not_characterised),
     };
     return cmocka_run_group_tests(tests, open_folder, close_folder);
 }

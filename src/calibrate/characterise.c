@@ -1,11 +1,18 @@
-#include "record/characterise.h"
+#include "calibrate/characterise.h"
 
 #include "base/clock.h"
 
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 #define CHANGES_LEAST    8
+#define EDGES_LEAST      6   /* of the load: three times on */
+#define READINGS_LEAST   2   /* in an update period */
+#define COHERENCE_LEAST  0.5 /* of intervals that a period explains */
+#define REDRAWS          99  /* none of which may do as well: significant at 1 % */
+#define REDRAW_SEED      20260101
+#define REDRAW_POINTS    300  /* that each is tried on */
 #define POINTS_MOST      3000 /* that a fit looks at */
 #define EXPLAINED_LEAST  0.25
 #define LAG_MOST_S       2.0
@@ -15,7 +22,7 @@
 
 struct characteristics characteristics_unknown(void)
 {
-    return (struct characteristics){NAN, NAN, NAN, NAN, NAN, NAN, NAN, NAN, NAN};
+    return (struct characteristics){NAN, NAN, NAN, NAN, NAN, NAN, NAN, NAN, NAN, NAN};
 }
 
 static int compare_doubles(const void *left, const void *right)
@@ -61,25 +68,60 @@ static struct point *find_changes(const struct channel *channel, const struct se
     return points;
 }
 
+/* How far the intervals are whole multiples of a period: the length of the mean of their phases, 1 if all
+ * are, near 0 for changes at random times. */
+static double coherence(const double *intervals, size_t count, double period_s)
+{
+    double cosines = 0, sines = 0;
+    for (size_t i = 0; i < count; i++) {
+        double phase = 2 * M_PI * intervals[i] / period_s;
+        cosines += cos(phase);
+        sines += sin(phase);
+    }
+    return hypot(cosines, sines) / (double)count;
+}
+
 /* Where a value happens to be repeated, two changes lie several updates apart. Such intervals are left out:
- * those beyond one and a half of the lower quartile. */
-static double update_period_s(const struct point *points, size_t count)
+ * those beyond one and a half of the lower quartile. `intervals` get sorted. */
+static double typical_interval_s(double *intervals, size_t count)
+{
+    qsort(intervals, count, sizeof *intervals, compare_doubles);
+    double quartile_s = intervals[(count - 1) / 4];
+    size_t first = 0;
+    while (first < count && intervals[first] < quartile_s / 2)
+        first++;
+    size_t last = first;
+    while (last < count && intervals[last] <= 1.5 * quartile_s)
+        last++;
+    return median_of(intervals + first, last - first);
+}
+
+/* NAN: there is none, or it is too short for readings this far apart. */
+static double update_period_s(const struct point *points, size_t count, double reading_s)
 {
     double *intervals = calloc(count, sizeof *intervals);
     if (!intervals)
         return NAN;
     for (size_t i = 1; i < count; i++)
         intervals[i - 1] = points[i].at_s - points[i - 1].at_s;
-    qsort(intervals, count - 1, sizeof *intervals, compare_doubles);
-    double quartile_s = intervals[(count - 1) / 4];
-    size_t first = 0, last = 0;
-    while (first < count - 1 && intervals[first] < quartile_s / 2)
-        first++;
-    for (last = first; last < count - 1 && intervals[last] <= 1.5 * quartile_s;)
-        last++;
-    double period_s = median_of(intervals + first, last - first);
+    double period_s = typical_interval_s(intervals, count - 1);
+    bool seen = period_s >= READINGS_LEAST * reading_s &&
+                coherence(intervals, count - 1, period_s) >= COHERENCE_LEAST;
     free(intervals);
-    return period_s;
+    return seen ? period_s : NAN;
+}
+
+/* Median time between two readings. */
+static double reading_interval_s(const struct series *series)
+{
+    double *intervals = calloc(series->count + 1, sizeof *intervals);
+    if (!intervals)
+        return NAN;
+    for (size_t i = 1; i < series->count; i++)
+        intervals[i - 1] = (double)(series->boot_ns[i] - series->boot_ns[i - 1]) / NS_PER_S;
+    double median_s = median_of(intervals, series->count > 0 ? series->count - 1 : 0);
+    free(intervals);
+    return median_s;
 }
 
 void characterise_updates(const struct channel *channel, const struct series *fast,
@@ -88,10 +130,11 @@ void characterise_updates(const struct channel *channel, const struct series *fa
     result->update_s = result->smallest_step = NAN;
     size_t count;
     struct point *points = find_changes(channel, fast, &count);
-    for (size_t i = 1; points && i < count; i++)
-        result->smallest_step = fmin(result->smallest_step, fabs(points[i].value - points[i - 1].value));
-    if (points && count >= CHANGES_LEAST)
-        result->update_s = update_period_s(points, count);
+    if (points && count >= CHANGES_LEAST) {
+        result->update_s = update_period_s(points, count, reading_interval_s(fast));
+        for (size_t i = 1; i < count; i++)
+            result->smallest_step = fmin(result->smallest_step, fabs(points[i].value - points[i - 1].value));
+    }
     free(points);
 }
 
@@ -168,20 +211,58 @@ void characterise_rest(const struct channel *channel, const struct series *rest,
 
 /* ---- under the load ---- */
 
-/* Seconds for which the load was on until `at_s`, with edges in seconds. */
-static double load_until_s(const double *edges_s, size_t count, double at_s)
+double load_span_s(struct random_stream *random)
 {
-    double on_s = 0;
-    for (size_t i = 0; i < count && edges_s[i] < at_s; i += 2)
-        on_s += (i + 1 < count ? fmin(edges_s[i + 1], at_s) : at_s) - edges_s[i];
-    return on_s;
+    return LOAD_SPAN_LEAST_S * (1 + 2 * random_uniform(random));
+}
+
+/* When the load went on and off, in seconds of a series, and how long it had been on by then. */
+struct wave {
+    double *edges_s, *on_s;
+    size_t count;
+};
+
+static int open_wave(struct wave *wave, size_t capacity)
+{
+    *wave = (struct wave){.edges_s = calloc(capacity + 1, sizeof(double)),
+                          .on_s = calloc(capacity + 1, sizeof(double))};
+    return wave->edges_s && wave->on_s ? 0 : -1;
+}
+
+static void free_wave(struct wave *wave)
+{
+    free(wave->edges_s);
+    free(wave->on_s);
+}
+
+static void add_edge(struct wave *wave, double at_s)
+{
+    size_t i = wave->count++;
+    bool was_on = i % 2 == 1;
+    wave->edges_s[i] = at_s;
+    wave->on_s[i] = i == 0 ? 0 : wave->on_s[i - 1] + (was_on ? at_s - wave->edges_s[i - 1] : 0);
+}
+
+/* Seconds for which the load was on until `at_s`. */
+static double load_until_s(const struct wave *wave, double at_s)
+{
+    size_t low = 0, high = wave->count; /* edges before low are at or before at_s, those from high on after */
+    while (low < high) {
+        size_t middle = (low + high) / 2;
+        if (wave->edges_s[middle] <= at_s)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    if (low == 0)
+        return 0;
+    return wave->on_s[low - 1] + (low % 2 == 1 ? at_s - wave->edges_s[low - 1] : 0);
 }
 
 struct fit {
     const struct point *points; /* powers: a counter's means end at at_s, a power's reading appeared then */
     size_t count;
-    const double *edges_s;
-    size_t edge_count;
+    const struct wave *wave;
     double bin_s; /* that a counter's power is over anyhow */
     double lag_s, averaging_s;
     double slope_w, left; /* left: share of the variance that is not explained */
@@ -194,9 +275,7 @@ static void try_fit(struct fit *fit)
     double window_s = fmax(fit->averaging_s + fit->bin_s, 1e-6);
     for (size_t i = 0; i < fit->count; i++) {
         double end_s = fit->points[i].at_s - fit->lag_s, y = fit->points[i].value;
-        double x = (load_until_s(fit->edges_s, fit->edge_count, end_s) -
-                    load_until_s(fit->edges_s, fit->edge_count, end_s - window_s)) /
-                   window_s;
+        double x = (load_until_s(fit->wave, end_s) - load_until_s(fit->wave, end_s - window_s)) / window_s;
         sx += x, sy += y, sxx += x * x, sxy += x * y, syy += y * y;
     }
     double vx = sxx - sx * sx / n, vy = syy - sy * sy / n, cov = sxy - sx * sy / n;
@@ -214,15 +293,19 @@ static void keep_better(struct fit *best, double lag_s, double averaging_s)
         *best = next;
 }
 
-/* A coarse grid, then ever smaller steps about the best, also along lag + averaging / 2 = constant, where the
- * valley of the two lies. */
-static void search(struct fit *best, bool averaging)
+static void search_coarsely(struct fit *best, bool averaging)
 {
-    static const double directions[][2] = {{1, 0}, {-1, 0}, {0, 1}, {0, -1}, {1, -2}, {-1, 2}};
     best->left = 2;
     for (double lag_s = 0; lag_s <= LAG_MOST_S; lag_s += 0.1)
         for (double mean_s = 0; mean_s <= (averaging ? AVERAGING_MOST_S : 0); mean_s += 0.2)
             keep_better(best, lag_s, mean_s);
+}
+
+/* Ever smaller steps about the best, also along lag + averaging / 2 = constant, where the valley of the two
+ * lies. */
+static void refine(struct fit *best, bool averaging)
+{
+    static const double directions[][2] = {{1, 0}, {-1, 0}, {0, 1}, {0, -1}, {1, -2}, {-1, 2}};
     for (double step_s = 0.1; step_s > FIT_STEP_LEAST_S;) {
         double before = best->left, lag_s = best->lag_s, mean_s = best->averaging_s;
         for (size_t i = 0; i < (averaging ? 6 : 2); i++)
@@ -248,43 +331,111 @@ static size_t to_powers(struct point *points, size_t count, double bin_s)
     return kept;
 }
 
-static size_t thin(struct point *points, size_t count)
+static size_t thin(struct point *points, size_t count, size_t most)
 {
-    size_t stride = count / POINTS_MOST + 1, kept = 0;
+    size_t stride = (count + most - 1) / most, kept = 0;
     for (size_t i = 0; i < count; i += stride)
         points[kept++] = points[i];
     return kept;
 }
 
+/* A load that might have been: the first edge where it was, the other lengths drawn anew. */
+static int redraw(const struct wave *real, double until_s, struct random_stream *random, struct wave *wave)
+{
+    size_t most = (size_t)((until_s - real->edges_s[0]) / LOAD_SPAN_LEAST_S) + 2;
+    if (open_wave(wave, most) < 0)
+        return -1;
+    for (double at_s = real->edges_s[0]; at_s < until_s && wave->count < most; at_s += load_span_s(random))
+        add_edge(wave, at_s);
+    return 0;
+}
+
+/* The share of loads drawn like the real one that explain the points at least as well: a p-value. Drawing
+ * ends with the first that does (Besag and Clifford, 1991). NAN: no memory. */
+static double chance_of_response(const struct fit *given, bool averaging, double until_s)
+{
+    struct point *few = calloc(given->count, sizeof *few);
+    if (!few)
+        return NAN;
+    memcpy(few, given->points, given->count * sizeof *few);
+    struct fit real = *given;
+    real.points = few;
+    real.count = thin(few, given->count, REDRAW_POINTS);
+    search_coarsely(&real, averaging);
+    struct random_stream random;
+    random_seed(&random, REDRAW_SEED, given->count);
+    double chance = 1.0 / (REDRAWS + 1);
+    for (size_t i = 1; i <= REDRAWS; i++) {
+        struct wave wave;
+        struct fit drawn = real;
+        drawn.wave = &wave;
+        bool failed = redraw(given->wave, until_s, &random, &wave) < 0;
+        if (!failed)
+            search_coarsely(&drawn, averaging);
+        free_wave(&wave);
+        if (failed || drawn.left <= real.left) {
+            chance = failed ? NAN : 1.0 / (double)i;
+            break;
+        }
+    }
+    free(few);
+    return chance;
+}
+
+/* Whether the best is a least within the grid, and not at its end, and much of the variance. */
+static bool is_found(const struct fit *best)
+{
+    return best->left <= 1 - EXPLAINED_LEAST && best->lag_s < LAG_MOST_S &&
+           best->averaging_s < AVERAGING_MOST_S;
+}
+
+static void judge_fit(struct fit *best, bool power, double until_s, struct characteristics *result)
+{
+    result->response_p = chance_of_response(best, power, until_s);
+    if (!(result->response_p <= RESPONSE_P_MOST))
+        return;
+    search_coarsely(best, power);
+    refine(best, power);
+    result->response_w = best->slope_w;
+    if (!is_found(best))
+        return;
+    result->lag_s = best->lag_s;
+    if (power)
+        result->averaging_s = best->averaging_s;
+}
+
+static int take_wave(const struct load_edges *load, const struct series *series, struct wave *wave)
+{
+    if (open_wave(wave, load->count) < 0)
+        return -1;
+    for (size_t i = 0; i < load->count; i++)
+        add_edge(wave, (double)(load->edges_ns[i] - series->boot_ns[0]) / NS_PER_S);
+    return 0;
+}
+
 void characterise_response(const struct channel *channel, const struct series *loaded,
                            const struct load_edges *load, struct characteristics *result)
 {
-    result->response_w = result->lag_s = result->averaging_s = NAN;
+    result->response_w = result->response_p = result->lag_s = result->averaging_s = NAN;
+    if (load->count < EDGES_LEAST || loaded->count == 0)
+        return;
     bool power = channel->kind == KIND_POWER;
     size_t count;
+    struct wave wave;
     struct point *points = find_changes(channel, loaded, &count);
-    double *edges_s = calloc(load->count + 1, sizeof *edges_s);
-    if (!points || !edges_s)
-        goto out;
-    for (size_t i = 0; i < load->count; i++)
-        edges_s[i] = (double)(load->edges_ns[i] - loaded->boot_ns[0]) / NS_PER_S;
     double update_s = isfinite(result->update_s) ? result->update_s : channel->update_s;
     double bin_s = power ? 0 : fmax(COUNTER_BIN_S, 2 * update_s);
+    if (take_wave(load, loaded, &wave) < 0 || !points)
+        goto out;
     if (!power && count > 0)
         count = to_powers(points, count, bin_s);
-    count = thin(points, count);
+    count = thin(points, count, POINTS_MOST);
     if (count < CHANGES_LEAST)
         goto out;
-    struct fit best = {
-        .points = points, .count = count, .edges_s = edges_s, .edge_count = load->count, .bin_s = bin_s};
-    search(&best, power);
-    if (best.left > 1 - EXPLAINED_LEAST)
-        goto out;
-    result->response_w = best.slope_w;
-    result->lag_s = best.lag_s;
-    if (power)
-        result->averaging_s = best.averaging_s;
+    struct fit best = {.points = points, .count = count, .wave = &wave, .bin_s = bin_s};
+    judge_fit(&best, power, (double)(loaded->boot_ns[loaded->count - 1] - loaded->boot_ns[0]) / NS_PER_S,
+              result);
 out:
     free(points);
-    free(edges_s);
+    free_wave(&wave);
 }

@@ -1,4 +1,4 @@
-#include "record/idle.h"
+#include "calibrate/idle.h"
 
 #include "base/clock.h"
 #include "base/file.h"

@@ -1,9 +1,10 @@
 /* characterise.h: what an instrument's readings tell of the instrument: pure functions of readings and of the
  * instants at which a load went on and off. docs/method.md has the formulas. */
-#ifndef JOULERY_RECORD_CHARACTERISE_H
-#define JOULERY_RECORD_CHARACTERISE_H
+#ifndef JOULERY_CALIBRATE_CHARACTERISE_H
+#define JOULERY_CALIBRATE_CHARACTERISE_H
 
-#include "meter/meter.h"
+#include "base/random.h"
+#include "record/sheets.h"
 
 #include <stddef.h>
 #include <stdint.h>
@@ -15,23 +16,11 @@ struct series {
     size_t count;
 };
 
-/* A load on all cores: on at edges_ns[0], off at edges_ns[1], on again, … Borrowed. */
+/* A load on all cores: on at edges_ns[0], off at edges_ns[1], on again, …; between two edges lies what
+ * load_span_s drew. Borrowed. */
 struct load_edges {
     const int64_t *edges_ns;
     size_t count;
-};
-
-/* Each NAN where the readings don't tell. */
-struct characteristics {
-    double update_s;          /* real update period; no better than the readings come */
-    double smallest_step;     /* smallest change seen, J or W: the resolution is this or finer */
-    double averaging_s;       /* KIND_POWER: a reading is the mean of about this long */
-    double lag_s;             /* from the load to what the averaging leaves of the delay */
-    double response_w;        /* power under the load above power without */
-    double read_s;            /* median time that one read of the instrument takes */
-    double idle_w;            /* mean power at rest */
-    double idle_sd_w;         /* standard deviation of means over 1 s at rest */
-    double idle_reading_sd_w; /* the same over 0.1 s: of the power between readings of a usual run */
 };
 
 /* All NAN. */
@@ -43,10 +32,19 @@ void characterise_updates(const struct channel *channel, const struct series *fa
 /* idle_w, idle_sd_w, idle_reading_sd_w from readings at rest, at least three seconds of them. */
 void characterise_rest(const struct channel *channel, const struct series *rest,
                        struct characteristics *result);
-/* response_w, lag_s and, of a power, averaging_s, from readings under the load. All NAN if the load doesn't
- * explain a quarter of the channel's variance. */
+/* response_w, response_p, lag_s and, of a power, averaging_s, from readings under the load. response_p is NAN
+ * where readings or edges are too few to judge; the others are NAN unless it is at most RESPONSE_P_MOST.
+ * lag_s and averaging_s are NAN also where the load explains less than a quarter of the channel's variance,
+ * or where they would be longer than 2 s and 4 s. The test is exact if the load was drawn independently of
+ * the channel, whatever the channel's noise is like. */
 void characterise_response(const struct channel *channel, const struct series *loaded,
                            const struct load_edges *load, struct characteristics *result);
+
+/* How long the load stays on, or off, this time: LOAD_SPAN_LEAST_S to three times that. No update period
+ * falls into step with it, and what might have been drawn instead is what characterise_response tests
+ * against. */
+#define LOAD_SPAN_LEAST_S 0.4
+double load_span_s(struct random_stream *random);
 
 /* Median of values[0 .. count), which get sorted; NAN of none. */
 double median_of(double *values, size_t count);

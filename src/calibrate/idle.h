@@ -1,6 +1,6 @@
 /* idle.h: measures the machine at rest. docs/method.md, "At rest". */
-#ifndef JOULERY_RECORD_IDLE_H
-#define JOULERY_RECORD_IDLE_H
+#ifndef JOULERY_CALIBRATE_IDLE_H
+#define JOULERY_CALIBRATE_IDLE_H
 
 #include "record/baseline.h"
 

@@ -1,8 +1,9 @@
-#include "record/datasheet.h"
+#include "calibrate/datasheet.h"
 
 #include "base/clock.h"
 #include "base/random.h"
 #include "base/text.h"
+#include "calibrate/characterise.h"
 #include "record/host.h"
 #include "record/instruments.h"
 
@@ -20,7 +21,6 @@
 #define FAST_NS       (NS_PER_S / 10000)
 #define REST_NS       (NS_PER_S / 100)
 #define LOADED_NS     (NS_PER_S / 1000)
-#define ON_LEAST_S    0.4 /* of each on and off; up to three times that, so that no update falls in step */
 #define READINGS_MOST 2000000
 
 /* ---- the load ---- */
@@ -238,15 +238,14 @@ static int wave_load(struct making *making, int64_t until_ns, struct error *erro
 {
     struct load load = {0};
     struct random_stream random;
-    random_seed(&random, 1, 0);
-    size_t most = (size_t)((double)(until_ns - clock_boot_ns()) / NS_PER_S / ON_LEAST_S) + 4;
+    random_seed(&random, (uint64_t)clock_wall_ns(), 0); /* independent of whatever the channels do */
+    size_t most = (size_t)((double)(until_ns - clock_boot_ns()) / NS_PER_S / LOAD_SPAN_LEAST_S) + 4;
     making->edges_ns = calloc(most, sizeof *making->edges_ns);
     int result = making->edges_ns ? start_load(&load, error) : error_memory(error, "load");
     for (bool on = true; result == 0 && making->edge_count < most && clock_boot_ns() < until_ns; on = !on) {
         making->edges_ns[making->edge_count++] = clock_boot_ns();
         switch_load(&load, on, false);
-        double span_s = ON_LEAST_S * (1 + 2 * random_uniform(&random));
-        int64_t next_ns = clock_boot_ns() + (int64_t)(span_s * NS_PER_S);
+        int64_t next_ns = clock_boot_ns() + (int64_t)(load_span_s(&random) * NS_PER_S);
         wait_until(making, next_ns < until_ns ? next_ns : until_ns, on ? "load on" : "load off");
     }
     if (load.threads)
@@ -313,10 +312,8 @@ static int fill_sheets(const struct making *making, struct sheets *sheets, struc
                               .made = clock_iso8601(clock_wall_ns()),
                               .wall_s = making->options->wall_s,
                               .sheets = calloc(making->record.channel_count + 1, sizeof *sheets->sheets)};
-    free(host.kernel);
-    free(host.os);
-    free(host.virtualisation);
-    free(host.version);
+    host.name = host.cpu_model = NULL;
+    host_free(&host);
     if (result < 0)
         return -1;
     bool failed = !sheets->made || !sheets->sheets;

@@ -1,7 +1,7 @@
 /* datasheet.h: makes the data sheets of this machine's channels: reads them at rest and under a load that it
  * makes itself, for characterise.h to judge. */
-#ifndef JOULERY_RECORD_DATASHEET_H
-#define JOULERY_RECORD_DATASHEET_H
+#ifndef JOULERY_CALIBRATE_DATASHEET_H
+#define JOULERY_CALIBRATE_DATASHEET_H
 
 #include "record/sheets.h"
 
