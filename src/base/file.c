@@ -75,6 +75,63 @@ static int write_all(int descriptor, const char *data, size_t size)
     return 0;
 }
 
+struct file_writer {
+    char *path, *temporary;
+    int descriptor; /* -1: nothing was made */
+};
+
+void file_writer_drop(struct file_writer *writer)
+{
+    if (!writer)
+        return;
+    if (writer->descriptor >= 0) {
+        close(writer->descriptor);
+        unlink(writer->temporary);
+    }
+    free(writer->temporary);
+    free(writer->path);
+    free(writer);
+}
+
+struct file_writer *file_writer_open(const char *path, struct error *error)
+{
+    struct file_writer *writer = calloc(1, sizeof *writer);
+    if (writer)
+        *writer = (struct file_writer){strdup(path), text_format("%s.XXXXXX", path), -1};
+    if (!writer || !writer->path || !writer->temporary) {
+        error_memory(error, path);
+        file_writer_drop(writer);
+        return NULL;
+    }
+    writer->descriptor = mkostemp(writer->temporary, O_CLOEXEC);
+    mode_t mask = umask(0);
+    umask(mask);
+    if (writer->descriptor < 0 || fchmod(writer->descriptor, 0666 & ~mask) < 0) {
+        error_errno(error, errno, path);
+        file_writer_drop(writer);
+        return NULL;
+    }
+    return writer;
+}
+
+int file_writer_put(struct file_writer *writer, const void *data, size_t size, struct error *error)
+{
+    return write_all(writer->descriptor, data, size) == 0 ? 0 : error_errno(error, errno, writer->path);
+}
+
+int file_writer_finish(struct file_writer *writer, struct error *error)
+{
+    int status = 0;
+    if (fsync(writer->descriptor) < 0 || rename(writer->temporary, writer->path) < 0) {
+        status = error_errno(error, errno, writer->path);
+    } else {
+        close(writer->descriptor);
+        writer->descriptor = -1;
+    }
+    file_writer_drop(writer);
+    return status;
+}
+
 int file_write(const char *path, const void *data, size_t size, struct error *error)
 {
     if (strcmp(path, "-") == 0)
@@ -87,22 +144,14 @@ int file_write(const char *path, const void *data, size_t size, struct error *er
             return error_errno(error, errno, path);
         return 0;
     }
-    AUTO_FREE char *temporary = text_format("%s.XXXXXX", path);
-    if (!temporary)
-        return error_memory(error, path);
-    AUTO_CLOSE int descriptor = mkostemp(temporary, O_CLOEXEC);
-    if (descriptor < 0)
-        return error_errno(error, errno, path);
-    mode_t mask = umask(0);
-    umask(mask);
-    int failed = fchmod(descriptor, 0666 & ~mask) < 0 || write_all(descriptor, data, size) < 0 ||
-                 fsync(descriptor) < 0 || rename(temporary, path) < 0;
-    if (failed) {
-        error_errno(error, errno, path);
-        unlink(temporary);
+    struct file_writer *writer = file_writer_open(path, error);
+    if (!writer)
+        return -1;
+    if (file_writer_put(writer, data, size, error) < 0) {
+        file_writer_drop(writer);
         return -1;
     }
-    return 0;
+    return file_writer_finish(writer, error);
 }
 
 int file_check_writable(const char *path, struct error *error)

@@ -18,6 +18,14 @@ char *file_join(const char *directory, const char *name);
  * `path` "-" writes to standard output. */
 int file_write(const char *path, const void *data, size_t size, struct error *error);
 
+/* The same for contents that come piece by piece. Until file_writer_finish the old file is untouched;
+ * file_writer_drop leaves it so. Regular files only. Both free the writer; drop takes NULL. */
+struct file_writer;
+struct file_writer *file_writer_open(const char *path, struct error *error);
+int file_writer_put(struct file_writer *writer, const void *data, size_t size, struct error *error);
+int file_writer_finish(struct file_writer *writer, struct error *error);
+void file_writer_drop(struct file_writer *writer);
+
 /* Whether file_write could write there, found out without writing: better known before hours of work than
  * after. */
 int file_check_writable(const char *path, struct error *error);

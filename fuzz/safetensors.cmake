@@ -1,0 +1,1 @@
+joulery_fuzz(safetensors USES joulery_weights)
