@@ -15,7 +15,7 @@ static void run_add(const struct step *step, float *const *data, struct pass *pa
 
 static void run_dropout(const struct step *step, float *const *data, struct pass *pass)
 {
-    kernel_dropout(data[1], data[0], step->probability, pass->dropout_key ^ step->key, step->elements);
+    kernel_dropout(data[1], data[0], step->share, pass->dropout_key ^ step->key, step->elements);
 }
 
 /* Whether nobody but its one reader sees the value of `node`, under whatever name. */
@@ -68,7 +68,7 @@ void lower_add(struct lowering *l, size_t node)
 static struct step dropout_step(const struct lowering *l, size_t node, size_t value)
 {
     return (struct step){.elements = value_floats(l, value),
-                         .probability = l->graph->nodes[node].dropout,
+                         .share = l->graph->nodes[node].dropout,
                          .key = (uint64_t)(node + 1) * 0xd1342543de82ef95u};
 }
 

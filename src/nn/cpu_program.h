@@ -75,7 +75,7 @@ struct step {
     dnnl_exec_arg_t arguments[STEP_ARGUMENTS]; /* of a primitive */
     /* For functions, as each needs: */
     size_t elements, sizes[4];
-    double probability;
+    double share; /* a probability, a momentum */
     uint64_t key;
     struct parameter *parameter;
 };

@@ -27,9 +27,12 @@ struct zoo_options {
 const char *const *zoo_names(size_t *count);
 /* NULL and an error: unknown architecture (with the nearest name), size too small (says which it needs). */
 struct graph *zoo_build(const char *name, const struct zoo_options *options, struct error *error);
+/* The least image size the architecture takes; 0 if there is none of this name. */
+size_t zoo_least_size(const char *name);
 void graph_free(struct graph *graph);
 
-uint64_t graph_parameters(const struct graph *graph); /* with moving statistics not counted, as torchvision */
+/* Moving statistics are counted for the architectures of Keras, as Keras does, and not for torchvision's. */
+uint64_t graph_parameters(const struct graph *graph);
 uint64_t graph_trainable_parameters(const struct graph *graph);
 uint64_t graph_flops(const struct graph *graph); /* forward, one image; a multiply-add counts two */
 

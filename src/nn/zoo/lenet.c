@@ -5,7 +5,7 @@
  * so that the dense layers, and the number of parameters, stay the same. */
 #include "nn/zoo/zoo.h"
 
-struct graph *zoo_lenet5(const char *name, const struct zoo_options *options, struct error *error)
+struct graph *zoo_lenet(const char *name, const struct zoo_options *options, struct error *error)
 {
     struct graph *g = graph_new(name, INIT_PYTORCH);
     if (!g)
