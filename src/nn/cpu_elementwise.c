@@ -46,10 +46,6 @@ static size_t in_place_output(struct lowering *l, size_t input, bool keeps_sign)
 void lower_relu(struct lowering *l, size_t node)
 {
     size_t src = input_of(l, node);
-    if (l->nodes[node].fused) {
-        l->nodes[node].out = src;
-        return;
-    }
     l->nodes[node].out = in_place_output(l, l->graph->nodes[node].inputs[0], true);
     EMIT_FUNCTION(l, run_relu, ((struct step){.elements = value_floats(l, src)}), src, l->nodes[node].out);
 }

@@ -29,7 +29,7 @@ void lower_batch_norm(struct lowering *l, size_t node)
         return;
     lowering_check(l, dnnl_batch_normalization_forward_desc_init(&operation, forward_kind(l), &md,
                                                                  epsilon_of(l, node), flags));
-    to->forward = describe_primitive(l, &operation, l->cpu->attributes, NULL, true);
+    to->forward = describe_primitive(l, &operation, l->cpu->attributes[0][0], NULL, true);
     to->out = add_value(l, &md);
     to->mean = l->training ? add_value(l, wanted_layout(l, to->forward, DNNL_ARG_MEAN)) : running_mean;
     to->variance = l->training ? add_value(l, wanted_layout(l, to->forward, DNNL_ARG_VARIANCE)) : running_var;
@@ -59,7 +59,8 @@ void lower_batch_norm_backward(struct lowering *l, size_t node)
         return;
     lowering_check(l, dnnl_batch_normalization_backward_desc_init(&operation, dnnl_backward, &md, &md,
                                                                   epsilon_of(l, node), flags));
-    dnnl_primitive_desc_t d = describe_primitive(l, &operation, l->cpu->attributes, from->forward, true);
+    dnnl_primitive_desc_t d =
+        describe_primitive(l, &operation, l->cpu->attributes[0][0], from->forward, true);
     size_t out = free_to_overwrite(l, gradient) ? gradient : add_value(l, &md);
     struct parameter *scale = parameter_of(l, node, TENSOR_WEIGHT),
                      *shift = parameter_of(l, node, TENSOR_BIAS);

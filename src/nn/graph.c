@@ -48,6 +48,8 @@ struct graph *graph_copy(const struct graph *graph, struct error *error)
     if (!copy->nodes)
         goto memory;
     copy->counts_statistics = graph->counts_statistics;
+    copy->base = graph->base;
+    copy->frozen = graph->frozen;
     copy->capacity = graph->count;
     for (size_t i = 0; i < graph->count; i++) {
         copy->nodes[i] = graph->nodes[i];
@@ -155,6 +157,68 @@ void graph_leave(struct graph *graph, size_t entered)
 {
     if (graph->scope && entered < strlen(graph->scope))
         graph->scope[entered] = 0;
+}
+
+size_t graph_end_base(struct graph *graph, size_t node)
+{
+    graph->base = node;
+    return node;
+}
+
+static void drop_nodes(struct graph *graph, size_t count)
+{
+    while (graph->count > count)
+        free(graph->nodes[--graph->count].name);
+}
+
+size_t graph_drop_head(struct graph *graph)
+{
+    if (!graph->failed && graph->base == 0) {
+        graph->failed = true;
+        error_set(&graph->error, "%s: it has no base that another head could be put on", graph->architecture);
+    }
+    if (!graph->failed)
+        drop_nodes(graph, graph->base + 1);
+    return graph->base;
+}
+
+/* The nodes after the base, on an input that stands for it. */
+static int keep_head(struct graph *head, struct error *error)
+{
+    size_t base = head->base;
+    for (size_t i = base + 1; i < head->count; i++) {
+        struct node *node = &head->nodes[i];
+        for (size_t k = 0; k < node->input_count; k++) {
+            if (node->inputs[k] < base)
+                return error_set(error, "%s: its head reads more than the end of its base",
+                                 head->architecture);
+            node->inputs[k] -= base;
+        }
+    }
+    for (size_t i = 0; i < base; i++)
+        free(head->nodes[i].name);
+    memmove(head->nodes, head->nodes + base, (head->count - base) * sizeof *head->nodes);
+    head->count -= base;
+    head->nodes[0] =
+        (struct node){.kind = NODE_INPUT, .name = head->nodes[0].name, .shape = head->nodes[0].shape};
+    head->nodes[0].name[0] = 0;
+    head->base = 0;
+    head->frozen = false;
+    return 0;
+}
+
+int graph_split(const struct graph *graph, struct graph **base, struct graph **head, struct error *error)
+{
+    *base = graph_copy(graph, error);
+    *head = *base ? graph_copy(graph, error) : NULL;
+    if (!*head || keep_head(*head, error)) {
+        graph_free(*base);
+        graph_free(*head);
+        *base = *head = NULL;
+        return -1;
+    }
+    drop_nodes(*base, graph->base + 1);
+    return 0;
 }
 
 static struct shape shape_of(const struct graph *graph, size_t node)
@@ -438,6 +502,8 @@ static size_t node_tensors(const struct graph *graph, size_t number, struct tens
             tensors[count++].init = bias_init(init_rule(graph, node), in.channels);
         }
     }
+    for (size_t k = 0; k < count && graph->frozen && number <= graph->base; k++)
+        tensors[k].trainable = false;
     return count;
 }
 
@@ -483,30 +549,38 @@ void graph_tensors_free(struct tensor *tensors, size_t count)
     free(tensors);
 }
 
-static uint64_t count_parameters(const struct graph *graph, bool statistics)
+static uint64_t elements_of(const struct tensor *tensor)
+{
+    uint64_t elements = 1;
+    for (int d = 0; d < tensor->dim_count; d++)
+        elements *= tensor->dims[d];
+    return elements;
+}
+
+uint64_t graph_parameters(const struct graph *graph)
 {
     uint64_t total = 0;
     for (size_t i = 0; i < graph->count; i++) {
         struct tensor tensors[4];
         size_t count = node_tensors(graph, i, tensors);
-        for (size_t k = 0; k < count; k++) {
-            uint64_t elements = tensors[k].trainable || statistics;
-            for (int d = 0; d < tensors[k].dim_count; d++)
-                elements *= tensors[k].dims[d];
-            total += elements;
-        }
+        for (size_t k = 0; k < count; k++)
+            if (tensors[k].role < TENSOR_RUNNING_MEAN || graph->counts_statistics)
+                total += elements_of(&tensors[k]);
     }
     return total;
 }
 
-uint64_t graph_parameters(const struct graph *graph)
-{
-    return count_parameters(graph, graph->counts_statistics);
-}
-
 uint64_t graph_trainable_parameters(const struct graph *graph)
 {
-    return count_parameters(graph, false);
+    uint64_t total = 0;
+    for (size_t i = 0; i < graph->count; i++) {
+        struct tensor tensors[4];
+        size_t count = node_tensors(graph, i, tensors);
+        for (size_t k = 0; k < count; k++)
+            if (tensors[k].trainable)
+                total += elements_of(&tensors[k]);
+    }
+    return total;
 }
 
 uint64_t graph_flops(const struct graph *graph)

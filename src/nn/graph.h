@@ -99,6 +99,8 @@ struct graph {
     struct normalisation normalisation; /* of the batch normalisations added from now on: 1e-5, 0.1 */
     bool counts_statistics;             /* moving statistics are parameters, as Keras counts */
     char *scope;                        /* put before the names of the nodes added from now on */
+    size_t base; /* the last node of what transfer learning keeps; all nodes up to it belong to it */
+    bool frozen; /* the base does not learn */
     bool failed;
     struct error error;
 };
@@ -109,6 +111,15 @@ struct graph *graph_copy(const struct graph *graph, struct error *error);
 /* Adds the loss on `logits` (classes, 1, 1) and hands over the graph; after a mistake frees it, sets the
  * error and returns NULL. */
 struct graph *graph_finish(struct graph *graph, size_t logits, struct error *error);
+
+/* Says that the base ends with `node`, which is returned: all from here on is the head. */
+size_t graph_end_base(struct graph *graph, size_t node);
+/* Takes the head away, to add another one; the base's last node. 0 if the graph has no base (graph_finish
+ * then says so). */
+size_t graph_drop_head(struct graph *graph);
+/* The base alone, a graph without a loss, and the head on an input of the base's shape. 0, or -1 and an
+ * error. */
+int graph_split(const struct graph *graph, struct graph **base, struct graph **head, struct error *error);
 
 /* Names given from now on follow this prefix and those entered before ("layer1.0."); graph_leave, with what
  * graph_enter returned, ends it. */
@@ -147,7 +158,7 @@ struct tensor {
     char *name; /* "layer1.0.conv1.weight" */
     size_t node;
     enum tensor_role role;
-    bool trainable; /* false: moving statistics, which are no parameters to torchvision's count */
+    bool trainable; /* false: moving statistics, and all of a frozen base */
     size_t dims[4];
     int dim_count;
     size_t count; /* elements */

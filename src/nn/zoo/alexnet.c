@@ -28,7 +28,7 @@ struct graph *zoo_alexnet(const char *name, const struct zoo_options *options, s
         if (l->pool)
             x = graph_max_pool(g, x, (struct pooling){.kernel = 3, .stride = 2});
     }
-    x = graph_dropout(g, graph_flatten(g, graph_adaptive_pool(g, x, 6, 6)), 0.5);
+    x = graph_dropout(g, graph_flatten(g, graph_adaptive_pool(g, graph_end_base(g, x), 6, 6)), 0.5);
     x = graph_relu(g, graph_dense(g, x, "classifier.1", zoo_width(options, 4096)));
     x = graph_dropout(g, x, 0.5);
     x = graph_relu(g, graph_dense(g, x, "classifier.4", zoo_width(options, 4096)));

@@ -41,7 +41,7 @@ struct graph *zoo_vgg(const char *name, const struct zoo_options *options, struc
         x = graph_max_pool(g, x, (struct pooling){.kernel = 2});
         module++;
     }
-    x = graph_flatten(g, graph_adaptive_pool(g, x, 7, 7));
+    x = graph_flatten(g, graph_adaptive_pool(g, graph_end_base(g, x), 7, 7));
     x = graph_relu(g, graph_dense(g, x, "classifier.0", zoo_width(options, 4096)));
     x = graph_dropout(g, x, 0.5);
     x = graph_relu(g, graph_dense(g, x, "classifier.3", zoo_width(options, 4096)));

@@ -74,7 +74,7 @@ size_t zoo_conv_bn(struct graph *graph, size_t input, const char *convolution_na
 struct graph *zoo_finish(struct graph *graph, size_t input, const char *name,
                          const struct zoo_options *options, struct error *error)
 {
-    size_t x = graph_flatten(graph, graph_adaptive_pool(graph, input, 1, 1));
+    size_t x = graph_flatten(graph, graph_adaptive_pool(graph, graph_end_base(graph, input), 1, 1));
     return graph_finish(graph, graph_dense(graph, x, name, options->classes), error);
 }
 
@@ -96,6 +96,37 @@ static int check(const struct architecture *architecture, const struct zoo_optio
                          "%s: %zu classes and %zu input channels: expected 2 to 1000000 and at most 1024",
                          architecture->name, options->classes, options->channels);
     return 0;
+}
+
+static int check_head(const struct architecture *architecture, const struct zoo_options *options,
+                      struct error *error)
+{
+    for (size_t i = 0; i < options->head_count; i++)
+        if (options->head[i] == 0 || options->head[i] > 1000000)
+            return error_set(error, "%s: a dense layer of %zu units in the head: expected 1 to 1000000",
+                             architecture->name, options->head[i]);
+    if (!(options->dropout >= 0 && options->dropout < 1))
+        return error_set(error, "%s: dropout %g: expected at least 0 and below 1", architecture->name,
+                         options->dropout);
+    if (options->dropout > 0 && !options->head_count)
+        return error_set(error,
+                         "%s: dropout is given for a head of one's own: expected the units of its layers",
+                         architecture->name);
+    return 0;
+}
+
+/* Another head in place of the architecture's own. */
+static struct graph *put_head(struct graph *graph, const struct zoo_options *options, struct error *error)
+{
+    size_t x = graph_flatten(graph, graph_drop_head(graph));
+    for (size_t i = 0; i < options->head_count; i++) {
+        AUTO_FREE char *name = text_format("head.%zu", i);
+        x = graph_relu(graph, graph_dense(graph, x, name, options->head[i]));
+    }
+    if (options->dropout > 0)
+        x = graph_dropout(graph, x, options->dropout);
+    AUTO_FREE char *name = text_format("head.%zu", options->head_count);
+    return graph_finish(graph, graph_dense(graph, x, name, options->classes), error);
 }
 
 static const struct architecture *find(const char *name, struct error *error)
@@ -134,8 +165,22 @@ struct graph *zoo_build(const char *name, const struct zoo_options *options, str
         .channels = options->channels ? options->channels : 3,
         .size = options->size ? options->size : architecture->usual_size,
         .width = options->width != 0 ? options->width : 1,
+        .head = options->head,
+        .head_count = options->head_count,
+        .dropout = options->dropout,
+        .freeze_base = options->freeze_base,
     };
-    if (check(architecture, &filled, error))
+    if (check(architecture, &filled, error) || check_head(architecture, &filled, error))
         return NULL;
-    return architecture->build(architecture->name, &filled, error);
+    struct graph *graph = architecture->build(architecture->name, &filled, error);
+    if (graph && filled.head_count)
+        graph = put_head(graph, &filled, error);
+    if (graph && filled.freeze_base && graph->base == 0) {
+        error_set(error, "%s: it has no base that could be frozen", architecture->name);
+        graph_free(graph);
+        return NULL;
+    }
+    if (graph)
+        graph->frozen = filled.freeze_base;
+    return graph;
 }

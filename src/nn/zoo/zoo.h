@@ -19,6 +19,9 @@ size_t zoo_width(const struct zoo_options *options, size_t channels);
 /* (channels, size, size) */
 size_t zoo_input(struct graph *graph, const struct zoo_options *options);
 
+/* Each family says with graph_end_base where its base ends: its last features with a height and width, before
+ * any pooling for the classifier. */
+
 /* ---- groups of layers that many architectures share ---- */
 
 /* Convolution and batch normalisation. */
