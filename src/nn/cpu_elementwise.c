@@ -80,7 +80,7 @@ void lower_dropout(struct lowering *l, size_t node)
     if (!drops(l, node))
         return;
     /* Values in (image, channel, height, width) order: the same are lost whatever layout a CPU likes best. */
-    dnnl_memory_desc_t plain = shape_layout(l, l->graph->nodes[node].shape, dnnl_nchw);
+    dnnl_memory_desc_t plain = make_layout(l, 4, value_layout(l, src)->dims, dnnl_nchw);
     size_t input = src;
     src = as_layout(l, input, &plain);
     l->nodes[node].out = src == input ? in_place_output(l, l->graph->nodes[node].inputs[0], true) : src;

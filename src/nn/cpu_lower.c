@@ -106,16 +106,22 @@ static size_t sole_reader(const struct lowering *l, size_t node)
     return 0;
 }
 
+/* Whether the node's value may be its input's under another name. */
+static bool renames(enum node_kind kind)
+{
+    return kind == NODE_FLATTEN || kind == NODE_DROPOUT || kind == NODE_ADAPTIVE_POOL;
+}
+
 /* Whether nobody reads the node's value, under whatever name, after `writer` but `sum`. */
 static bool is_done_with(const struct lowering *l, size_t node, size_t writer, size_t sum)
 {
-    if (node >= writer || l->graph->nodes[node].kind == NODE_INPUT)
+    enum node_kind own = l->graph->nodes[node].kind;
+    if (node >= writer || own == NODE_INPUT || renames(own))
         return false;
     for (size_t i = node + 1; i < l->graph->count; i++) {
-        enum node_kind kind = l->graph->nodes[i].kind;
-        bool renames = kind == NODE_FLATTEN || kind == NODE_DROPOUT || kind == NODE_ADAPTIVE_POOL;
         for (size_t k = 0; k < l->graph->nodes[i].input_count; k++)
-            if (l->graph->nodes[i].inputs[k] == node && i != sum && (i > writer || renames))
+            if (l->graph->nodes[i].inputs[k] == node && i != sum &&
+                (i > writer || renames(l->graph->nodes[i].kind)))
                 return false;
     }
     return true;
