@@ -1,12 +1,15 @@
 /* bench_step: times training steps of one network on random data, beside the rate of a large matrix product
  * on the same threads.
  *
- *   bench_step ARCHITECTURE [SIZE [BATCH [STEPS [adam|sgd [THREADS]]]]]
+ *   bench_step ARCHITECTURE [SIZE [BATCH [STEPS [adam|sgd [THREADS [full|frozen|base]]]]]]
+ *
+ * full: everything learns. frozen: the base only infers, a head of 4096 and 4096 units learns. base: the
+ * frozen base alone.
  *
  * DNNL_VERBOSE=1 beside it prints what each oneDNN primitive took. */
 #include "base/clock.h"
 #include "base/random.h"
-#include "nn/nn.h"
+#include "nn/graph.h"
 
 #include <omp.h>
 #include <oneapi/dnnl/dnnl.h>
@@ -51,19 +54,43 @@ static size_t argument(int argc, char **argv, int index, size_t otherwise)
     return argc > index ? (size_t)strtoul(argv[index], NULL, 10) : otherwise;
 }
 
+/* Of one image: forward, and twice that backward for what learns. */
+static double flops_of_step(const struct graph *graph, bool base, bool frozen)
+{
+    double all = (double)graph_flops(graph), kept = 0;
+    struct error error = ERROR_INIT;
+    struct graph *lower = NULL, *head = NULL;
+    if (!frozen || graph_split(graph, &lower, &head, &error))
+        return 3 * all;
+    kept = (double)graph_flops(lower);
+    graph_free(lower);
+    graph_free(head);
+    return base ? kept : kept + 3 * (all - kept);
+}
+
 int main(int argc, char **argv)
 {
     if (argc < 2) {
-        fprintf(stderr, "usage: bench_step ARCHITECTURE [SIZE [BATCH [STEPS [adam|sgd [THREADS]]]]]\n");
+        fprintf(stderr, "usage: bench_step ARCHITECTURE [SIZE [BATCH [STEPS [adam|sgd [THREADS "
+                        "[full|frozen|base]]]]]]\n");
         return 2;
     }
     size_t size = argument(argc, argv, 2, 32), batch = argument(argc, argv, 3, 32);
     size_t steps = argument(argc, argv, 4, 20), threads = argument(argc, argv, 6, 0);
+    bool base = argc > 7 && strcmp(argv[7], "base") == 0;
+    bool frozen = base || (argc > 7 && strcmp(argv[7], "frozen") == 0);
     bool sgd = argc > 5 && strcmp(argv[5], "sgd") == 0;
     if (threads)
         omp_set_num_threads((int)threads);
     struct error error = ERROR_INIT;
-    struct graph *graph = zoo_build(argv[1], &(struct zoo_options){.size = size, .classes = 10}, &error);
+    const size_t head[] = {4096, 4096};
+    const struct zoo_options zoo = {.size = size,
+                                    .classes = 10,
+                                    .head = head,
+                                    .head_count = frozen ? 2 : 0,
+                                    .dropout = frozen ? 0.5 : 0,
+                                    .freeze_base = frozen};
+    struct graph *graph = zoo_build(argv[1], &zoo, &error);
     struct network_options options = {.batch = batch,
                                       .seed = 1,
                                       .optimizer = {.kind = sgd ? OPTIMIZER_SGD : OPTIMIZER_ADAM,
@@ -79,7 +106,8 @@ int main(int argc, char **argv)
     float *images = malloc(batch * 3 * size * size * sizeof *images);
     int32_t *labels = malloc(batch * sizeof *labels);
     double *times = calloc(steps + 1, sizeof *times);
-    if (!images || !labels || !times)
+    float *features = calloc(batch, (network_feature_count(network) + 1) * sizeof *features);
+    if (!images || !labels || !times || !features)
         return 1;
     struct random_stream random;
     random_seed(&random, 1, 0);
@@ -90,7 +118,8 @@ int main(int argc, char **argv)
     struct step_result result = {0};
     for (size_t i = 0; i < steps + 1; i++) {
         double start = seconds();
-        if (network_train(network, images, labels, batch, &result, &error)) {
+        if (base ? network_features(network, images, batch, features, &error)
+                 : network_train(network, images, labels, batch, &result, &error)) {
             fprintf(stderr, "bench_step: %s\n", error_text(&error));
             return 1;
         }
@@ -99,7 +128,7 @@ int main(int argc, char **argv)
     qsort(times + 1, steps, sizeof *times, by_value);
     double median = steps ? times[1 + steps / 2] : times[0];
     double limit = getenv("DNNL_VERBOSE") ? 0 : matrix_rate(4096);
-    double rate = 3.0 * (double)graph_flops(graph) * (double)batch / median;
+    double rate = flops_of_step(graph, base, frozen) * (double)batch / median;
     struct rusage usage;
     getrusage(RUSAGE_SELF, &usage);
     printf(
@@ -110,6 +139,7 @@ int main(int argc, char **argv)
         (double)usage.ru_maxrss / 1024);
     network_free(network);
     graph_free(graph);
+    free(features);
     free(images);
     free(labels);
     free(times);

@@ -1,12 +1,15 @@
 #!/usr/bin/env python3
 """Training speed of joulery and of PyTorch, side by side on the same cores.
 
-    python3 bench/train_vs_pytorch.py [--program PATH] [--architectures resnet18,resnet50,vgg16,vgg19] ...
+    python3 bench/train_vs_pytorch.py [--program PATH] [--architectures resnet18,resnet50,vgg16,vgg19] [--frozen] ...
 
 Both train torchvision's network on images of one size, batch and precision (float32), with the same optimiser and threads. They
 take turns (joulery, PyTorch in each of its ways, joulery, ...), each turn a process of its own; the medians over the turns are
 compared. PyTorch gets its best of: contiguous or channels-last tensors. Its data is one batch in memory, so its loader costs
 nothing; joulery's is what `joulery train` really does. Peak memory is the process's.
+
+With --frozen the base only infers, and a head of two dense layers of 4096 units with dropout learns on it: in PyTorch the base
+is in evaluation mode without gradients. Peak memory is that of training on images, nothing cached, on both sides.
 
 Needs torch and torchvision (Debian: python3-torch, python3-torchvision). Its own child runs with --child.
 """
@@ -31,9 +34,39 @@ def arguments():
     p.add_argument("--turns", type=int, default=3)
     p.add_argument("--optimizer", choices=("adam", "sgd"), default="adam")
     p.add_argument("--threads", type=int, default=len(os.sched_getaffinity(0)))
+    p.add_argument("--frozen", action="store_true", help="the base is frozen, a head of 4096,4096 learns")
     p.add_argument("--child", help=argparse.SUPPRESS)
     p.add_argument("--channels-last", action="store_true", help=argparse.SUPPRESS)
     return p.parse_args()
+
+
+def frozen(model, size):
+    """The network's features without gradients, and the study's head on them."""
+    import torch
+    from torch import nn
+
+    if hasattr(model, "features"):
+        base = model.features
+    else:  # resnets: all but the pooling and the dense layer
+        base = nn.Sequential(*list(model.children())[:-2])
+    for parameter in base.parameters():
+        parameter.requires_grad_(False)
+    with torch.no_grad():
+        width = base.eval()(torch.zeros(1, 3, size, size)).numel()
+    head = nn.Sequential(nn.Flatten(), nn.Linear(width, 4096), nn.ReLU(), nn.Linear(4096, 4096), nn.ReLU(),
+                         nn.Dropout(0.5), nn.Linear(4096, 10))
+
+    class Transfer(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.base, self.head = base, head
+
+        def forward(self, x):
+            with torch.no_grad():
+                x = self.base(x)
+            return self.head(x)
+
+    return Transfer()
 
 
 def pytorch_child(a):
@@ -43,13 +76,14 @@ def pytorch_child(a):
     torch.set_num_threads(a.threads)
     torch.manual_seed(1)
     layout = torch.channels_last if a.channels_last else torch.contiguous_format
-    model = getattr(torchvision.models, a.child)(num_classes=10).to(memory_format=layout)
+    model = getattr(torchvision.models, a.child)(num_classes=10)
+    model = (frozen(model, a.size) if a.frozen else model).to(memory_format=layout)
     images = torch.randn(a.batch, 3, a.size, a.size).contiguous(memory_format=layout)
     labels = torch.randint(0, 10, (a.batch,))
     if a.optimizer == "adam":
-        optimizer = torch.optim.Adam(model.parameters(), 1e-4)
+        optimizer = torch.optim.Adam([p for p in model.parameters() if p.requires_grad], 1e-4)
     else:
-        optimizer = torch.optim.SGD(model.parameters(), 0.01, momentum=0.9)
+        optimizer = torch.optim.SGD([p for p in model.parameters() if p.requires_grad], 0.01, momentum=0.9)
     times = []
     for _ in range(a.steps + 2):
         begin = time.perf_counter()
@@ -70,6 +104,7 @@ def run_pytorch(a, architecture, channels_last):
     command = [sys.executable, os.path.abspath(__file__), "--child", architecture, "--threads", str(a.threads)]
     command += ["--size", str(a.size), "--batch", str(a.batch), "--steps", str(a.steps), "--optimizer", a.optimizer]
     command += ["--channels-last"] if channels_last else []
+    command += ["--frozen"] if a.frozen else []
     environment = dict(os.environ, OMP_NUM_THREADS=str(a.threads))
     return last_json(subprocess.run(command, check=True, capture_output=True, text=True, env=environment).stdout)
 
@@ -79,6 +114,7 @@ def run_joulery(a, architecture):
     command = [a.program, "train", "--arch", architecture, "--data", f"shapes:{images}", "--size", str(a.size)]
     command += ["--batch", str(a.batch), "--steps", str(a.steps), "--optimizer", a.optimizer]
     command += ["--threads", str(a.threads), "--json", "-"]
+    command += ["--freeze", "base", "--head", "4096,4096", "--dropout", "0.5"] if a.frozen else []
     return last_json(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
 
 
@@ -90,7 +126,8 @@ def main():
     a = arguments()
     if a.child:
         return pytorch_child(a)
-    print(f"{a.size}x{a.size}, batch {a.batch}, {a.optimizer}, float32, {a.threads} threads; medians of {a.turns} turns")
+    mode = "float32, frozen base" if a.frozen else "float32"
+    print(f"{a.size}x{a.size}, batch {a.batch}, {a.optimizer}, {mode}, {a.threads} threads; medians of {a.turns} turns")
     print(f"{'':10} {'joulery':>12} {'PyTorch':>12} {'channels-last':>14} {'ratio':>7} {'peak MiB':>16}")
     for architecture in a.architectures.split(","):
         ours, plain, last = [], [], []

@@ -52,16 +52,21 @@ struct dataset *dataset_open(const char *spec, const struct dataset_options *opt
 void dataset_free(struct dataset *dataset);
 
 struct batch {
-    const float *images;   /* (count, channels, size, size), normalised: (pixel/255 - mean) / deviation */
+    const float *images; /* (count, channels, size, size), normalised: (pixel/255 - mean) / deviation; or the
+                            loader's rows */
     const int32_t *labels; /* (count) */
     size_t count;          /* the last batch of an epoch may be smaller */
 };
 
 struct loader_options {
     size_t batch;
-    bool train;   /* true: the training split, shuffled by (seed, epoch); false: the test split, in order */
-    bool augment; /* random crop with 4 pixels of black padding, and horizontal flip with probability 1/2 */
+    bool train;    /* true: the training split, shuffled by (seed, epoch); false: the test split, in order */
+    bool in_order; /* the training split is not shuffled either */
+    bool augment;  /* random crop with 4 pixels of black padding, and horizontal flip with probability 1/2 */
     uint64_t seed;
+    /* Not NULL: batches are of these, (count of the split, row_floats), instead of its images. */
+    const float *rows;
+    size_t row_floats;
 };
 
 /* A thread prepares the next batches while the caller works on the last. Same seed, same batches. One caller

@@ -75,18 +75,28 @@ static void copy_cropped(const struct loader *loader, const uint8_t *image, size
     }
 }
 
+/* Floats of one image, or of the row that stands for it. */
+static size_t item_floats(const struct loader *loader)
+{
+    const struct dataset *dataset = loader->dataset;
+    return loader->options.rows ? loader->options.row_floats
+                                : dataset->channels * dataset->size * dataset->size;
+}
+
 static void prepare(const struct loader *loader, const size_t *order, size_t batch_index,
                     struct random_stream *random, struct slot *slot)
 {
-    const struct dataset *dataset = loader->dataset;
-    size_t image = dataset->channels * dataset->size * dataset->size;
+    size_t image = item_floats(loader);
     size_t first = batch_index * loader->options.batch;
     size_t count = loader->split->count - first;
     if (count > loader->options.batch)
         count = loader->options.batch;
     for (size_t i = 0; i < count; i++) {
         const uint8_t *source = loader->split->images + order[first + i] * image;
-        if (loader->options.augment) {
+        if (loader->options.rows) {
+            memcpy(slot->images + i * image, loader->options.rows + order[first + i] * image,
+                   image * sizeof(float));
+        } else if (loader->options.augment) {
             size_t left = random_below(random, 2 * PADDING + 1), top = random_below(random, 2 * PADDING + 1);
             bool flip = random_below(random, 2);
             copy_cropped(loader, source, left, top, flip, slot->images + i * image);
@@ -107,7 +117,7 @@ static void prepare_epoch(struct loader *loader)
     random_seed(&random, loader->options.seed, STREAM + loader->epoch);
     for (size_t i = 0; i < loader->split->count; i++)
         loader->order[i] = i;
-    if (loader->options.train)
+    if (loader->options.train && !loader->options.in_order)
         random_shuffle(&random, loader->order, loader->split->count);
     while (loader->generation == generation && !loader->closing && loader->prepared < loader->batches) {
         /* the caller's batch is `taken - 1`: its slot is free only once the next is taken */
@@ -145,8 +155,7 @@ static void *loader_run(void *argument)
 
 static int allocate(struct loader *loader, struct error *error)
 {
-    const struct dataset *dataset = loader->dataset;
-    size_t image = dataset->channels * dataset->size * dataset->size, batch = loader->options.batch;
+    size_t image = item_floats(loader), batch = loader->options.batch;
     loader->order = calloc(loader->split->count, sizeof *loader->order);
     bool enough = loader->order != NULL;
     for (size_t s = 0; s < SLOTS; s++) {

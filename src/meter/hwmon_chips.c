@@ -2,7 +2,8 @@
  * ABI/testing/sysfs-driver-intel-{i915,xe}-hwmon, Documentation/gpu/amdgpu (power is the socket's; "on APUs
  * this includes the CPU"), NVIDIA Grace Performance Tuning Guide ("Power Telemetry": a Grace socket's power
  * holds its CPU rail, SoC rail and memory, a module's also the GPU), NVIDIA Jetson documentation (VDD_IN is
- * the whole module). */
+ * the whole module), jetson-stats' documentation of `jtop` (POM_5V_IN is a Nano's whole; boards without such
+ * a rail draw the sum of their rails); rail names of TX2, Nano and Xavier from tegrastats' output. */
 #include "meter/hwmon_chips.h"
 
 #include "base/text.h"
@@ -67,6 +68,20 @@ static const struct rule rules[] = {
     {"jetson", "VIN_SYS_5V0", false, "system-5v", "module", SCOPE_CPU, .grade = &jetson, .has_memory = true},
     /* fed from 5 V, but whether VIN_SYS_5V0 is measured before or behind its branch is not published */
     {"jetson", "VDDQ_VDD2_1V8AO", false, "memory", NULL, SCOPE_DRAM, .grade = &jetson, .apart = true},
+    /* TX2, then Nano; then Xavier AGX, which has no rail for its whole module */
+    {"jetson", "VDD_SYS_CPU", false, "module/cpu", "module", SCOPE_CPU, .grade = &jetson},
+    {"jetson", "VDD_SYS_GPU", false, "module/gpu", "module", SCOPE_GPU, .grade = &jetson},
+    {"jetson", "VDD_SYS_SOC", false, "module/soc", "module", SCOPE_CPU, .grade = &jetson},
+    {"jetson", "VDD_SYS_DDR", false, "module/memory", "module", SCOPE_DRAM, .grade = &jetson},
+    {"jetson", "POM_5V_IN", false, "module", NULL, SCOPE_CPU, .grade = &jetson, .has_memory = true},
+    {"jetson", "POM_5V_CPU", false, "module/cpu", "module", SCOPE_CPU, .grade = &jetson},
+    {"jetson", "POM_5V_GPU", false, "module/gpu", "module", SCOPE_GPU, .grade = &jetson},
+    {"jetson", "CPU", false, "module/cpu", "module", SCOPE_CPU, .grade = &jetson},
+    {"jetson", "GPU", false, "module/gpu", "module", SCOPE_GPU, .grade = &jetson},
+    {"jetson", "SOC", false, "module/soc", "module", SCOPE_CPU, .grade = &jetson},
+    {"jetson", "CV", false, "module/cv", "module", SCOPE_CPU, .grade = &jetson},
+    {"jetson", "VDDRQ", false, "module/memory", "module", SCOPE_DRAM, .grade = &jetson},
+    {"jetson", "SYS5V", false, "module/system-5v", "module", SCOPE_CPU, .grade = &jetson},
     {"i915", NULL, true, "gpu-intel-@", NULL, SCOPE_GPU, .grade = &intel_gpu},
     {"i915_gt", "gt", true, "gpu-intel-@/gt-#", "gpu-intel-@", SCOPE_GPU, .grade = &intel_gpu},
     {"xe", "pkg", true, "gpu-intel-@/package", "gpu-intel-@", SCOPE_GPU, .grade = &intel_gpu},

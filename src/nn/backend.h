@@ -13,14 +13,17 @@ struct backend_batch {
 
 struct backend {
     const char *name;
-    /* Compiles the graph for training on options->batch images, with all its memory; tensors are zero. NULL
-     * on error. */
+    /* Compiles the graph for training on options->batch images, with all its memory; tensors are zero. A
+     * graph without a loss is compiled for `infer` only. NULL on error. */
     void *(*open)(const struct graph *graph, const struct network_options *options, struct error *error);
     void (*close)(void *state);
     int (*train)(void *state, const struct backend_batch *batch, struct step_result *result,
                  struct error *error);
     int (*evaluate)(void *state, const struct backend_batch *batch, struct step_result *result,
                     struct error *error);
+    /* The last node's values for up to options->batch images, (count, channels, height, width); they are the
+     * backend's, until the next call. NULL on error. */
+    const float *(*infer)(void *state, const float *images, size_t count, struct error *error);
     void (*set_learning_rate)(void *state, double learning_rate);
     size_t (*memory_bytes)(const void *state);
     /* Tensors are numbered as graph_tensors gives them, in PyTorch's layout. Setting clears the optimiser's

@@ -115,11 +115,11 @@ static void form_dense(struct cpu *cpu, const struct tensor *tensor, struct para
     p->dims[1] = (dnnl_dim_t)pixel->channels;
 }
 
-static dnnl_format_tag_t plain_tag(int dim_count)
+dnnl_status_t plain_layout(const struct parameter *p, dnnl_memory_desc_t *md)
 {
     static const dnnl_format_tag_t tags[] = {
         dnnl_format_tag_undef, dnnl_a, dnnl_ab, dnnl_abc, dnnl_abcd, dnnl_abcde};
-    return tags[dim_count];
+    return dnnl_memory_desc_init_by_tag(md, p->dim_count, p->dims, dnnl_f32, tags[p->dim_count]);
 }
 
 static int form_parameters(struct cpu *cpu, struct error *error)
@@ -139,7 +139,7 @@ static int form_parameters(struct cpu *cpu, struct error *error)
             p->dim_count = 1;
             p->dims[0] = (dnnl_dim_t)tensor->count;
             p->decided = true;
-            dnnl_status_t status = dnnl_memory_desc_init_by_tag(&p->md, 1, p->dims, dnnl_f32, dnnl_a);
+            dnnl_status_t status = plain_layout(p, &p->md);
             if (status != dnnl_success)
                 return dnnl_fail(error, status, tensor->name);
         }
@@ -192,11 +192,24 @@ static float *place(char *base, size_t *offset, size_t bytes)
     return base ? (float *)(void *)(base + at) : NULL;
 }
 
+static void place_folded(struct cpu *cpu, char *base, size_t *offset)
+{
+    for (size_t i = 0; cpu->inference && i < cpu->graph->count; i++) {
+        struct parameter *both[] = {&cpu->folded[i].weights, &cpu->folded[i].bias};
+        for (int k = 0; k < 2 && cpu->folded[i].norm; k++) {
+            size_t bytes = dnnl_memory_desc_get_size(&both[k]->md);
+            both[k]->stored_count = bytes / sizeof(float);
+            both[k]->data = place(base, offset, bytes);
+        }
+    }
+}
+
 static size_t place_parameters(struct cpu *cpu, char *base)
 {
     bool adam = cpu->options.optimizer.kind != OPTIMIZER_SGD;
     bool moment = adam || cpu->options.optimizer.momentum > 0;
     size_t offset = 0;
+    place_folded(cpu, base, &offset);
     for (size_t i = 0; i < cpu->parameter_count; i++) {
         struct parameter *p = &cpu->parameters[i];
         size_t bytes = dnnl_memory_desc_get_size(&p->md);
@@ -274,26 +287,33 @@ static struct program *program_for(struct cpu *cpu, bool training, size_t images
 
 /* ---- opening ---- */
 
+static dnnl_status_t make_attributes(dnnl_primitive_attr_t *attributes, bool sum, bool relu)
+{
+    dnnl_post_ops_t after = NULL;
+    dnnl_status_t status = dnnl_primitive_attr_create(attributes);
+    if (!status)
+        status = dnnl_primitive_attr_set_scratchpad_mode(*attributes, dnnl_scratchpad_mode_user);
+    if (!status)
+        status = dnnl_post_ops_create(&after);
+    if (!status && sum)
+        status = dnnl_post_ops_append_sum(after, 1);
+    if (!status && relu)
+        status = dnnl_post_ops_append_eltwise(after, 1, dnnl_eltwise_relu, 0, 0);
+    if (!status)
+        status = dnnl_primitive_attr_set_post_ops(*attributes, after);
+    if (after)
+        dnnl_post_ops_destroy(after);
+    return status;
+}
+
 static int open_engine(struct cpu *cpu, struct error *error)
 {
-    dnnl_post_ops_t relu = NULL;
     dnnl_status_t status = dnnl_engine_create(&cpu->engine, dnnl_cpu, 0);
     if (!status)
         status = dnnl_stream_create(&cpu->stream, cpu->engine, dnnl_stream_default_flags);
-    if (!status)
-        status = dnnl_primitive_attr_create(&cpu->attributes);
-    if (!status)
-        status = dnnl_primitive_attr_set_scratchpad_mode(cpu->attributes, dnnl_scratchpad_mode_user);
-    if (!status)
-        status = dnnl_post_ops_create(&relu);
-    if (!status)
-        status = dnnl_post_ops_append_eltwise(relu, 1, dnnl_eltwise_relu, 0, 0);
-    if (!status)
-        status = dnnl_primitive_attr_clone(&cpu->relu_attributes, cpu->attributes);
-    if (!status)
-        status = dnnl_primitive_attr_set_post_ops(cpu->relu_attributes, relu);
-    if (relu)
-        dnnl_post_ops_destroy(relu);
+    for (int sum = 0; sum < 2; sum++)
+        for (int relu = 0; relu < 2 && !status; relu++)
+            status = make_attributes(&cpu->attributes[sum][relu], sum, relu);
     return status ? dnnl_fail(error, status, "CPU engine") : 0;
 }
 
@@ -302,10 +322,9 @@ static void cpu_close(void *state)
     struct cpu *cpu = state;
     for (int i = 0; i < 4; i++)
         drop_program(cpu, i);
-    if (cpu->attributes)
-        dnnl_primitive_attr_destroy(cpu->attributes);
-    if (cpu->relu_attributes)
-        dnnl_primitive_attr_destroy(cpu->relu_attributes);
+    for (int i = 0; i < 4; i++)
+        if (cpu->attributes[i / 2][i % 2])
+            dnnl_primitive_attr_destroy(cpu->attributes[i / 2][i % 2]);
     if (cpu->stream)
         dnnl_stream_destroy(cpu->stream);
     if (cpu->engine)
@@ -318,6 +337,7 @@ static void cpu_close(void *state)
         graph_tensors_free(cpu->tensors, cpu->parameter_count);
     free(cpu->parameters);
     free(cpu->first_parameter);
+    free(cpu->folded);
     free(cpu->repeats);
     free(cpu->predictions);
     graph_free(cpu->graph);
@@ -334,17 +354,25 @@ static int open_tables(struct cpu *cpu, const struct graph *graph, struct error 
         return -1;
     cpu->parameters = calloc(cpu->parameter_count + 1, sizeof *cpu->parameters);
     cpu->first_parameter = calloc(graph->count, sizeof *cpu->first_parameter);
+    cpu->folded = calloc(graph->count, sizeof *cpu->folded);
     cpu->repeats = calloc(graph->count, sizeof *cpu->repeats);
     cpu->predictions = calloc(cpu->options.batch, sizeof *cpu->predictions);
-    if (!cpu->parameters || !cpu->first_parameter || !cpu->repeats || !cpu->predictions)
+    if (!cpu->parameters || !cpu->first_parameter || !cpu->folded || !cpu->repeats || !cpu->predictions)
         return error_memory(error, "parameters");
-    return form_parameters(cpu, error);
+    if (form_parameters(cpu, error))
+        return -1;
+    return cpu->inference ? cpu_find_folds(cpu, error) : 0;
+}
+
+static int first_slot(const struct cpu *cpu)
+{
+    return cpu->inference ? EVALUATE_BATCH : TRAIN_BATCH;
 }
 
 static int open_memory(struct cpu *cpu, struct error *error)
 {
     size_t bytes = round_up(place_parameters(cpu, NULL) + 1, HUGE_PAGE);
-    size_t arena = cpu->programs[TRAIN_BATCH]->arena_bytes;
+    size_t arena = cpu->programs[first_slot(cpu)]->arena_bytes;
     if (check_memory(bytes + arena, bytes + arena, cpu->options.batch, error))
         return -1;
     cpu->weights = take_memory(cpu, bytes, error);
@@ -365,9 +393,10 @@ static void *cpu_open(const struct graph *graph, const struct network_options *o
         return NULL;
     }
     cpu->options = *options;
+    cpu->inference = graph->nodes[graph->count - 1].kind != NODE_LOSS;
     cpu->beta1_power = cpu->beta2_power = 1;
     if (open_tables(cpu, graph, error) || open_engine(cpu, error) ||
-        compile(cpu, TRAIN_BATCH, options->batch, error) || open_memory(cpu, error)) {
+        compile(cpu, first_slot(cpu), options->batch, error) || open_memory(cpu, error)) {
         cpu_close(cpu);
         return NULL;
     }
@@ -430,6 +459,16 @@ static int cpu_evaluate(void *state, const struct backend_batch *batch, struct s
     return 0;
 }
 
+static const float *cpu_infer(void *state, const float *images, size_t count, struct error *error)
+{
+    struct cpu *cpu = state;
+    struct program *program = program_for(cpu, false, count, error);
+    struct pass pass = {0};
+    if (!program || cpu_fold(cpu, error) || program_run(program, cpu->stream, images, &pass, error))
+        return NULL;
+    return program->data[program->output_value];
+}
+
 static void cpu_set_learning_rate(void *state, double learning_rate)
 {
     struct cpu *cpu = state;
@@ -444,8 +483,8 @@ static size_t cpu_memory_bytes(const void *state)
 
 /* ---- tensors in and out ---- */
 
-static int reorder(const struct cpu *cpu, const dnnl_memory_desc_t *from, const float *src,
-                   const dnnl_memory_desc_t *to, float *dst, struct error *error)
+int cpu_reorder(const struct cpu *cpu, const dnnl_memory_desc_t *from, const float *src,
+                const dnnl_memory_desc_t *to, float *dst, struct error *error)
 {
     dnnl_primitive_desc_t description = NULL;
     dnnl_primitive_t primitive = NULL;
@@ -471,7 +510,7 @@ static int reorder(const struct cpu *cpu, const dnnl_memory_desc_t *from, const 
     return status ? dnnl_fail(error, status, "tensor") : 0;
 }
 
-static size_t plain_count(const struct parameter *p)
+size_t plain_count(const struct parameter *p)
 {
     size_t count = 1;
     for (int d = 0; d < p->dim_count; d++)
@@ -484,12 +523,11 @@ static int convert(const struct cpu *cpu, const struct parameter *p, float *plai
                    struct error *error)
 {
     dnnl_memory_desc_t md;
-    dnnl_status_t status =
-        dnnl_memory_desc_init_by_tag(&md, p->dim_count, p->dims, dnnl_f32, plain_tag(p->dim_count));
+    dnnl_status_t status = plain_layout(p, &md);
     if (status)
         return dnnl_fail(error, status, "tensor");
-    return store ? reorder(cpu, &md, plain, &p->md, p->data, error)
-                 : reorder(cpu, &p->md, p->data, &md, plain, error);
+    return store ? cpu_reorder(cpu, &md, plain, &p->md, p->data, error)
+                 : cpu_reorder(cpu, &p->md, p->data, &md, plain, error);
 }
 
 /* Between the live taps, plane by plane, and the full kernels. */
@@ -554,6 +592,7 @@ static int cpu_set_tensor(void *state, size_t tensor, const float *data, struct 
 {
     struct cpu *cpu = state;
     struct parameter *p = &cpu->parameters[tensor];
+    cpu->folds_stale = true;
     if (p->first)
         memset(p->first, 0, p->stored_count * sizeof *p->first);
     if (p->second)
@@ -588,6 +627,7 @@ const struct backend cpu_backend = {
     .close = cpu_close,
     .train = cpu_train,
     .evaluate = cpu_evaluate,
+    .infer = cpu_infer,
     .set_learning_rate = cpu_set_learning_rate,
     .memory_bytes = cpu_memory_bytes,
     .get_tensor = cpu_get_tensor,

@@ -15,7 +15,7 @@ static void run_add(const struct step *step, float *const *data, struct pass *pa
 
 static void run_dropout(const struct step *step, float *const *data, struct pass *pass)
 {
-    kernel_dropout(data[1], data[0], step->probability, pass->dropout_key ^ step->key, step->elements);
+    kernel_dropout(data[1], data[0], step->share, pass->dropout_key ^ step->key, step->elements);
 }
 
 /* Whether nobody but its one reader sees the value of `node`, under whatever name. */
@@ -46,10 +46,6 @@ static size_t in_place_output(struct lowering *l, size_t input, bool keeps_sign)
 void lower_relu(struct lowering *l, size_t node)
 {
     size_t src = input_of(l, node);
-    if (l->nodes[node].fused) {
-        l->nodes[node].out = src;
-        return;
-    }
     l->nodes[node].out = in_place_output(l, l->graph->nodes[node].inputs[0], true);
     EMIT_FUNCTION(l, run_relu, ((struct step){.elements = value_floats(l, src)}), src, l->nodes[node].out);
 }
@@ -68,7 +64,7 @@ void lower_add(struct lowering *l, size_t node)
 static struct step dropout_step(const struct lowering *l, size_t node, size_t value)
 {
     return (struct step){.elements = value_floats(l, value),
-                         .probability = l->graph->nodes[node].dropout,
+                         .share = l->graph->nodes[node].dropout,
                          .key = (uint64_t)(node + 1) * 0xd1342543de82ef95u};
 }
 
@@ -84,7 +80,7 @@ void lower_dropout(struct lowering *l, size_t node)
     if (!drops(l, node))
         return;
     /* Values in (image, channel, height, width) order: the same are lost whatever layout a CPU likes best. */
-    dnnl_memory_desc_t plain = shape_layout(l, l->graph->nodes[node].shape, dnnl_nchw);
+    dnnl_memory_desc_t plain = make_layout(l, 4, value_layout(l, src)->dims, dnnl_nchw);
     size_t input = src;
     src = as_layout(l, input, &plain);
     l->nodes[node].out = src == input ? in_place_output(l, l->graph->nodes[node].inputs[0], true) : src;

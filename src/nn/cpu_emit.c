@@ -163,7 +163,7 @@ void emit_reorder(struct lowering *l, const dnnl_memory_desc_t *from, size_t src
         return;
     dnnl_primitive_desc_t description = NULL;
     lowering_check(l, dnnl_reorder_primitive_desc_create(&description, from, l->cpu->engine, to,
-                                                         l->cpu->engine, l->cpu->attributes));
+                                                         l->cpu->engine, l->cpu->attributes[0][0]));
     EMIT(l, description, {DNNL_ARG_SRC, src}, {DNNL_ARG_DST, dst});
     if (description)
         dnnl_primitive_desc_destroy(description);

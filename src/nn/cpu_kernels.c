@@ -248,16 +248,16 @@ void kernel_loss(float *gradient, const float *scores, const struct loss_options
 }
 
 void kernel_running_statistics(float *running_mean, float *running_var, const float *mean,
-                               const float *variance, size_t channels, size_t n)
+                               const float *variance, size_t channels, size_t n, float momentum)
 {
     /* One value a channel says nothing of the variance. */
     if (n < 2)
         return;
-    float unbiased = (float)((double)n / (double)(n - 1));
+    float unbiased = (float)((double)n / (double)(n - 1)), keep = 1 - momentum;
 #pragma omp simd
     for (size_t c = 0; c < channels; c++) {
-        running_mean[c] = 0.9f * running_mean[c] + 0.1f * mean[c];
-        running_var[c] = 0.9f * running_var[c] + 0.1f * (variance[c] * unbiased);
+        running_mean[c] = keep * running_mean[c] + momentum * mean[c];
+        running_var[c] = keep * running_var[c] + momentum * (variance[c] * unbiased);
     }
 }
 

@@ -34,10 +34,10 @@ struct loss_options {
 void kernel_loss(float *gradient, const float *scores, const struct loss_options *options,
                  struct step_result *result);
 
-/* Moving statistics of a batch's: running += 0.1 * (batch - running), the variance made unbiased with n / (n
- * - 1). */
+/* Moving statistics of a batch's: running += momentum * (batch - running), the variance made unbiased with n
+ * / (n - 1). */
 void kernel_running_statistics(float *running_mean, float *running_var, const float *mean,
-                               const float *variance, size_t channels, size_t n);
+                               const float *variance, size_t channels, size_t n, float momentum);
 
 /* The sum of squares, the same to the bit however many threads there are. */
 double kernel_squares(const float *x, size_t count);

@@ -16,6 +16,10 @@
 static void lower_node(struct lowering *l, size_t node)
 {
     l->name = l->graph->nodes[node].name;
+    if (l->nodes[node].fused) {
+        l->nodes[node].out = input_of(l, node);
+        return;
+    }
     switch (l->graph->nodes[node].kind) {
     case NODE_INPUT: {
         dnnl_memory_desc_t md = shape_layout(l, l->graph->nodes[node].shape, dnnl_nchw);
@@ -93,19 +97,84 @@ static bool takes_relu(enum node_kind kind)
     return kind == NODE_CONVOLUTION || kind == NODE_DENSE || kind == NODE_BATCH_NORM || kind == NODE_ADD;
 }
 
-static void find_readers(struct lowering *l)
+static size_t sole_reader(const struct lowering *l, size_t node)
+{
+    for (size_t i = node + 1; i < l->graph->count && l->nodes[node].readers == 1; i++)
+        for (size_t k = 0; k < l->graph->nodes[i].input_count; k++)
+            if (l->graph->nodes[i].inputs[k] == node)
+                return i;
+    return 0;
+}
+
+/* Whether the node's value may be its input's under another name. */
+static bool renames(enum node_kind kind)
+{
+    return kind == NODE_FLATTEN || kind == NODE_DROPOUT || kind == NODE_ADAPTIVE_POOL;
+}
+
+/* Whether nobody reads the node's value, under whatever name, after `writer` but `sum`. */
+static bool is_done_with(const struct lowering *l, size_t node, size_t writer, size_t sum)
+{
+    enum node_kind own = l->graph->nodes[node].kind;
+    if (node >= writer || own == NODE_INPUT || renames(own))
+        return false;
+    for (size_t i = node + 1; i < l->graph->count; i++) {
+        for (size_t k = 0; k < l->graph->nodes[i].input_count; k++)
+            if (l->graph->nodes[i].inputs[k] == node && i != sum &&
+                (i > writer || renames(l->graph->nodes[i].kind)))
+                return false;
+    }
+    return true;
+}
+
+/* The addition after `last`, if the convolution can do it in place of the other operand. */
+static size_t fuse_sum(struct lowering *l, size_t convolution, size_t last)
+{
+    size_t sum = sole_reader(l, last);
+    if (!sum || l->graph->nodes[sum].kind != NODE_ADD ||
+        l->cpu->parameters[l->cpu->first_parameter[convolution]].dense)
+        return last;
+    const size_t *inputs = l->graph->nodes[sum].inputs;
+    size_t other = inputs[0] == last ? inputs[1] : inputs[0];
+    if (!is_done_with(l, other, convolution, sum))
+        return last;
+    l->nodes[convolution].addend = other;
+    l->nodes[sum].fused = true;
+    return sum;
+}
+
+/* Which nodes are computed together with the one before: a ReLU; where the network only infers, all that
+ * follows a convolution in a residual block. */
+static void find_fusions(struct lowering *l)
 {
     for (size_t i = 0; i < l->graph->count; i++)
         for (size_t k = 0; k < l->graph->nodes[i].input_count; k++)
             l->nodes[l->graph->nodes[i].inputs[k]].readers++;
     for (size_t i = 0; i < l->graph->count; i++) {
-        size_t input = l->graph->nodes[i].inputs[0];
-        if (l->graph->nodes[i].kind != NODE_RELU || l->nodes[input].readers != 1 ||
-            !takes_relu(l->graph->nodes[input].kind))
+        size_t last = i;
+        enum node_kind kind = l->graph->nodes[i].kind;
+        if (l->nodes[i].fused || !takes_relu(kind))
             continue;
-        l->nodes[input].relu = i;
-        l->nodes[i].fused = true;
+        if (l->cpu->folded[i].norm) {
+            last = l->cpu->folded[i].norm;
+            l->nodes[last].fused = true;
+        }
+        if (l->cpu->inference && kind == NODE_CONVOLUTION)
+            last = fuse_sum(l, i, last);
+        size_t relu = sole_reader(l, last);
+        if (!relu || l->graph->nodes[relu].kind != NODE_RELU)
+            continue;
+        l->nodes[i].relu = relu;
+        l->nodes[relu].fused = true;
     }
+}
+
+/* The last node's value, plain, kept for whoever asked. */
+static void keep_output(struct lowering *l)
+{
+    size_t last = l->graph->count - 1;
+    dnnl_memory_desc_t plain = shape_layout(l, l->graph->nodes[last].shape, dnnl_nchw);
+    l->program->output_value = as_layout(l, l->nodes[last].out, &plain);
 }
 
 int cpu_lower(struct cpu *cpu, struct program *program, bool training, struct error *error)
@@ -119,9 +188,11 @@ int cpu_lower(struct cpu *cpu, struct program *program, bool training, struct er
         free(l.nodes);
         return error_memory(error, "program");
     }
-    find_readers(&l);
+    find_fusions(&l);
     for (size_t i = 0; i < cpu->graph->count && !l.failed; i++)
         lower_node(&l, i);
+    if (cpu->inference)
+        keep_output(&l);
     for (size_t i = cpu->graph->count; training && i-- > 0 && !l.failed;)
         if (l.nodes[i].readers > 0)
             lower_node_backward(&l, i);

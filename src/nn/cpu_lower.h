@@ -16,7 +16,8 @@ struct lowered {
     dnnl_primitive_desc_t forward;
     size_t readers;
     size_t relu;       /* the ReLU computed together with this node, or 0 */
-    bool fused;        /* this is such a ReLU */
+    size_t addend;     /* the node whose value a convolution adds its own to, in place; 0: none */
+    bool fused;        /* a node before computes this one, too */
     size_t pending[2]; /* gradients given, not yet taken */
     size_t pending_count;
 };

@@ -1,12 +1,16 @@
 /* Batch normalisation, with the ReLU after it where there is one. */
 #include "nn/cpu_lower.h"
 
-#define EPSILON 1e-5f
-
 static void run_running_statistics(const struct step *step, float *const *data, struct pass *pass)
 {
     (void)pass;
-    kernel_running_statistics(data[0], data[1], data[2], data[3], step->sizes[0], step->sizes[1]);
+    kernel_running_statistics(data[0], data[1], data[2], data[3], step->sizes[0], step->sizes[1],
+                              (float)step->share);
+}
+
+static float epsilon_of(const struct lowering *l, size_t node)
+{
+    return (float)l->graph->nodes[node].normalisation.epsilon;
 }
 
 void lower_batch_norm(struct lowering *l, size_t node)
@@ -23,9 +27,9 @@ void lower_batch_norm(struct lowering *l, size_t node)
     dnnl_batch_normalization_desc_t operation;
     if (l->failed)
         return;
-    lowering_check(
-        l, dnnl_batch_normalization_forward_desc_init(&operation, forward_kind(l), &md, EPSILON, flags));
-    to->forward = describe_primitive(l, &operation, l->cpu->attributes, NULL, true);
+    lowering_check(l, dnnl_batch_normalization_forward_desc_init(&operation, forward_kind(l), &md,
+                                                                 epsilon_of(l, node), flags));
+    to->forward = describe_primitive(l, &operation, l->cpu->attributes[0][0], NULL, true);
     to->out = add_value(l, &md);
     to->mean = l->training ? add_value(l, wanted_layout(l, to->forward, DNNL_ARG_MEAN)) : running_mean;
     to->variance = l->training ? add_value(l, wanted_layout(l, to->forward, DNNL_ARG_VARIANCE)) : running_var;
@@ -38,7 +42,8 @@ void lower_batch_norm(struct lowering *l, size_t node)
     if (l->training)
         EMIT_FUNCTION(
             l, run_running_statistics,
-            ((struct step){.sizes = {shape->channels, l->program->images * shape->height * shape->width}}),
+            ((struct step){.sizes = {shape->channels, l->program->images * shape->height * shape->width},
+                           .share = l->graph->nodes[node].normalisation.momentum}),
             running_mean, running_var, to->mean, to->variance);
 }
 
@@ -52,9 +57,10 @@ void lower_batch_norm_backward(struct lowering *l, size_t node)
     dnnl_batch_normalization_desc_t operation;
     if (l->failed)
         return;
-    lowering_check(
-        l, dnnl_batch_normalization_backward_desc_init(&operation, dnnl_backward, &md, &md, EPSILON, flags));
-    dnnl_primitive_desc_t d = describe_primitive(l, &operation, l->cpu->attributes, from->forward, true);
+    lowering_check(l, dnnl_batch_normalization_backward_desc_init(&operation, dnnl_backward, &md, &md,
+                                                                  epsilon_of(l, node), flags));
+    dnnl_primitive_desc_t d =
+        describe_primitive(l, &operation, l->cpu->attributes[0][0], from->forward, true);
     size_t out = free_to_overwrite(l, gradient) ? gradient : add_value(l, &md);
     struct parameter *scale = parameter_of(l, node, TENSOR_WEIGHT),
                      *shift = parameter_of(l, node, TENSOR_BIAS);

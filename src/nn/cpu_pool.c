@@ -89,7 +89,7 @@ void lower_pool(struct lowering *l, size_t node)
         return;
     lowering_check(l, dnnl_pooling_forward_desc_init(&operation, forward_kind(l), pool.kind, &src, &dst,
                                                      pool.strides, pool.kernel, pool.before, pool.after));
-    to->forward = describe_primitive(l, &operation, l->cpu->attributes, NULL, true);
+    to->forward = describe_primitive(l, &operation, l->cpu->attributes[0][0], NULL, true);
     to->out = add_value(l, wanted_layout(l, to->forward, DNNL_ARG_DST));
     if (l->training && n->kind == NODE_MAX_POOL)
         to->workspace = add_value(l, wanted_layout(l, to->forward, DNNL_ARG_WORKSPACE));
@@ -122,7 +122,8 @@ void lower_pool_backward(struct lowering *l, size_t node)
     lowering_check(l, dnnl_pooling_backward_desc_init(&operation, pool.kind, value_layout(l, from->src),
                                                       value_layout(l, from->out), pool.strides, pool.kernel,
                                                       pool.before, pool.after));
-    dnnl_primitive_desc_t d = describe_primitive(l, &operation, l->cpu->attributes, from->forward, true);
+    dnnl_primitive_desc_t d =
+        describe_primitive(l, &operation, l->cpu->attributes[0][0], from->forward, true);
     EMIT(l, d, {DNNL_ARG_DIFF_DST, gradient}, {DNNL_ARG_DIFF_SRC, out},
          {DNNL_ARG_WORKSPACE, from->workspace});
     give_gradient(l, n->inputs[0], out);

@@ -13,14 +13,25 @@ static bool is_reference(dnnl_primitive_desc_t description)
            strncmp(name, "ref", 3) == 0;
 }
 
-static bool has_bias(const struct node *node)
+/* What the node computes with, a batch normalisation folded in included. */
+static struct parameter *weights_of(const struct lowering *l, size_t node)
 {
-    return node->kind == NODE_CONVOLUTION ? node->convolution.bias : node->dense_bias;
+    struct folded *folded = &l->cpu->folded[node];
+    return folded->norm ? &folded->weights : parameter_of(l, node, TENSOR_WEIGHT);
+}
+
+/* NULL if it has none. */
+static struct parameter *bias_of(const struct lowering *l, size_t node)
+{
+    const struct node *n = &l->graph->nodes[node];
+    bool own = n->kind == NODE_CONVOLUTION ? n->convolution.bias : n->dense_bias;
+    struct folded *folded = &l->cpu->folded[node];
+    return folded->norm ? &folded->bias : own ? parameter_of(l, node, TENSOR_BIAS) : NULL;
 }
 
 static dnnl_primitive_attr_t forward_attributes(const struct lowering *l, size_t node)
 {
-    return l->nodes[node].relu ? l->cpu->relu_attributes : l->cpu->attributes;
+    return l->cpu->attributes[l->nodes[node].addend != 0][l->nodes[node].relu != 0];
 }
 
 struct geometry {
@@ -31,7 +42,7 @@ static struct geometry geometry_of(const struct lowering *l, size_t node)
 {
     const struct node *n = &l->graph->nodes[node];
     const struct shape *in = &l->graph->nodes[n->inputs[0]].shape;
-    const struct parameter *weights = parameter_of(l, node, TENSOR_WEIGHT);
+    const struct parameter *weights = weights_of(l, node);
     struct window w = convolution_window(&n->convolution);
     const size_t in_size[] = {in->height, in->width}, out_size[] = {n->shape.height, n->shape.width};
     struct geometry g = {{0}, {0}, {0}, {0}};
@@ -57,11 +68,11 @@ struct operands {
 static struct operands operands_of(struct lowering *l, size_t node, bool stored)
 {
     const struct node *n = &l->graph->nodes[node];
-    const struct parameter *weights = parameter_of(l, node, TENSOR_WEIGHT);
+    const struct parameter *weights = weights_of(l, node);
     struct operands o = {.dense = weights->dense};
     o.weights = stored ? weights->md : make_layout(l, weights->dim_count, weights->dims, dnnl_format_tag_any);
-    if (has_bias(n))
-        o.bias = parameter_of(l, node, TENSOR_BIAS)->md;
+    if (bias_of(l, node))
+        o.bias = bias_of(l, node)->md;
     if (o.dense) {
         dnnl_dims_t src = {(dnnl_dim_t)l->program->images, weights->dims[1]},
                     dst = {src[0], weights->dims[0]};
@@ -69,7 +80,9 @@ static struct operands operands_of(struct lowering *l, size_t node, bool stored)
         o.dst = make_layout(l, 2, dst, dnnl_nc);
     } else {
         o.src = shape_layout(l, l->graph->nodes[n->inputs[0]].shape, dnnl_format_tag_any);
-        o.dst = shape_layout(l, n->shape, dnnl_format_tag_any);
+        size_t addend = l->nodes[node].addend;
+        o.dst =
+            addend ? *value_layout(l, l->nodes[addend].out) : shape_layout(l, n->shape, dnnl_format_tag_any);
     }
     return o;
 }
@@ -78,7 +91,7 @@ static struct operands operands_of(struct lowering *l, size_t node, bool stored)
  * is all of it. */
 static bool seen_of(const struct lowering *l, size_t node, struct shape *seen, dnnl_dims_t offsets)
 {
-    const struct parameter *weights = parameter_of(l, node, TENSOR_WEIGHT);
+    const struct parameter *weights = weights_of(l, node);
     const dnnl_dim_t *in = value_layout(l, input_of(l, node))->dims;
     *seen = (struct shape){(size_t)in[1], (size_t)in[2], (size_t)in[3]};
     offsets[0] = offsets[1] = 0;
@@ -110,7 +123,7 @@ static size_t product_source(struct lowering *l, size_t node)
     size_t value = input_of(l, node);
     struct shape seen;
     dnnl_dims_t offsets;
-    if (l->failed || !parameter_of(l, node, TENSOR_WEIGHT)->dense)
+    if (l->failed || !weights_of(l, node)->dense)
         return value;
     bool part = seen_of(l, node, &seen, offsets);
     dnnl_memory_desc_t plain = shape_layout(l, seen, dnnl_nchw);
@@ -133,7 +146,7 @@ static size_t whole_gradient(struct lowering *l, size_t node, size_t gradient)
 {
     struct shape seen;
     dnnl_dims_t offsets;
-    if (l->failed || !parameter_of(l, node, TENSOR_WEIGHT)->dense || !seen_of(l, node, &seen, offsets))
+    if (l->failed || !weights_of(l, node)->dense || !seen_of(l, node, &seen, offsets))
         return gradient;
     size_t whole = add_value(l, value_layout(l, input_of(l, node)));
     EMIT_FUNCTION(l, run_zero, ((struct step){.elements = value_floats(l, whole)}), whole);
@@ -166,7 +179,7 @@ static dnnl_primitive_desc_t describe_dense(struct lowering *l, size_t node, enu
     else
         lowering_check(l, dnnl_inner_product_backward_weights_desc_init(&operation, &o->src, &o->weights,
                                                                         bias, &o->dst));
-    return describe_primitive(l, &operation, l->cpu->attributes, forward, required);
+    return describe_primitive(l, &operation, l->cpu->attributes[0][0], forward, required);
 }
 
 static dnnl_primitive_desc_t describe_convolution(struct lowering *l, size_t node, enum product which,
@@ -192,17 +205,17 @@ static dnnl_primitive_desc_t describe_convolution(struct lowering *l, size_t nod
         lowering_check(l, dnnl_dilated_convolution_backward_weights_desc_init(
                               &operation, dnnl_convolution_direct, &o->src, &o->weights, bias, &o->dst,
                               g.strides, g.dilates, g.before, g.after));
-    return describe_primitive(l, &operation, l->cpu->attributes, forward, required);
+    return describe_primitive(l, &operation, l->cpu->attributes[0][0], forward, required);
 }
 
 /* Describes a product with the weights as they are stored or, where that is not to be had well, as it likes.
  * A convolution's backward pass wants channels swapped within a block: a reordered copy is far cheaper. */
 static dnnl_primitive_desc_t describe_product(struct lowering *l, size_t node, enum product which)
 {
-    bool stored = parameter_of(l, node, TENSOR_WEIGHT)->decided;
+    bool stored = weights_of(l, node)->decided;
     for (int attempt = stored ? 0 : 1; attempt < 2; attempt++) {
         struct operands o = operands_of(l, node, attempt == 0);
-        const dnnl_memory_desc_t *bias = has_bias(&l->graph->nodes[node]) ? &o.bias : NULL;
+        const dnnl_memory_desc_t *bias = bias_of(l, node) ? &o.bias : NULL;
         dnnl_primitive_desc_t description =
             o.dense ? describe_dense(l, node, which, &o, bias, attempt == 1)
                     : describe_convolution(l, node, which, &o, bias, attempt == 1);
@@ -215,8 +228,8 @@ static dnnl_primitive_desc_t describe_product(struct lowering *l, size_t node, e
 void lower_product(struct lowering *l, size_t node)
 {
     struct lowered *to = &l->nodes[node];
-    struct parameter *weights = parameter_of(l, node, TENSOR_WEIGHT);
-    bool bias = has_bias(&l->graph->nodes[node]);
+    struct parameter *weights = weights_of(l, node);
+    struct parameter *bias = bias_of(l, node);
     to->forward = describe_product(l, node, PRODUCT_FORWARD);
     if (l->failed)
         return;
@@ -226,8 +239,9 @@ void lower_product(struct lowering *l, size_t node)
     }
     to->src = as_layout(l, product_source(l, node), wanted_layout(l, to->forward, DNNL_ARG_SRC));
     size_t w = as_layout(l, parameter_value(l, weights), wanted_layout(l, to->forward, DNNL_ARG_WEIGHTS));
-    size_t b = bias ? parameter_value(l, parameter_of(l, node, TENSOR_BIAS)) : 0;
-    to->out = new_output(l, l->graph->nodes[node].shape, to->forward, DNNL_ARG_DST);
+    size_t b = bias ? parameter_value(l, bias) : 0;
+    to->out = to->addend ? l->nodes[to->addend].out
+                         : new_output(l, l->graph->nodes[node].shape, to->forward, DNNL_ARG_DST);
     EMIT(l, to->forward, {DNNL_ARG_SRC, to->src}, {DNNL_ARG_WEIGHTS, w}, {DNNL_ARG_BIAS, b},
          {DNNL_ARG_DST, to->out});
 }
@@ -239,13 +253,12 @@ static void lower_product_backward_data(struct lowering *l, size_t node, size_t 
     if (l->failed)
         return;
     gradient = as_layout(l, gradient, wanted_layout(l, d, DNNL_ARG_DIFF_DST));
-    size_t w = as_layout(l, parameter_value(l, parameter_of(l, node, TENSOR_WEIGHT)),
-                         wanted_layout(l, d, DNNL_ARG_WEIGHTS));
+    size_t w = as_layout(l, parameter_value(l, weights_of(l, node)), wanted_layout(l, d, DNNL_ARG_WEIGHTS));
     /* A dense layer's source may be an image: the gradient has the shape of what it sees, not of a flat node.
      */
     struct shape seen = l->graph->nodes[n->inputs[0]].shape;
     dnnl_dims_t offsets;
-    if (parameter_of(l, node, TENSOR_WEIGHT)->dense && !l->failed)
+    if (weights_of(l, node)->dense && !l->failed)
         seen_of(l, node, &seen, offsets);
     size_t out = new_output(l, seen, d, DNNL_ARG_DIFF_SRC);
     EMIT(l, d, {DNNL_ARG_DIFF_DST, gradient}, {DNNL_ARG_WEIGHTS, w}, {DNNL_ARG_DIFF_SRC, out});
@@ -255,7 +268,7 @@ static void lower_product_backward_data(struct lowering *l, size_t node, size_t 
 void lower_product_backward(struct lowering *l, size_t node)
 {
     size_t gradient = take_gradient(l, node, 0);
-    bool bias = has_bias(&l->graph->nodes[node]);
+    struct parameter *bias = bias_of(l, node);
     if (wants_gradient(l, l->graph->nodes[node].inputs[0]))
         lower_product_backward_data(l, node, gradient);
     dnnl_primitive_desc_t d = describe_product(l, node, PRODUCT_BACKWARD_WEIGHTS);
@@ -267,7 +280,7 @@ void lower_product_backward(struct lowering *l, size_t node)
     size_t db = bias ? add_value(l, wanted_layout(l, d, DNNL_ARG_DIFF_BIAS)) : 0;
     EMIT(l, d, {DNNL_ARG_SRC, src}, {DNNL_ARG_DIFF_DST, gradient}, {DNNL_ARG_DIFF_WEIGHTS, dw},
          {DNNL_ARG_DIFF_BIAS, db});
-    emit_update(l, parameter_of(l, node, TENSOR_WEIGHT), dw);
+    emit_update(l, weights_of(l, node), dw);
     if (bias)
-        emit_update(l, parameter_of(l, node, TENSOR_BIAS), db);
+        emit_update(l, bias, db);
 }

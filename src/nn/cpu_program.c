@@ -107,6 +107,8 @@ static void find_lifetimes(struct program *program)
             value->last = s;
         }
     }
+    if (program->output_value)
+        program->values[program->output_value].last = program->step_count;
 }
 
 static int larger_first(const void *a, const void *b)

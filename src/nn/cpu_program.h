@@ -41,6 +41,12 @@ struct parameter {
     double decay, decay_momentum;
 };
 
+/* A batch normalisation folded into the convolution before it, where the network only infers. */
+struct folded {
+    size_t norm; /* the normalisation's node; 0: nothing is folded into this node */
+    struct parameter weights, bias;
+};
+
 struct value {
     dnnl_memory_desc_t md;
     size_t bytes;
@@ -75,7 +81,7 @@ struct step {
     dnnl_exec_arg_t arguments[STEP_ARGUMENTS]; /* of a primitive */
     /* For functions, as each needs: */
     size_t elements, sizes[4];
-    double probability;
+    double share; /* a probability, a momentum */
     uint64_t key;
     struct parameter *parameter;
 };
@@ -89,7 +95,8 @@ struct program {
     size_t arena_bytes;
     float *input; /* the images of this pass */
     size_t input_value;
-    float **data; /* addresses of all values */
+    size_t output_value; /* kept to the end of a pass; 0: none */
+    float **data;        /* addresses of all values */
 };
 
 int program_init(struct program *program, size_t images, struct error *error);
@@ -109,14 +116,18 @@ int program_run(struct program *program, dnnl_stream_t stream, const float *imag
 
 struct cpu {
     struct graph *graph;
+    bool inference; /* a graph without a loss: no gradients, parameters that seldom change */
     struct network_options options;
     dnnl_engine_t engine;
     dnnl_stream_t stream;
-    dnnl_primitive_attr_t attributes, relu_attributes; /* scratchpads are ours; with a ReLU after */
+    /* Scratchpads are ours. [sum][relu]: what is there is added, then a ReLU. */
+    dnnl_primitive_attr_t attributes[2][2];
     struct tensor *tensors;
     struct parameter *parameters; /* one a tensor */
     size_t parameter_count;
     size_t *first_parameter; /* of each node */
+    struct folded *folded;   /* inference: one a node */
+    bool folds_stale;        /* a tensor has changed since they were computed */
     bool *repeats; /* node: an adaptive pooling that only repeats, folded into the dense layer after it */
     struct program *programs[4];
     int32_t *predictions; /* one an image of the batch */
@@ -129,6 +140,19 @@ struct cpu {
 int dnnl_fail(struct error *error, dnnl_status_t status, const char *what);
 /* Equal to the byte: they may differ in how they describe dimensions of one. */
 bool same_layout(const dnnl_memory_desc_t *a, const dnnl_memory_desc_t *b);
+int cpu_reorder(const struct cpu *cpu, const dnnl_memory_desc_t *from, const float *src,
+                const dnnl_memory_desc_t *to, float *dst, struct error *error);
+dnnl_status_t plain_layout(const struct parameter *parameter, dnnl_memory_desc_t *md);
+size_t plain_count(const struct parameter *parameter);
+
+/* ---- cpu_fold.c ---- */
+
+/* Finds the convolutions that a batch normalisation alone reads; those are stored plain, and what both are
+ * together in a layout of its own. */
+int cpu_find_folds(struct cpu *cpu, struct error *error);
+/* Computes the folded weights and biases if a tensor has changed. */
+int cpu_fold(struct cpu *cpu, struct error *error);
+
 int cpu_lower(struct cpu *cpu, struct program *program, bool training, struct error *error);
 
 #endif

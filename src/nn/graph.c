@@ -1,6 +1,7 @@
 #include "nn/graph.h"
 
 #include <math.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,6 +17,7 @@ struct graph *graph_new(const char *architecture, enum init_scheme init)
     if (!graph)
         return NULL;
     graph->init = init;
+    graph->normalisation = (struct normalisation){.epsilon = 1e-5, .momentum = 0.1};
     graph->architecture = strdup(architecture);
     if (!graph->architecture) {
         free(graph);
@@ -32,6 +34,7 @@ void graph_free(struct graph *graph)
         free(graph->nodes[i].name);
     free(graph->nodes);
     free(graph->architecture);
+    free(graph->scope);
     error_clear(&graph->error);
     free(graph);
 }
@@ -44,6 +47,9 @@ struct graph *graph_copy(const struct graph *graph, struct error *error)
     copy->nodes = calloc(graph->count, sizeof *copy->nodes);
     if (!copy->nodes)
         goto memory;
+    copy->counts_statistics = graph->counts_statistics;
+    copy->base = graph->base;
+    copy->frozen = graph->frozen;
     copy->capacity = graph->count;
     for (size_t i = 0; i < graph->count; i++) {
         copy->nodes[i] = graph->nodes[i];
@@ -120,11 +126,99 @@ static size_t add_node(struct graph *graph, struct node node)
         graph->nodes = nodes;
         graph->capacity = capacity;
     }
-    node.name = strdup(node.name ? node.name : "");
+    bool scoped = graph->scope && node.name && *node.name;
+    node.name = text_format("%s%s", scoped ? graph->scope : "", node.name ? node.name : "");
     if (!node.name)
         return fail_memory(graph);
     graph->nodes[graph->count] = node;
     return graph->count++;
+}
+
+size_t graph_enter(struct graph *graph, const char *format, ...)
+{
+    size_t entered = graph->scope ? strlen(graph->scope) : 0;
+    va_list arguments;
+    va_start(arguments, format);
+    AUTO_FREE char *prefix = NULL;
+    if (vasprintf(&prefix, format, arguments) < 0)
+        prefix = NULL;
+    va_end(arguments);
+    char *scope = prefix ? text_format("%s%s", graph->scope ? graph->scope : "", prefix) : NULL;
+    if (!scope) {
+        fail_memory(graph);
+        return entered;
+    }
+    free(graph->scope);
+    graph->scope = scope;
+    return entered;
+}
+
+void graph_leave(struct graph *graph, size_t entered)
+{
+    if (graph->scope && entered < strlen(graph->scope))
+        graph->scope[entered] = 0;
+}
+
+size_t graph_end_base(struct graph *graph, size_t node)
+{
+    graph->base = node;
+    return node;
+}
+
+static void drop_nodes(struct graph *graph, size_t count)
+{
+    while (graph->count > count)
+        free(graph->nodes[--graph->count].name);
+}
+
+size_t graph_drop_head(struct graph *graph)
+{
+    if (!graph->failed && graph->base == 0) {
+        graph->failed = true;
+        error_set(&graph->error, "%s: it has no base that another head could be put on", graph->architecture);
+    }
+    if (!graph->failed)
+        drop_nodes(graph, graph->base + 1);
+    return graph->base;
+}
+
+/* The nodes after the base, on an input that stands for it. */
+static int keep_head(struct graph *head, struct error *error)
+{
+    size_t base = head->base;
+    for (size_t i = base + 1; i < head->count; i++) {
+        struct node *node = &head->nodes[i];
+        for (size_t k = 0; k < node->input_count; k++) {
+            if (node->inputs[k] < base)
+                return error_set(error, "%s: its head reads more than the end of its base",
+                                 head->architecture);
+            node->inputs[k] -= base;
+        }
+    }
+    for (size_t i = 0; i < base; i++)
+        free(head->nodes[i].name);
+    memmove(head->nodes, head->nodes + base, (head->count - base) * sizeof *head->nodes);
+    head->count -= base;
+    head->nodes[0] =
+        (struct node){.kind = NODE_INPUT, .name = head->nodes[0].name, .shape = head->nodes[0].shape};
+    head->nodes[0].name[0] = 0;
+    head->base = 0;
+    head->frozen = false;
+    return 0;
+}
+
+int graph_split(const struct graph *graph, struct graph **base, struct graph **head, struct error *error)
+{
+    *base = graph_copy(graph, error);
+    *head = *base ? graph_copy(graph, error) : NULL;
+    if (!*head || keep_head(*head, error)) {
+        graph_free(*base);
+        graph_free(*head);
+        *base = *head = NULL;
+        return -1;
+    }
+    drop_nodes(*base, graph->base + 1);
+    return 0;
 }
 
 static struct shape shape_of(const struct graph *graph, size_t node)
@@ -201,7 +295,9 @@ size_t graph_convolution(struct graph *graph, size_t input, const char *name, st
 
 size_t graph_batch_norm(struct graph *graph, size_t input, const char *name)
 {
-    return add_node(graph, node_on(NODE_BATCH_NORM, input, name, shape_of(graph, input)));
+    struct node node = node_on(NODE_BATCH_NORM, input, name, shape_of(graph, input));
+    node.normalisation = graph->normalisation;
+    return add_node(graph, node);
 }
 
 size_t graph_relu(struct graph *graph, size_t input)
@@ -324,21 +420,44 @@ static struct init constant(double value)
     return (struct init){INIT_CONSTANT, value};
 }
 
-static struct init weight_init(const struct graph *graph, const struct node *node, size_t fan_in,
-                               size_t fan_out)
+enum fan { FAN_NONE, FAN_IN, FAN_OUT, FAN_SUM };
+
+/* Weights: of this kind, with a scale of gain / sqrt(fan). */
+struct init_rule {
+    enum init_kind kind;
+    double gain;
+    enum fan fan;
+    bool random_bias; /* uniform in +-1/sqrt(fan in), PyTorch's default; else 0 */
+};
+
+#define SQRT2 1.4142135623730951
+#define SQRT6 2.449489742783178
+
+static const struct init_rules {
+    struct init_rule convolution, dense;
+} init_schemes[] = {
+    [INIT_PYTORCH] = {{INIT_UNIFORM, 1, FAN_IN, true}, {INIT_UNIFORM, 1, FAN_IN, true}},
+    [INIT_KAIMING] = {{INIT_NORMAL, SQRT2, FAN_OUT, false}, {INIT_UNIFORM, 1, FAN_IN, true}},
+    [INIT_KAIMING_01] = {{INIT_NORMAL, SQRT2, FAN_OUT, false}, {INIT_NORMAL, 0.01, FAN_NONE, false}},
+    [INIT_KAIMING_IN] = {{INIT_NORMAL, SQRT2, FAN_IN, false}, {INIT_NORMAL, SQRT2, FAN_IN, false}},
+    [INIT_KERAS] = {{INIT_UNIFORM, SQRT6, FAN_SUM, false}, {INIT_UNIFORM, SQRT6, FAN_SUM, false}},
+};
+
+static const struct init_rule *init_rule(const struct graph *graph, const struct node *node)
 {
-    bool dense = node->kind == NODE_DENSE;
-    if (graph->init == INIT_KAIMING_01 && dense)
-        return (struct init){INIT_NORMAL, 0.01};
-    if (graph->init != INIT_PYTORCH && !dense)
-        return (struct init){INIT_NORMAL, sqrt(2.0 / (double)fan_out)};
-    return (struct init){INIT_UNIFORM, 1 / sqrt((double)fan_in)};
+    const struct init_rules *rules = &init_schemes[graph->init];
+    return node->kind == NODE_DENSE ? &rules->dense : &rules->convolution;
 }
 
-static struct init bias_init(const struct graph *graph, const struct node *node, size_t fan_in)
+static struct init weight_init(const struct init_rule *rule, size_t fan_in, size_t fan_out)
 {
-    bool zero = graph->init == INIT_KAIMING_01 || (graph->init == INIT_KAIMING && node->kind != NODE_DENSE);
-    return zero ? constant(0) : (struct init){INIT_UNIFORM, 1 / sqrt((double)fan_in)};
+    const size_t fans[] = {1, fan_in, fan_out, fan_in + fan_out};
+    return (struct init){rule->kind, rule->gain / sqrt((double)fans[rule->fan])};
+}
+
+static struct init bias_init(const struct init_rule *rule, size_t fan_in)
+{
+    return rule->random_bias ? (struct init){INIT_UNIFORM, 1 / sqrt((double)fan_in)} : constant(0);
 }
 
 /* The tensors of one node, unnamed, into `tensors` (at most four). Returns how many. */
@@ -364,11 +483,11 @@ static size_t node_tensors(const struct graph *graph, size_t number, struct tens
                                            .trainable = true,
                                            .dims = {out, in.channels / w.groups, w.kernel[0], w.kernel[1]},
                                            .dim_count = 4,
-                                           .init = weight_init(graph, node, fan_in, out * taps)};
+                                           .init = weight_init(init_rule(graph, node), fan_in, out * taps)};
         if (node->convolution.bias) {
             tensors[count] = flat;
             tensors[count].role = TENSOR_BIAS;
-            tensors[count++].init = bias_init(graph, node, fan_in);
+            tensors[count++].init = bias_init(init_rule(graph, node), fan_in);
         }
     } else if (node->kind == NODE_DENSE) {
         tensors[count++] = (struct tensor){.node = number,
@@ -376,13 +495,15 @@ static size_t node_tensors(const struct graph *graph, size_t number, struct tens
                                            .trainable = true,
                                            .dims = {out, in.channels},
                                            .dim_count = 2,
-                                           .init = weight_init(graph, node, in.channels, out)};
+                                           .init = weight_init(init_rule(graph, node), in.channels, out)};
         if (node->dense_bias) {
             tensors[count] = flat;
             tensors[count].role = TENSOR_BIAS;
-            tensors[count++].init = bias_init(graph, node, in.channels);
+            tensors[count++].init = bias_init(init_rule(graph, node), in.channels);
         }
     }
+    for (size_t k = 0; k < count && graph->frozen && number <= graph->base; k++)
+        tensors[k].trainable = false;
     return count;
 }
 
@@ -428,25 +549,38 @@ void graph_tensors_free(struct tensor *tensors, size_t count)
     free(tensors);
 }
 
+static uint64_t elements_of(const struct tensor *tensor)
+{
+    uint64_t elements = 1;
+    for (int d = 0; d < tensor->dim_count; d++)
+        elements *= tensor->dims[d];
+    return elements;
+}
+
 uint64_t graph_parameters(const struct graph *graph)
 {
     uint64_t total = 0;
     for (size_t i = 0; i < graph->count; i++) {
         struct tensor tensors[4];
         size_t count = node_tensors(graph, i, tensors);
-        for (size_t k = 0; k < count; k++) {
-            uint64_t elements = tensors[k].trainable;
-            for (int d = 0; d < tensors[k].dim_count; d++)
-                elements *= tensors[k].dims[d];
-            total += elements;
-        }
+        for (size_t k = 0; k < count; k++)
+            if (tensors[k].role < TENSOR_RUNNING_MEAN || graph->counts_statistics)
+                total += elements_of(&tensors[k]);
     }
     return total;
 }
 
 uint64_t graph_trainable_parameters(const struct graph *graph)
 {
-    return graph_parameters(graph);
+    uint64_t total = 0;
+    for (size_t i = 0; i < graph->count; i++) {
+        struct tensor tensors[4];
+        size_t count = node_tensors(graph, i, tensors);
+        for (size_t k = 0; k < count; k++)
+            if (tensors[k].trainable)
+                total += elements_of(&tensors[k]);
+    }
+    return total;
 }
 
 uint64_t graph_flops(const struct graph *graph)

@@ -45,11 +45,13 @@ struct init {
     double scale;
 };
 
-/* How a graph's weights start; torchvision's architectures differ in this. */
+/* How a graph's weights start; torchvision's architectures differ in this. graph.c has the table. */
 enum init_scheme {
     INIT_PYTORCH,    /* PyTorch's defaults: weights and biases uniform in +-1/sqrt(fan in) */
     INIT_KAIMING,    /* convolution: normal, sqrt(2 / fan out), bias 0; dense: PyTorch's default (resnet) */
-    INIT_KAIMING_01, /* convolution: as above; dense: normal(0, 0.01), bias 0 (vgg) */
+    INIT_KAIMING_01, /* convolution: as above; dense: normal(0, 0.01), bias 0 (vgg, mobilenet) */
+    INIT_KAIMING_IN, /* both: normal, sqrt(2 / fan in), bias 0 (the paper of resnet) */
+    INIT_KERAS,      /* both: uniform, sqrt(6 / (fan in + fan out)), bias 0 (Keras's default) */
 };
 
 struct convolution {
@@ -68,6 +70,12 @@ struct pooling {
     size_t padding;
 };
 
+/* Of batch normalisation: x / sqrt(variance + epsilon); moving += momentum * (batch - moving), as PyTorch's
+ * (Keras's momentum is 1 minus that). */
+struct normalisation {
+    double epsilon, momentum;
+};
+
 struct node {
     enum node_kind kind;
     char *name;       /* torchvision's module name; "" where it has no parameters and no name */
@@ -77,6 +85,7 @@ struct node {
     union {
         struct convolution convolution;
         struct pooling pooling;
+        struct normalisation normalisation;
         bool dense_bias;
         double dropout; /* the probability of losing a value */
     };
@@ -87,6 +96,11 @@ struct graph {
     struct node *nodes;
     size_t count, capacity;
     enum init_scheme init;
+    struct normalisation normalisation; /* of the batch normalisations added from now on: 1e-5, 0.1 */
+    bool counts_statistics;             /* moving statistics are parameters, as Keras counts */
+    char *scope;                        /* put before the names of the nodes added from now on */
+    size_t base; /* the last node of what transfer learning keeps; all nodes up to it belong to it */
+    bool frozen; /* the base does not learn */
     bool failed;
     struct error error;
 };
@@ -97,6 +111,20 @@ struct graph *graph_copy(const struct graph *graph, struct error *error);
 /* Adds the loss on `logits` (classes, 1, 1) and hands over the graph; after a mistake frees it, sets the
  * error and returns NULL. */
 struct graph *graph_finish(struct graph *graph, size_t logits, struct error *error);
+
+/* Says that the base ends with `node`, which is returned: all from here on is the head. */
+size_t graph_end_base(struct graph *graph, size_t node);
+/* Takes the head away, to add another one; the base's last node. 0 if the graph has no base (graph_finish
+ * then says so). */
+size_t graph_drop_head(struct graph *graph);
+/* The base alone, a graph without a loss, and the head on an input of the base's shape. 0, or -1 and an
+ * error. */
+int graph_split(const struct graph *graph, struct graph **base, struct graph **head, struct error *error);
+
+/* Names given from now on follow this prefix and those entered before ("layer1.0."); graph_leave, with what
+ * graph_enter returned, ends it. */
+size_t graph_enter(struct graph *graph, const char *format, ...) __attribute__((format(printf, 2, 3)));
+void graph_leave(struct graph *graph, size_t entered);
 
 size_t graph_input(struct graph *graph, struct shape shape);
 size_t graph_convolution(struct graph *graph, size_t input, const char *name, struct convolution convolution);
@@ -130,7 +158,7 @@ struct tensor {
     char *name; /* "layer1.0.conv1.weight" */
     size_t node;
     enum tensor_role role;
-    bool trainable; /* false: moving statistics, which are no parameters to torchvision's count */
+    bool trainable; /* false: moving statistics, and all of a frozen base */
     size_t dims[4];
     int dim_count;
     size_t count; /* elements */

@@ -9,9 +9,12 @@
 
 struct network {
     const struct backend *backend;
-    void *state;
+    void *state; /* of all, or of the head where the base is frozen */
+    void *base;  /* of a frozen base, else NULL */
     struct tensor *tensors;
-    size_t tensor_count;
+    size_t tensor_count, base_tensors; /* those of a frozen base come first */
+    size_t features;                   /* that the base gives an image */
+    bool reads_features;
     size_t batch, classes;
 };
 
@@ -43,16 +46,27 @@ static void init_tensor(const struct tensor *tensor, size_t number, float *data,
     }
 }
 
+/* The state that has the tensor, and the tensor's number there. */
+static void *owner_of(const struct network *network, size_t *tensor)
+{
+    if (*tensor < network->base_tensors)
+        return network->base;
+    *tensor -= network->base_tensors;
+    return network->state;
+}
+
 static int init_tensors(struct network *network, uint64_t seed, struct error *error)
 {
     for (size_t i = 0; i < network->tensor_count; i++) {
         const struct tensor *tensor = &network->tensors[i];
-        float *staging = network->backend->staging(network->state, i);
+        size_t number = i;
+        void *owner = owner_of(network, &number);
+        float *staging = network->backend->staging(owner, number);
         float *own = staging ? NULL : malloc(tensor->count * sizeof *own);
         if (!staging && !own)
             return error_memory(error, tensor->name);
         init_tensor(tensor, i, staging ? staging : own, seed);
-        int status = network->backend->set_tensor(network->state, i, staging ? staging : own, error);
+        int status = network->backend->set_tensor(owner, number, staging ? staging : own, error);
         free(own);
         if (status)
             return -1;
@@ -92,6 +106,29 @@ static int check_options(const struct network_options *options, struct error *er
     return check_optimizer(o, error);
 }
 
+/* A frozen base and what learns on it are compiled apart: the one only infers. */
+static void open_states(struct network *network, const struct graph *graph,
+                        const struct network_options *options, struct error *error)
+{
+    struct graph *base = NULL, *head = NULL;
+    if (!graph->frozen) {
+        network->state = network->backend->open(graph, options, error);
+        return;
+    }
+    if (graph_split(graph, &base, &head, error))
+        return;
+    const struct shape *shape = graph_input_shape(head);
+    network->features = shape->channels * shape->height * shape->width;
+    while (network->base_tensors < network->tensor_count &&
+           network->tensors[network->base_tensors].node <= graph->base)
+        network->base_tensors++;
+    network->base = network->backend->open(base, options, error);
+    if (network->base)
+        network->state = network->backend->open(head, options, error);
+    graph_free(base);
+    graph_free(head);
+}
+
 struct network *network_new(const struct graph *graph, const struct network_options *options,
                             struct error *error)
 {
@@ -114,7 +151,7 @@ struct network *network_new(const struct graph *graph, const struct network_opti
     network->classes = graph_classes(graph);
     network->tensors = graph_tensors(graph, &network->tensor_count, error);
     if (network->tensors)
-        network->state = network->backend->open(graph, &filled, error);
+        open_states(network, graph, &filled, error);
     if (!network->state || init_tensors(network, options->seed, error)) {
         network_free(network);
         error_prefix(error, "%s", graph->architecture);
@@ -129,6 +166,8 @@ void network_free(struct network *network)
         return;
     if (network->state)
         network->backend->close(network->state);
+    if (network->base)
+        network->backend->close(network->base);
     if (network->tensors)
         graph_tensors_free(network->tensors, network->tensor_count);
     free(network);
@@ -147,11 +186,23 @@ static int check_batch(const struct network *network, const int32_t *labels, siz
     return 0;
 }
 
+/* What the head is given for the images: themselves, if nothing is frozen. NULL on error. */
+static const float *head_input(struct network *network, const float *images, size_t count,
+                               struct error *error)
+{
+    if (!network->base || network->reads_features)
+        return images;
+    return network->backend->infer(network->base, images, count, error);
+}
+
 int network_train(struct network *network, const float *images, const int32_t *labels, size_t count,
                   struct step_result *result, struct error *error)
 {
-    struct backend_batch batch = {images, labels, count};
+    struct backend_batch batch = {NULL, labels, count};
     if (check_batch(network, labels, count, error))
+        return -1;
+    batch.images = head_input(network, images, count, error);
+    if (!batch.images)
         return -1;
     return network->backend->train(network->state, &batch, result, error);
 }
@@ -159,10 +210,38 @@ int network_train(struct network *network, const float *images, const int32_t *l
 int network_evaluate(struct network *network, const float *images, const int32_t *labels, size_t count,
                      struct step_result *result, struct error *error)
 {
-    struct backend_batch batch = {images, labels, count};
+    struct backend_batch batch = {NULL, labels, count};
     if (check_batch(network, labels, count, error))
         return -1;
+    batch.images = head_input(network, images, count, error);
+    if (!batch.images)
+        return -1;
     return network->backend->evaluate(network->state, &batch, result, error);
+}
+
+size_t network_feature_count(const struct network *network)
+{
+    return network->features;
+}
+
+int network_features(struct network *network, const float *images, size_t count, float *features,
+                     struct error *error)
+{
+    if (!network->base)
+        return error_set(error, "features: no part of the network is frozen");
+    if (count == 0 || count > network->batch)
+        return error_set(error, "%zu images: expected 1 to %zu, the batch the network was made for", count,
+                         network->batch);
+    const float *found = network->backend->infer(network->base, images, count, error);
+    if (!found)
+        return -1;
+    memcpy(features, found, count * network->features * sizeof *features);
+    return 0;
+}
+
+void network_read_features(struct network *network, bool features)
+{
+    network->reads_features = features;
 }
 
 void network_set_learning_rate(struct network *network, double learning_rate)
@@ -177,7 +256,8 @@ size_t network_classes(const struct network *network)
 
 size_t network_memory_bytes(const struct network *network)
 {
-    return network->backend->memory_bytes(network->state);
+    size_t base = network->base ? network->backend->memory_bytes(network->base) : 0;
+    return base + network->backend->memory_bytes(network->state);
 }
 
 static const char *nearest_tensor(const struct network *network, const char *name)
@@ -215,7 +295,8 @@ int network_get_tensor(const struct network *network, const char *name, float *d
     size_t number;
     if (find_tensor(network, name, count, &number, error))
         return -1;
-    return network->backend->get_tensor(network->state, number, data, error);
+    void *owner = owner_of(network, &number);
+    return network->backend->get_tensor(owner, number, data, error);
 }
 
 int network_set_tensor(struct network *network, const char *name, const float *data, size_t count,
@@ -224,5 +305,6 @@ int network_set_tensor(struct network *network, const char *name, const float *d
     size_t number;
     if (find_tensor(network, name, count, &number, error))
         return -1;
-    return network->backend->set_tensor(network->state, number, data, error);
+    void *owner = owner_of(network, &number);
+    return network->backend->set_tensor(owner, number, data, error);
 }

@@ -21,15 +21,24 @@ struct zoo_options {
     size_t channels; /* 0: 3 */
     size_t size;     /* input height and width; 0: the architecture's usual size */
     double width;    /* scales the channels of every layer; 0: 1 */
+    /* The units of the dense layers, each with a ReLU, that are put on the flattened base in place of the
+     * architecture's own head; head_count 0: its own. `dropout` is the probability before the last layer. */
+    const size_t *head;
+    size_t head_count;
+    double dropout;
+    bool freeze_base; /* the base keeps its weights, and its batch normalisations their moving statistics */
 };
 
 /* Names in the zoo's order; `*count` of them. Static. */
 const char *const *zoo_names(size_t *count);
 /* NULL and an error: unknown architecture (with the nearest name), size too small (says which it needs). */
 struct graph *zoo_build(const char *name, const struct zoo_options *options, struct error *error);
+/* The least image size the architecture takes; 0 if there is none of this name. */
+size_t zoo_least_size(const char *name);
 void graph_free(struct graph *graph);
 
-uint64_t graph_parameters(const struct graph *graph); /* with moving statistics not counted, as torchvision */
+/* Moving statistics are counted for the architectures of Keras, as Keras does, and not for torchvision's. */
+uint64_t graph_parameters(const struct graph *graph);
 uint64_t graph_trainable_parameters(const struct graph *graph);
 uint64_t graph_flops(const struct graph *graph); /* forward, one image; a multiply-add counts two */
 
@@ -85,6 +94,19 @@ int network_train(struct network *network, const float *images, const int32_t *l
  * `count` up to the batch. */
 int network_evaluate(struct network *network, const float *images, const int32_t *labels, size_t count,
                      struct step_result *result, struct error *error);
+
+/* ---- a frozen base ----
+ *
+ * It only ever infers: batch normalisation is folded into its convolutions, and no memory is kept for
+ * gradients. What it gives for an image are the image's features. */
+
+/* Floats an image; 0: no base is frozen. */
+size_t network_feature_count(const struct network *network);
+/* `features`: (count, network_feature_count). */
+int network_features(struct network *network, const float *images, size_t count, float *features,
+                     struct error *error);
+/* Whether network_train and network_evaluate are given features instead of images from now on. */
+void network_read_features(struct network *network, bool features);
 
 void network_set_learning_rate(struct network *network, double learning_rate);
 size_t network_classes(const struct network *network);

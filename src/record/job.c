@@ -22,12 +22,18 @@ struct launcher {
 /* torchrun: https://docs.pytorch.org/docs/stable/elastic/run.html (environment variables).
  * Open MPI: its documentation, 11.1; the namespace is the PMIx standard's, 3.1 of its environment.
  * Slurm: srun(1), OUTPUT ENVIRONMENT VARIABLES: a batch script has no step, and is no rank.
- * PMI-1: https://flux-framework.readthedocs.io/projects/flux-rfc/en/latest/spec_13.html; Hydra (MPICH, Intel
- * MPI) numbers the ranks of a node in MPI_LOCALRANKID and starts them from one proxy a node. */
+ * Flux: flux-environment(7); the variables are set for tasks only. LSF's jsrun: those that PyTorch
+ * Lightning's LSFEnvironment documents. PALS (HPE Cray, PBS): as MPI programs read them on such machines;
+ * that its ranks, and jsrun's, have one parent a node is taken from how they start programs and was not
+ * checked. PMI-1: https://flux-framework.readthedocs.io/projects/flux-rfc/en/latest/spec_13.html; Hydra
+ * (MPICH, Intel MPI) numbers the ranks of a node in MPI_LOCALRANKID and starts them from one proxy a node. */
 static const struct launcher launchers[] = {
     {"torchrun", "LOCAL_RANK", {"TORCHELASTIC_RUN_ID", "MASTER_ADDR", "MASTER_PORT"}, 1, false},
     {"pmix", "PMIX_RANK", {"PMIX_NAMESPACE", "PMIX_SERVER_URI2"}, 1, false},
     {"openmpi", "OMPI_COMM_WORLD_LOCAL_RANK", {"OMPI_MCA_ess_base_jobid"}, 1, false},
+    {"flux", "FLUX_TASK_LOCAL_ID", {"FLUX_JOB_ID"}, 1, false},
+    {"lsf", "JSM_NAMESPACE_LOCAL_RANK", {"LSB_JOBID"}, 1, true},
+    {"pals", "PALS_LOCAL_RANKID", {"PBS_JOBID"}, 0, true},
     {"slurm", "SLURM_PROCID", {"SLURM_JOB_ID", "SLURM_STEP_ID", "SLURM_CLUSTER_NAME"}, 2, false},
     {"pmi", "PMI_RANK", {"PMI_JOBID"}, 1, false},
     {"hydra", "MPI_LOCALRANKID", {NULL}, 0, true},
@@ -57,7 +63,7 @@ static char *key_of(const struct launcher *launcher, char *const *environment)
             return NULL;
         }
         if (value)
-            text_printf(&key, "%s%s", i ? "." : "", value);
+            text_printf(&key, "%s%s", i || launcher->by_parent ? "." : "", value);
     }
     return text_take(&key);
 }

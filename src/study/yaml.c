@@ -276,12 +276,14 @@ static const char *const train_options[STUDY_TRAIN_OPTIONS] = {
     "lr-gamma",       "lr-min",
     "lr-warmup",      "lr-warmup-start",
     "patience",       "monitor",
+    "head",           "dropout",
+    "freeze",         "cache-features",
 };
 
 bool study_option_is_flag(const char *name)
 {
     return strcmp(name, "augment") == 0 || strcmp(name, "no-validation") == 0 ||
-           strcmp(name, "nesterov") == 0;
+           strcmp(name, "nesterov") == 0 || strcmp(name, "cache-features") == 0;
 }
 
 static int check_flag(const struct reading *reading, const struct study_text *name,

@@ -23,6 +23,7 @@ enum {
 struct arguments {
     const char *arch, *data, *json;
     struct recipe recipe;
+    struct transfer transfer;
     uint64_t size, classes, epochs, steps, batch, seed, threads;
     double width;
     bool augment, no_validation, log_steps;
@@ -31,6 +32,7 @@ struct arguments {
 static enum options_result parse(int argc, char **argv, struct arguments *a, struct error *error)
 {
     struct recipe *r = &a->recipe;
+    struct transfer *t = &a->transfer;
     const struct option options[] = {
         {"--arch", 0, OPTION_TEXT, &a->arch, "NAME", "architecture; `joulery zoo` lists them (resnet18)", 0,
          0},
@@ -41,6 +43,14 @@ static enum options_result parse(int argc, char **argv, struct arguments *a, str
         {"--width", 0, OPTION_NUMBER, &a->width, "X", "scales the channels of every layer (1)", 0.001, 64},
         {"--classes", 0, OPTION_COUNT, &a->classes, "N", "outputs; 0: as many as the data has classes (0)", 0,
          1 << 20},
+        {"--head", 0, OPTION_TEXT, &t->head, "UNITS",
+         "dense layers with ReLU, as 4096,4096, on the flattened base in place of the network's own head", 0,
+         0},
+        {"--dropout", 0, OPTION_NUMBER, &t->dropout, "P", "before the last layer of --head (0)", 0, 0.999999},
+        {"--freeze", 0, OPTION_TEXT, &t->freeze, "PART",
+         "base: only the head learns, the base just infers; none (none)", 0, 0},
+        {"--cache-features", 0, OPTION_FLAG, &t->cache_features, NULL,
+         "with --freeze base: run the base over each image once, before the first epoch", 0, 0},
         {"--epochs", 0, OPTION_COUNT, &a->epochs, "N",
          "passes over the training images (5, or what --steps needs)", 1, COUNT_MOST},
         {"--steps", 0, OPTION_COUNT, &a->steps, "N", "stop after so many steps, also within an epoch", 1,
@@ -115,7 +125,8 @@ static int prepare(const struct arguments *arguments, struct training *training,
         .validate = !arguments->no_validation,
         .log_steps = arguments->log_steps,
     };
-    if (recipe_apply(&arguments->recipe, training, error) < 0)
+    if (transfer_apply(&arguments->transfer, training, error) < 0 ||
+        recipe_apply(&arguments->recipe, training, error) < 0)
         return -1;
     struct graph *graph = zoo_build(arguments->arch, &training->zoo, error);
     if (!graph)
@@ -246,15 +257,21 @@ int command_train(int argc, char **argv)
     enum options_result parsed = parse(argc, argv, &arguments, &error);
     if (parsed != OPTIONS_OK)
         return program_parse_result(parsed, "train", &error);
-    if (prepare(&arguments, &training, &error) < 0)
+    if (prepare(&arguments, &training, &error) < 0) {
+        free(training.head);
         return program_fail("train", &error, PROGRAM_USAGE);
-    if (arguments.json && file_check_writable(arguments.json, &error) < 0)
+    }
+    if (arguments.json && file_check_writable(arguments.json, &error) < 0) {
+        free(training.head);
         return program_fail("train", &error, PROGRAM_FAILED);
+    }
     struct dataset_options options = {
         .size = arguments.size, .least_size = LEAST_SIZE, .threads = training.threads};
     struct dataset *dataset = dataset_open(arguments.data, &options, &error);
-    if (!dataset)
+    if (!dataset) {
+        free(training.head);
         return program_fail("train", &error, PROGRAM_FAILED);
+    }
     int status;
     sigset_t set, before;
     stop_signals(&set);
@@ -264,6 +281,7 @@ int command_train(int argc, char **argv)
     else
         status = train_on(&training, arguments.json, &error);
     train_result_free(&training.result);
+    free(training.head);
     dataset_free(dataset);
     return status;
 }

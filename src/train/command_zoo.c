@@ -10,16 +10,26 @@
 
 struct entry {
     const char *name;
-    uint64_t parameters, trainable_parameters, flops;
+    uint64_t parameters, trainable_parameters;
+    uint64_t flops;      /* 0: its images must be larger */
+    uint64_t least_size; /* of images it takes */
 };
 
 static int fill(struct entry *entry, const char *name, const struct zoo_options *options, struct error *error)
 {
-    struct graph *graph = zoo_build(name, options, error);
+    size_t least = zoo_least_size(name);
+    bool too_small = options->size && options->size < least;
+    struct zoo_options fitting = *options;
+    if (too_small)
+        fitting.size = least;
+    struct graph *graph = zoo_build(name, &fitting, error);
     if (!graph)
         return -1;
-    *entry =
-        (struct entry){name, graph_parameters(graph), graph_trainable_parameters(graph), graph_flops(graph)};
+    *entry = (struct entry){.name = name,
+                            .parameters = graph_parameters(graph),
+                            .trainable_parameters = graph_trainable_parameters(graph),
+                            .flops = too_small ? 0 : graph_flops(graph),
+                            .least_size = least};
     graph_free(graph);
     return 0;
 }
@@ -34,7 +44,9 @@ static void print_table(const struct entry *entries, size_t count)
     for (size_t i = 0; i < count; i++) {
         AUTO_FREE char *parameters = units_count(entries[i].parameters);
         AUTO_FREE char *trainable = units_count(entries[i].trainable_parameters);
-        AUTO_FREE char *flops = units_count(entries[i].flops);
+        AUTO_FREE char *flops = entries[i].flops ? units_count(entries[i].flops)
+                                                 : text_format("needs %ux%u", (unsigned)entries[i].least_size,
+                                                               (unsigned)entries[i].least_size);
         printf("%-*s  %13s  %13s  %17s\n", (int)widest, entries[i].name, parameters ? parameters : "?",
                trainable ? trainable : "?", flops ? flops : "?");
     }
@@ -50,10 +62,11 @@ static int write_json(const struct entry *entries, size_t count, const struct zo
 {
     json_t *list = json_array();
     for (size_t i = 0; i < count; i++)
-        json_array_append_new(list, json_pack("{s:s, s:I, s:I, s:I}", "name", entries[i].name, "parameters",
-                                              (json_int_t)entries[i].parameters, "trainable_parameters",
-                                              (json_int_t)entries[i].trainable_parameters, "flops",
-                                              (json_int_t)entries[i].flops));
+        json_array_append_new(
+            list, json_pack("{s:s, s:I, s:I, s:o, s:I}", "name", entries[i].name, "parameters",
+                            (json_int_t)entries[i].parameters, "trainable_parameters",
+                            (json_int_t)entries[i].trainable_parameters, "flops", or_null(entries[i].flops),
+                            "least_size", (json_int_t)entries[i].least_size));
     json_t *root = json_pack("{s:s, s:s, s:o, s:o, s:f, s:o}", "schema", "joulery.zoo/1", "version",
                              JOULERY_VERSION, "size", or_null(options->size), "classes",
                              or_null(options->classes), "width", options->width, "architectures", list);

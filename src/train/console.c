@@ -108,6 +108,9 @@ void console_results(const struct training *training, FILE *stream)
     print_scores(training, stream);
     AUTO_FREE char *wall = units_duration(result->wall_s);
     AUTO_FREE char *memory = units_bytes(program_peak_rss_bytes());
+    AUTO_FREE char *features = units_duration(result->features_s);
+    if (isfinite(result->features_s))
+        fprintf(stream, "features of the frozen base computed once, in %s\n", features ? features : "?");
     fprintf(stream, "%" PRIu64 " steps in %s", result->steps_done, wall ? wall : "?");
     if (isfinite(result->images_per_s))
         fprintf(stream, ", %.1f images/s", result->images_per_s);

@@ -120,6 +120,21 @@ static json_t *options_json(const struct training *training)
                      monitor_name(options->monitor), "lr_scheduler", schedule_json(&options->schedule));
 }
 
+static json_t *transfer_json(const struct training *training)
+{
+    const struct zoo_options *zoo = &training->zoo;
+    json_t *units = json_array();
+    for (size_t i = 0; i < zoo->head_count; i++)
+        json_array_append_new(units, count(zoo->head[i]));
+    if (!zoo->head_count) {
+        json_decref(units);
+        units = json_null();
+    }
+    return json_pack("{s:o, s:f, s:b, s:b, s:o}", "head", units, "dropout", zoo->dropout, "freeze_base",
+                     zoo->freeze_base, "cache_features", training->train.cache_features, "features_s",
+                     number(training->result.features_s));
+}
+
 static const char *end_name(const struct training *training)
 {
     if (training->signal)
@@ -142,6 +157,7 @@ static json_t *document(const struct training *training)
     json_object_set_new(root, "threads", count(training->threads));
     json_object_set_new(root, "optimizer", optimizer_json(&training->optimizer));
     json_object_set_new(root, "options", options_json(training));
+    json_object_set_new(root, "transfer", transfer_json(training));
     json_object_set_new(root, "data", data_json(training->dataset));
     json_object_set_new(root, "ended", json_string(end_name(training)));
     json_object_set_new(root, "steps_done", count(result->steps_done));

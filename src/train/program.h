@@ -33,7 +33,16 @@ struct recipe {
         .lr_warmup_start = NAN                                                                               \
     }
 
+/* Transfer learning, as given on the command line; NULL and 0: not given. */
+struct transfer {
+    const char *head, *freeze;
+    double dropout;
+    bool cache_features;
+};
+
 struct training;
+/* Fills training->head, ->zoo and ->train. -1: options that don't go together (names them). */
+int transfer_apply(const struct transfer *transfer, struct training *training, struct error *error);
 /* Fills the optimiser, the loss and the schedule of `training`, whose limits and validation are known. -1:
  * options that don't go together (names them). */
 int recipe_apply(const struct recipe *recipe, struct training *training, struct error *error);
@@ -44,6 +53,7 @@ const char *monitor_name(enum train_monitor monitor);
 struct training {
     const char *architecture;
     struct zoo_options zoo;
+    size_t *head; /* owned; what zoo.head points to, or NULL */
     struct train_options train;
     struct optimizer_options optimizer;
     double label_smoothing, clip_norm;

@@ -1,6 +1,7 @@
 #include "train/train.h"
 
 #include "base/clock.h"
+#include "train/features.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -13,6 +14,7 @@ struct train {
     const struct train_observer *observer;
     struct train_result *result;
     struct loader *loader, *test_loader;
+    struct features features; /* if they are kept */
     size_t step_room;
     int64_t begin_ns;
     uint64_t timed_images; /* of all steps but the first */
@@ -320,6 +322,30 @@ static int run_epochs(struct train *train, struct error *error)
     return 0;
 }
 
+/* Where both splits are rows of features from then on. */
+static int keep_features(struct train *train, struct loader_options *loading, struct loader_options *scoring,
+                         struct error *error)
+{
+    const struct train_options *options = train->options;
+    if (!options->cache_features)
+        return 0;
+    if (options->augment)
+        return error_set(error, "features can't be kept where augmentation changes each epoch's images");
+    int64_t begin = clock_boot_ns();
+    mark_window(train, MARK_BEGIN, "features", 1, NULL, 0);
+    int result = features_compute(&train->features, train->network, train->dataset, options->validate,
+                                  options->batch, train->observer->stop, train->observer->context, error);
+    mark_window(train, MARK_END, "features", 1, NULL, 0);
+    train->result->features_s = since_s(begin);
+    if (result > 0)
+        train->result->end = TRAIN_STOPPED;
+    loading->rows = train->features.train;
+    scoring->rows = train->features.test;
+    loading->row_floats = scoring->row_floats = train->features.width;
+    network_read_features(train->network, true);
+    return result < 0 ? -1 : 0;
+}
+
 /* Two matrices: one for the validation under way, one for the last complete. */
 static int open_scoring(struct train *train, const struct loader_options *scoring, struct error *error)
 {
@@ -334,7 +360,7 @@ int train_run(struct network *network, const struct dataset *dataset, const stru
               struct mark_sender *sender, const struct train_observer *observer, struct train_result *result,
               struct error *error)
 {
-    *result = (struct train_result){.last_loss = NAN, .images_per_s = NAN};
+    *result = (struct train_result){.last_loss = NAN, .images_per_s = NAN, .features_s = NAN};
     if (!options->epochs && !options->steps)
         return error_set(error, "neither a number of epochs nor of steps: expected at least one");
     if (options->patience && !options->validate)
@@ -351,6 +377,8 @@ int train_run(struct network *network, const struct dataset *dataset, const stru
         .batch = options->batch, .train = true, .augment = options->augment, .seed = options->seed};
     struct loader_options scoring = {.batch = options->batch};
     int status = -1;
+    if (keep_features(&train, &loading, &scoring, error) < 0)
+        goto out;
     train.loader = loader_open(dataset, &loading, error);
     if (!train.loader)
         goto out;
@@ -363,9 +391,12 @@ int train_run(struct network *network, const struct dataset *dataset, const stru
     if (train.timed_s > 0)
         result->images_per_s = (double)train.timed_images / train.timed_s;
 out:
+    if (options->cache_features)
+        network_read_features(network, false);
     loader_close(train.loader);
     loader_close(train.test_loader);
     confusion_free(&train.scoring);
+    features_free(&train.features);
     result->wall_s = since_s(train.begin_ns);
     return status;
 }

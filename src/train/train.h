@@ -3,6 +3,7 @@
  *
  * Each epoch is marked as the window "epoch" (index from 1) and ends with the metrics loss, accuracy,
  * val_loss, val_accuracy, val_top5 and val_f1; scoring the test split is the window "validation" inside it.
+ * What a frozen base gives is computed before the first epoch, in the window "features", where it is kept.
  */
 #ifndef JOULERY_TRAIN_TRAIN_H
 #define JOULERY_TRAIN_TRAIN_H
@@ -27,6 +28,7 @@ struct train_options {
     size_t batch;
     uint64_t seed; /* of the order and the augmentation */
     bool augment, validate, log_steps;
+    bool cache_features;      /* a frozen base sees each image once; without augmentation only */
     struct schedule schedule; /* its rate is the one the network was made with */
     enum train_monitor monitor;
     uint64_t patience; /* validations in a row without a better one after which training ends; 0: no end */
@@ -74,6 +76,7 @@ struct train_result {
     double images_per_s; /* images trained on / seconds in steps with the wait for their batch, without the
                             first step of the run (it includes warming up); NaN if there was only one */
     double waited_s, train_s; /* sums over epochs */
+    double features_s;        /* to compute the features before; NaN if they are not kept */
     double wall_s;
 };
 

@@ -229,6 +229,32 @@ static void rails_of_a_jetson_are_parts_of_its_module(void **state)
     file_tree_free(tree);
 }
 
+static void older_jetsons_have_rails_of_their_own(void **state)
+{
+    (void)state;
+    static const char *const boards[][4] = {
+        {"POM_5V_IN", "POM_5V_GPU", "POM_5V_CPU", "module/gpu"},   /* Nano */
+        {"VDD_IN", "VDD_SYS_CPU", "VDD_SYS_DDR", "module/memory"}, /* TX2, one of its two monitors */
+        {"GPU", "CPU", "SOC", "module/gpu"},                       /* Xavier AGX, the same */
+    };
+    for (size_t b = 0; b < sizeof boards / sizeof *boards; b++) {
+        struct file_tree *tree = file_tree_make();
+        make_ina3221(tree);
+        for (int i = 0; i < 3; i++) {
+            AUTO_FREE char *path = text_format("class/hwmon/hwmon0/in%d_label", i + 1);
+            file_tree_write(tree, path, boards[b][i]);
+        }
+        file_tree_write(tree, "firmware/devicetree/base/compatible", "nvidia,tegra");
+        struct meter *meter = open_tree(tree);
+        assert_int_equal(channel_count(meter), 3);
+        assert_false(channel(meter, boards[b][3])->apart);
+        if (b < 2)
+            assert_string_equal(channel(meter, boards[b][3])->part_of, "module");
+        meter_close(meter);
+        file_tree_free(tree);
+    }
+}
+
 static void rails_of_an_unknown_board_are_in_no_total(void **state)
 {
     (void)state;
@@ -495,6 +521,7 @@ int main(void)
         cmocka_unit_test(a_part_without_its_whole_stands_for_itself),
         cmocka_unit_test(two_meters_of_one_name_are_counted_once),
         cmocka_unit_test(rails_of_a_jetson_are_parts_of_its_module),
+        cmocka_unit_test(older_jetsons_have_rails_of_their_own),
         cmocka_unit_test(rails_of_an_unknown_board_are_in_no_total),
         cmocka_unit_test(gpus_of_amd_are_named_by_their_place),
         cmocka_unit_test(gpus_that_the_job_may_not_use_are_apart),

@@ -154,6 +154,12 @@ static void launchers_are_known_by_what_they_set(void **state)
         (char *[]){"LOCAL_RANK=1", "TORCHELASTIC_RUN_ID=none", "MASTER_ADDR=n1", "MASTER_PORT=29500", NULL},
         "torchrun:none.n1.29500");
     is_job((char *[]){"PMIX_RANK=1", "PMIX_NAMESPACE=prte-17@1", NULL}, "pmix:prte-17@1");
+    is_job((char *[]){"FLUX_TASK_LOCAL_ID=1", "FLUX_JOB_ID=f2ocRg", NULL}, "flux:f2ocRg");
+    is_job((char *[]){"LSB_JOBID=77", NULL}, NULL);
+    AUTO_FREE char *lsf = text_format("lsf:%ld.77", (long)getppid());
+    is_job((char *[]){"LSB_JOBID=77", "JSM_NAMESPACE_LOCAL_RANK=0", NULL}, lsf);
+    AUTO_FREE char *pals = text_format("pals:%ld.9.aurora", (long)getppid());
+    is_job((char *[]){"PALS_LOCAL_RANKID=3", "PBS_JOBID=9.aurora", NULL}, pals);
 }
 
 static void answers_are_parsed_strictly(void **state)

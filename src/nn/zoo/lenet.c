@@ -5,7 +5,7 @@
  * so that the dense layers, and the number of parameters, stay the same. */
 #include "nn/zoo/zoo.h"
 
-struct graph *zoo_lenet5(const char *name, const struct zoo_options *options, struct error *error)
+struct graph *zoo_lenet(const char *name, const struct zoo_options *options, struct error *error)
 {
     struct graph *g = graph_new(name, INIT_PYTORCH);
     if (!g)
@@ -17,7 +17,7 @@ struct graph *zoo_lenet5(const char *name, const struct zoo_options *options, st
     x = graph_convolution(g, x, "conv2",
                           (struct convolution){.out = zoo_width(options, 16), .kernel = 5, .bias = true});
     x = graph_average_pool(g, graph_relu(g, x), (struct pooling){.kernel = 2});
-    x = graph_flatten(g, graph_adaptive_pool(g, x, 5, 5));
+    x = graph_flatten(g, graph_adaptive_pool(g, graph_end_base(g, x), 5, 5));
     x = graph_relu(g, graph_dense(g, x, "fc1", zoo_width(options, 120)));
     x = graph_relu(g, graph_dense(g, x, "fc2", zoo_width(options, 84)));
     x = graph_dense(g, x, "fc3", options->classes);

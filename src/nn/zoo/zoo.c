@@ -6,24 +6,37 @@
 #include <math.h>
 #include <string.h>
 
-/* name, usual image size, least image size */
+/* name, family, usual image size, least image size */
 #define ARCHITECTURE_TABLE(X)                                                                                \
-    X(lenet5, 32, 32)                                                                                        \
-    X(vgg16, 224, 32)                                                                                        \
-    X(vgg19, 224, 32)                                                                                        \
-    X(resnet18, 224, 32)                                                                                     \
-    X(resnet50, 224, 32)
+    X(lenet5, lenet, 32, 32)                                                                                 \
+    X(alexnet, alexnet, 224, 63)                                                                             \
+    X(vgg11, vgg, 224, 32)                                                                                   \
+    X(vgg11_bn, vgg, 224, 32)                                                                                \
+    X(vgg13, vgg, 224, 32)                                                                                   \
+    X(vgg13_bn, vgg, 224, 32)                                                                                \
+    X(vgg16, vgg, 224, 32)                                                                                   \
+    X(vgg16_bn, vgg, 224, 32)                                                                                \
+    X(vgg19, vgg, 224, 32)                                                                                   \
+    X(vgg19_bn, vgg, 224, 32)                                                                                \
+    X(resnet18, resnet, 224, 32)                                                                             \
+    X(resnet34, resnet, 224, 32)                                                                             \
+    X(resnet50, resnet, 224, 32)                                                                             \
+    X(resnet50_v1, resnet_keras, 224, 32)                                                                    \
+    X(resnet101, resnet, 224, 32)                                                                            \
+    X(resnet152, resnet, 224, 32)                                                                            \
+    X(resnext50_32x4d, resnet, 224, 32)                                                                      \
+    X(wide_resnet50_2, resnet, 224, 32)
 
 static const struct architecture {
     const char *name;
     zoo_builder *build;
     size_t usual_size, least_size;
 } architectures[] = {
-#define ARCHITECTURE(name, usual, least) {#name, zoo_##name, usual, least},
+#define ARCHITECTURE(name, family, usual, least) {#name, zoo_##family, usual, least},
     ARCHITECTURE_TABLE(ARCHITECTURE)};
 
 static const char *const names[] = {
-#define NAME(name, usual, least) #name,
+#define NAME(name, family, usual, least) #name,
     ARCHITECTURE_TABLE(NAME)};
 #define ARCHITECTURES (sizeof architectures / sizeof *architectures)
 
@@ -42,6 +55,27 @@ size_t zoo_width(const struct zoo_options *options, size_t channels)
 size_t zoo_input(struct graph *graph, const struct zoo_options *options)
 {
     return graph_input(graph, (struct shape){options->channels, options->size, options->size});
+}
+
+const void *zoo_row(const void *rows, size_t count, size_t size, const char *name)
+{
+    const char *row = rows;
+    for (size_t i = 0; i + 1 < count && strcmp(*(const char *const *)(const void *)row, name) != 0; i++)
+        row += size;
+    return row;
+}
+
+size_t zoo_conv_bn(struct graph *graph, size_t input, const char *convolution_name, const char *norm_name,
+                   struct convolution convolution)
+{
+    return graph_batch_norm(graph, graph_convolution(graph, input, convolution_name, convolution), norm_name);
+}
+
+struct graph *zoo_finish(struct graph *graph, size_t input, const char *name,
+                         const struct zoo_options *options, struct error *error)
+{
+    size_t x = graph_flatten(graph, graph_adaptive_pool(graph, graph_end_base(graph, input), 1, 1));
+    return graph_finish(graph, graph_dense(graph, x, name, options->classes), error);
 }
 
 static int check(const struct architecture *architecture, const struct zoo_options *options,
@@ -64,6 +98,37 @@ static int check(const struct architecture *architecture, const struct zoo_optio
     return 0;
 }
 
+static int check_head(const struct architecture *architecture, const struct zoo_options *options,
+                      struct error *error)
+{
+    for (size_t i = 0; i < options->head_count; i++)
+        if (options->head[i] == 0 || options->head[i] > 1000000)
+            return error_set(error, "%s: a dense layer of %zu units in the head: expected 1 to 1000000",
+                             architecture->name, options->head[i]);
+    if (!(options->dropout >= 0 && options->dropout < 1))
+        return error_set(error, "%s: dropout %g: expected at least 0 and below 1", architecture->name,
+                         options->dropout);
+    if (options->dropout > 0 && !options->head_count)
+        return error_set(error,
+                         "%s: dropout is given for a head of one's own: expected the units of its layers",
+                         architecture->name);
+    return 0;
+}
+
+/* Another head in place of the architecture's own. */
+static struct graph *put_head(struct graph *graph, const struct zoo_options *options, struct error *error)
+{
+    size_t x = graph_flatten(graph, graph_drop_head(graph));
+    for (size_t i = 0; i < options->head_count; i++) {
+        AUTO_FREE char *name = text_format("head.%zu", i);
+        x = graph_relu(graph, graph_dense(graph, x, name, options->head[i]));
+    }
+    if (options->dropout > 0)
+        x = graph_dropout(graph, x, options->dropout);
+    AUTO_FREE char *name = text_format("head.%zu", options->head_count);
+    return graph_finish(graph, graph_dense(graph, x, name, options->classes), error);
+}
+
 static const struct architecture *find(const char *name, struct error *error)
 {
     for (size_t i = 0; i < ARCHITECTURES; i++)
@@ -82,6 +147,14 @@ static const struct architecture *find(const char *name, struct error *error)
     return NULL;
 }
 
+size_t zoo_least_size(const char *name)
+{
+    for (size_t i = 0; i < ARCHITECTURES; i++)
+        if (strcmp(name, architectures[i].name) == 0)
+            return architectures[i].least_size;
+    return 0;
+}
+
 struct graph *zoo_build(const char *name, const struct zoo_options *options, struct error *error)
 {
     const struct architecture *architecture = find(name, error);
@@ -92,8 +165,22 @@ struct graph *zoo_build(const char *name, const struct zoo_options *options, str
         .channels = options->channels ? options->channels : 3,
         .size = options->size ? options->size : architecture->usual_size,
         .width = options->width != 0 ? options->width : 1,
+        .head = options->head,
+        .head_count = options->head_count,
+        .dropout = options->dropout,
+        .freeze_base = options->freeze_base,
     };
-    if (check(architecture, &filled, error))
+    if (check(architecture, &filled, error) || check_head(architecture, &filled, error))
         return NULL;
-    return architecture->build(architecture->name, &filled, error);
+    struct graph *graph = architecture->build(architecture->name, &filled, error);
+    if (graph && filled.head_count)
+        graph = put_head(graph, &filled, error);
+    if (graph && filled.freeze_base && graph->base == 0) {
+        error_set(error, "%s: it has no base that could be frozen", architecture->name);
+        graph_free(graph);
+        return NULL;
+    }
+    if (graph)
+        graph->frozen = filled.freeze_base;
+    return graph;
 }

@@ -4,14 +4,31 @@
 
 #include "nn/graph.h"
 
-/* `options` has its defaults filled in. NULL and an error if a shape doesn't fit. */
+/* `options` has its defaults filled in; `name` is one of the family's in the zoo's table. NULL and an error
+ * if a shape doesn't fit. */
 typedef struct graph *zoo_builder(const char *name, const struct zoo_options *options, struct error *error);
 
-zoo_builder zoo_lenet5, zoo_vgg16, zoo_vgg19, zoo_resnet18, zoo_resnet50;
+zoo_builder zoo_alexnet, zoo_lenet, zoo_resnet, zoo_resnet_keras, zoo_vgg;
+
+/* The row of a family's table with this name; each row starts with its name. */
+const void *zoo_row(const void *rows, size_t count, size_t size, const char *name);
+#define ZOO_ROW(rows, name) zoo_row(rows, sizeof(rows) / sizeof *(rows), sizeof *(rows), name)
 
 /* `channels` scaled by options->width, at least 1. */
 size_t zoo_width(const struct zoo_options *options, size_t channels);
 /* (channels, size, size) */
 size_t zoo_input(struct graph *graph, const struct zoo_options *options);
+
+/* Each family says with graph_end_base where its base ends: its last features with a height and width, before
+ * any pooling for the classifier. */
+
+/* ---- groups of layers that many architectures share ---- */
+
+/* Convolution and batch normalisation. */
+size_t zoo_conv_bn(struct graph *graph, size_t input, const char *convolution_name, const char *norm_name,
+                   struct convolution convolution);
+/* The mean of each channel, and the dense layer `name` to the classes. NULL as graph_finish. */
+struct graph *zoo_finish(struct graph *graph, size_t input, const char *name,
+                         const struct zoo_options *options, struct error *error);
 
 #endif

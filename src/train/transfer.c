@@ -1,0 +1,52 @@
+/* The options of transfer learning: a head of one's own, a frozen base. */
+#include "base/text.h"
+#include "train/program.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* "4096,4096" */
+static int parse_head(const char *head, struct training *training, struct error *error)
+{
+    size_t count = 1;
+    for (const char *c = head; *c; c++)
+        count += *c == ',';
+    AUTO_FREE char *copy = strdup(head);
+    training->head = calloc(count, sizeof *training->head);
+    if (!copy || !training->head)
+        return error_memory(error, "head");
+    char *rest = copy;
+    for (size_t i = 0; i < count; i++) {
+        uint64_t units;
+        const char *part = strsep(&rest, ",");
+        if (text_to_u64(part, &units) < 0 || units == 0 || units > 1000000)
+            return error_set(error,
+                             "--head: expected the units of its dense layers, 1 to 1000000 each, with commas "
+                             "between them, such as 4096,4096; found '%s'",
+                             head);
+        training->head[i] = (size_t)units;
+    }
+    training->zoo.head = training->head;
+    training->zoo.head_count = count;
+    return 0;
+}
+
+int transfer_apply(const struct transfer *transfer, struct training *training, struct error *error)
+{
+    bool base = transfer->freeze && strcmp(transfer->freeze, "base") == 0;
+    if (transfer->freeze && !base && strcmp(transfer->freeze, "none") != 0)
+        return error_set(error, "--freeze: expected base or none, found '%s'", transfer->freeze);
+    if (transfer->head && parse_head(transfer->head, training, error) < 0)
+        return -1;
+    if (transfer->dropout > 0 && !transfer->head)
+        return error_set(error, "--dropout is of the head that --head makes: give both");
+    if (transfer->cache_features && !base)
+        return error_set(error, "--cache-features needs --freeze base: what learns gives other features each "
+                                "time");
+    if (transfer->cache_features && training->train.augment)
+        return error_set(error, "--cache-features: --augment changes the images each epoch: remove one");
+    training->zoo.dropout = transfer->dropout;
+    training->zoo.freeze_base = base;
+    training->train.cache_features = transfer->cache_features;
+    return 0;
+}
