@@ -25,13 +25,14 @@ static void use(const struct augmentation *augmentation, uint64_t seed)
     struct random_stream random;
     uint8_t image[PIXELS];
     float out[PIXELS];
+    uint32_t scratch[SIZE * SIZE];
     pixel_values_set(&values, mean, deviation);
     random_seed(&random, seed, 0);
     for (size_t i = 0; i < PIXELS; i++)
         image[i] = (uint8_t)random_u64(&random);
     struct augment_draw draw = augment_draw(augmentation, SIZE, &random);
     require(fabs(draw.angle_deg) <= augmentation->rotate_deg && (!draw.flip || augmentation->flip > 0));
-    augment_apply(&draw, image, SIZE, &values, out);
+    augment_apply(&draw, image, SIZE, &values, scratch, out);
     for (size_t i = 0; i < PIXELS; i++)
         require(out[i] > -0.1F && out[i] < 255.1F);
 }

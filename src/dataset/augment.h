@@ -39,7 +39,7 @@ bool augmentation_any(const struct augmentation *augmentation);
 
 /* What was drawn for one image. */
 struct augment_draw {
-    double angle_deg;   /* anticlockwise for who looks at the image */
+    double angle_deg;   /* clockwise */
     double down, right; /* of the pixels that are shown; in pixels, before the image is turned */
     long left, top;     /* the window: its first pixel, which may lie outside the image, where all is black */
     size_t width, height; /* of the window: the image's, or smaller and inside it */
@@ -55,8 +55,8 @@ struct augment_draw augment_draw(const struct augmentation *augmentation, size_t
                                  struct random_stream *random);
 
 /* `image` (3, size, size) as drawn, normalised: `out` (3, size, size). Bilinear, between bytes not rounded.
- */
+ * `scratch` is (size, size), of the calling thread. */
 void augment_apply(const struct augment_draw *draw, const uint8_t *image, size_t size,
-                   const struct pixel_values *values, float *out);
+                   const struct pixel_values *values, uint32_t *scratch, float *out);
 
 #endif

@@ -8,11 +8,12 @@
 
 enum { BLOCK = 64 };
 
-/* The inner loops are compiled for several instruction sets; the loader picks one. Sanitizers can't
- * instrument the picking. */
+/* The inner loops are compiled for several instruction sets; the program's loader picks one. (By feature: GCC
+ * takes "arch=haswell" for that model alone, not for those after it.) Sanitizers can't instrument the
+ * picking. */
 #if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__) && !defined(__SANITIZE_ADDRESS__) &&     \
     !defined(__SANITIZE_THREAD__)
-#define VECTOR __attribute__((target_clones("arch=haswell", "default")))
+#define VECTOR __attribute__((target_clones("avx512f", "avx2", "default")))
 #else
 #define VECTOR
 #endif
@@ -105,22 +106,42 @@ VECTOR static void find_taps(const struct map *map, size_t size, size_t row, siz
     }
 }
 
-/* Loads first, arithmetic after: only the second loop can be done several pixels at once. */
-VECTOR static void blend(const uint8_t *plane, size_t size, const struct taps *taps, size_t count,
-                         float scale, float offset, float *out)
+/* One word a pixel, so that one load fetches all its channels. */
+VECTOR static void pack(const uint8_t *image, size_t plane, uint32_t *words)
 {
-    uint8_t a[BLOCK], b[BLOCK], c[BLOCK], d[BLOCK];
+    for (size_t i = 0; i < plane; i++)
+        words[i] = image[i] | (uint32_t)image[plane + i] << 8 | (uint32_t)image[2 * plane + i] << 16;
+}
+
+/* The four pixels around each place. */
+struct corners {
+    uint32_t a[BLOCK], b[BLOCK], c[BLOCK], d[BLOCK];
+};
+
+VECTOR static void fetch(const uint32_t *words, size_t size, const struct taps *taps, size_t count,
+                         struct corners *corners)
+{
     for (size_t i = 0; i < count; i++) {
-        const uint8_t *upper = plane + taps->at[i], *lower = upper + size;
-        a[i] = upper[0];
-        b[i] = upper[1];
-        c[i] = lower[0];
-        d[i] = lower[1];
+        const uint32_t *upper = words + taps->at[i], *lower = upper + size;
+        corners->a[i] = upper[0];
+        corners->b[i] = upper[1];
+        corners->c[i] = lower[0];
+        corners->d[i] = lower[1];
     }
+}
+
+static inline float level(uint32_t word, unsigned channel)
+{
+    return (float)(int32_t)(word >> 8 * channel & 255);
+}
+
+VECTOR static void blend(const struct corners *corners, const struct taps *taps, size_t count,
+                         unsigned channel, float scale, float offset, float *out)
+{
     for (size_t i = 0; i < count; i++) {
-        float right = taps->right[i];
-        float above = (float)a[i] + ((float)b[i] - (float)a[i]) * right;
-        float below = (float)c[i] + ((float)d[i] - (float)c[i]) * right;
+        float a = level(corners->a[i], channel), c = level(corners->c[i], channel), right = taps->right[i];
+        float above = a + (level(corners->b[i], channel) - a) * right;
+        float below = c + (level(corners->d[i], channel) - c) * right;
         out[i] = (above + (below - above) * taps->down[i]) * scale + offset;
     }
 }
@@ -136,6 +157,7 @@ struct target {
     size_t size;
     const float *table[NORMALISED_CHANNELS]; /* what each byte becomes */
     float scale[NORMALISED_CHANNELS], offset[NORMALISED_CHANNELS];
+    uint32_t *words; /* the image's pixels, if it is resampled */
     float *out;
 };
 
@@ -151,10 +173,12 @@ static void resample_row(const struct target *target, const struct map *map, siz
     size_t size = target->size, plane = size * size, end = map->across.seen.end;
     for (size_t first = map->across.seen.first; first < end; first += BLOCK) {
         struct taps taps;
+        struct corners corners;
         size_t count = end - first < BLOCK ? end - first : BLOCK;
         find_taps(map, size, row, first, count, &taps);
-        for (size_t c = 0; c < NORMALISED_CHANNELS; c++)
-            blend(target->image + c * plane, size, &taps, count, target->scale[c], target->offset[c],
+        fetch(target->words, size, &taps, count, &corners);
+        for (unsigned c = 0; c < NORMALISED_CHANNELS; c++)
+            blend(&corners, &taps, count, c, target->scale[c], target->offset[c],
                   target->out + c * plane + row * size + first);
     }
 }
@@ -186,6 +210,8 @@ static void place(const struct augment_draw *draw, const struct target *target)
     const struct map map = map_of(draw, size);
     bool plain = size < 2 || (draw->angle_deg == 0 && draw->down == 0 && draw->right == 0 &&
                               draw->width == size && draw->height == size);
+    if (!plain)
+        pack(target->image, size * size, target->words);
     for (size_t row = 0; row < size; row++) {
         bool outside = row < map.down.seen.first || row >= map.down.seen.end;
         if (outside) {
@@ -272,11 +298,11 @@ VECTOR static void normalise(float *levels, size_t count, float scale, float off
 }
 
 void augment_apply(const struct augment_draw *draw, const uint8_t *image, size_t size,
-                   const struct pixel_values *values, float *out)
+                   const struct pixel_values *values, uint32_t *scratch, float *out)
 {
     bool colours = draw->brightness != 1 || draw->contrast != 1 || draw->saturation != 1;
     size_t plane = size * size;
-    struct target target = {.image = image, .size = size, .out = out};
+    struct target target = {.image = image, .size = size, .words = scratch, .out = out};
     for (size_t c = 0; c < NORMALISED_CHANNELS; c++) {
         target.table[c] = colours ? values->level : values->byte[c];
         target.scale[c] = colours ? 1 : values->scale[c];

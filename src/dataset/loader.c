@@ -15,6 +15,7 @@
 struct slot {
     float *images;
     int32_t *labels;
+    uint32_t *scratch; /* of the thread that prepares it */
     struct batch batch;
     size_t holds; /* 1 + the batch that is ready in it; 0: none */
 };
@@ -55,7 +56,7 @@ static size_t item_floats(const struct loader *loader)
                                 : dataset->channels * dataset->size * dataset->size;
 }
 
-static void prepare_item(const struct loader *loader, size_t index, float *out)
+static void prepare_item(const struct loader *loader, size_t index, uint32_t *scratch, float *out)
 {
     size_t floats = item_floats(loader);
     if (loader->options.rows) {
@@ -66,7 +67,7 @@ static void prepare_item(const struct loader *loader, size_t index, float *out)
     random_seed(&random, loader->augment_key, index);
     size_t size = loader->dataset->size;
     const struct augment_draw draw = augment_draw(&loader->options.augment, size, &random);
-    augment_apply(&draw, loader->split->images + index * floats, size, &loader->values, out);
+    augment_apply(&draw, loader->split->images + index * floats, size, &loader->values, scratch, out);
 }
 
 static void prepare(const struct loader *loader, size_t batch_index, struct slot *slot)
@@ -78,7 +79,7 @@ static void prepare(const struct loader *loader, size_t batch_index, struct slot
         count = loader->options.batch;
     for (size_t i = 0; i < count; i++) {
         size_t index = loader->order[first + i];
-        prepare_item(loader, index, slot->images + i * floats);
+        prepare_item(loader, index, slot->scratch, slot->images + i * floats);
         slot->labels[i] = loader->split->labels[index];
     }
     slot->batch = (struct batch){slot->images, slot->labels, count};
@@ -134,7 +135,8 @@ static int allocate(struct loader *loader, struct error *error)
         bool fits = !__builtin_mul_overflow(batch, image, &floats);
         loader->slots[s].images = fits ? calloc(floats, sizeof(float)) : NULL;
         loader->slots[s].labels = calloc(batch, sizeof(int32_t));
-        enough = loader->slots[s].images && loader->slots[s].labels;
+        loader->slots[s].scratch = calloc(loader->dataset->size * loader->dataset->size, sizeof(uint32_t));
+        enough = loader->slots[s].images && loader->slots[s].labels && loader->slots[s].scratch;
     }
     return enough ? 0
                   : error_set(error, "out of memory: batches of %zu images: take a smaller --batch", batch);
@@ -145,6 +147,7 @@ static void free_memory(struct loader *loader)
     for (size_t s = 0; loader->slots && s < loader->slot_count; s++) {
         free(loader->slots[s].images);
         free(loader->slots[s].labels);
+        free(loader->slots[s].scratch);
     }
     free(loader->slots);
     free(loader->order);

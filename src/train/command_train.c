@@ -84,14 +84,12 @@ static enum options_result parse(int argc, char **argv, struct arguments *a, str
          "val_loss or val_accuracy: says which epoch is the best (val_loss)", 0, 0},
         {"--augment", 0, OPTION_MAYBE, &a->augment, "[LIST]",
          "change training images at random: some of rotate:DEGREES, shift:PART, flip[:PROBABILITY], "
-         "crop:PIXELS, "
-         "resized-crop:PART, jitter:PART with commas between them, standard (crop:4,flip) or paper "
-         "(rotate:15,shift:0.1,flip, as Keras does it); without a value standard",
+         "crop:PIXELS, resized-crop:PART, jitter:PART with commas between them, standard (crop:4,flip) or "
+         "paper (rotate:15,shift:0.1,flip, as Keras does it); without a value standard",
          0, 0},
         {"--normalize", 0, OPTION_TEXT, &a->normalize, "HOW",
          "computed (from the training images), imagenet (for torchvision's weights), caffe (for Keras' VGG "
-         "and "
-         "ResNet), tf (for its Inception, Xception and MobileNet), or means/deviations as "
+         "and ResNet), tf (for its Inception, Xception and MobileNet), or means/deviations as "
          "0.5,0.5,0.5/0.25,0.25,0.25 (computed)",
          0, 0},
         {"--no-validation", 0, OPTION_FLAG, &a->no_validation, NULL,

@@ -69,10 +69,11 @@ static void check_case(const struct golden *golden, char *expected)
 {
     static uint8_t image[3 * LARGEST * LARGEST];
     static float out[3 * LARGEST * LARGEST];
+    static uint32_t scratch[LARGEST * LARGEST];
     const struct pixel_values values = levels();
     size_t count = 3 * golden->size * golden->size;
     fill_pattern(golden->size, image);
-    augment_apply(&golden->draw, image, golden->size, &values, out);
+    augment_apply(&golden->draw, image, golden->size, &values, scratch, out);
     for (size_t i = 0; i < count; i += golden->stride) {
         char *end, *number = strsep(&expected, " ");
         assert_non_null(number);
@@ -284,10 +285,11 @@ static void the_smallest_images_are_taken(void **state)
     for (size_t size = 1; size <= 4; size++) {
         uint8_t image[3 * 16];
         float out[3 * 16];
+        uint32_t scratch[16];
         fill_pattern(size, image);
         for (int i = 0; i < 1000; i++) {
             struct augment_draw draw = augment_draw(&all, size, &random);
-            augment_apply(&draw, image, size, &values, out);
+            augment_apply(&draw, image, size, &values, scratch, out);
             for (size_t p = 0; p < 3 * size * size; p++)
                 assert_true(out[p] >= -0.01F && out[p] <= 255.01F);
         }
