@@ -92,7 +92,7 @@ void loader_start_at(struct loader *loader, uint64_t epoch, size_t batch);
 const struct batch *loader_next(struct loader *loader);
 /* Batches in an epoch. */
 size_t loader_batches(const struct loader *loader);
-/* Seconds the caller has waited in loader_next since loader_start. */
+/* Seconds the caller has spent in loader_start and, waiting, in loader_next since. */
 double loader_waited_s(const struct loader *loader);
 /* Seconds of processor time that its threads have used on batches since loader_start, also on those not yet
  * taken. */

@@ -226,6 +226,7 @@ static void order_epoch(struct loader *loader, uint64_t epoch)
 
 void loader_start_at(struct loader *loader, uint64_t epoch, size_t batch)
 {
+    int64_t begin = clock_boot_ns();
     pthread_mutex_lock(&loader->mutex);
     loader->open = false;
     while (loader->working > 0)
@@ -238,7 +239,7 @@ void loader_start_at(struct loader *loader, uint64_t epoch, size_t batch)
     loader->open = true;
     pthread_cond_broadcast(&loader->changed);
     pthread_mutex_unlock(&loader->mutex);
-    loader->waited_ns = 0;
+    loader->waited_ns = clock_boot_ns() - begin;
 }
 
 void loader_start(struct loader *loader, uint64_t epoch)
