@@ -33,6 +33,15 @@ struct backend {
     /* Memory of the tensor's size that may be filled and given to set_tensor, or NULL where there is none:
      * saves the largest tensors a copy. Its contents are the backend's otherwise. */
     float *(*staging)(void *state, size_t tensor);
+    /* What network_part_count and the functions after it say, of one tensor and of the whole state. */
+    size_t (*part_count)(const void *state, size_t tensor, enum network_part part);
+    int (*get_part)(const void *state, size_t tensor, enum network_part part, float *data,
+                    struct error *error);
+    int (*set_part)(void *state, size_t tensor, enum network_part part, const float *data,
+                    struct error *error);
+    size_t (*scalar_count)(const void *state);
+    void (*get_scalars)(const void *state, double *scalars);
+    void (*set_scalars)(void *state, const double *scalars);
 };
 
 extern const struct backend cpu_backend;

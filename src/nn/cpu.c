@@ -633,4 +633,10 @@ const struct backend cpu_backend = {
     .get_tensor = cpu_get_tensor,
     .set_tensor = cpu_set_tensor,
     .staging = cpu_staging,
+    .part_count = cpu_part_count,
+    .get_part = cpu_get_part,
+    .set_part = cpu_set_part,
+    .scalar_count = cpu_scalar_count,
+    .get_scalars = cpu_get_scalars,
+    .set_scalars = cpu_set_scalars,
 };

@@ -155,4 +155,13 @@ int cpu_fold(struct cpu *cpu, struct error *error);
 
 int cpu_lower(struct cpu *cpu, struct program *program, bool training, struct error *error);
 
+/* ---- cpu_state.c: what goes on to the same losses, as backend.h says ---- */
+
+size_t cpu_part_count(const void *state, size_t tensor, enum network_part part);
+int cpu_get_part(const void *state, size_t tensor, enum network_part part, float *data, struct error *error);
+int cpu_set_part(void *state, size_t tensor, enum network_part part, const float *data, struct error *error);
+size_t cpu_scalar_count(const void *state);
+void cpu_get_scalars(const void *state, double *scalars);
+void cpu_set_scalars(void *state, const double *scalars);
+
 #endif

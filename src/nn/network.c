@@ -16,6 +16,7 @@ struct network {
     size_t features;                   /* that the base gives an image */
     bool reads_features;
     size_t batch, classes;
+    size_t base_node; /* the base's last, 0: it is not known */
 };
 
 /* Weights are drawn in pieces with a stream each, so that they don't depend on the number of threads. */
@@ -149,6 +150,7 @@ struct network *network_new(const struct graph *graph, const struct network_opti
     network->backend = &cpu_backend;
     network->batch = options->batch;
     network->classes = graph_classes(graph);
+    network->base_node = graph->base;
     network->tensors = graph_tensors(graph, &network->tensor_count, error);
     if (network->tensors)
         open_states(network, graph, &filled, error);
@@ -307,4 +309,55 @@ int network_set_tensor(struct network *network, const char *name, const float *d
         return -1;
     void *owner = owner_of(network, &number);
     return network->backend->set_tensor(owner, number, data, error);
+}
+
+size_t network_tensor_count(const struct network *network)
+{
+    return network->tensor_count;
+}
+
+struct network_tensor network_tensor(const struct network *network, size_t number)
+{
+    const struct tensor *tensor = &network->tensors[number];
+    return (struct network_tensor){.name = tensor->name,
+                                   .dims = tensor->dims,
+                                   .dim_count = (size_t)tensor->dim_count,
+                                   .count = tensor->count,
+                                   .frozen = number < network->base_tensors,
+                                   .head = network->base_node && tensor->node > network->base_node};
+}
+
+size_t network_part_count(const struct network *network, size_t tensor, enum network_part part)
+{
+    void *owner = owner_of(network, &tensor);
+    return network->backend->part_count(owner, tensor, part);
+}
+
+int network_get_part(const struct network *network, size_t tensor, enum network_part part, float *data,
+                     struct error *error)
+{
+    void *owner = owner_of(network, &tensor);
+    return network->backend->get_part(owner, tensor, part, data, error);
+}
+
+int network_set_part(struct network *network, size_t tensor, enum network_part part, const float *data,
+                     struct error *error)
+{
+    void *owner = owner_of(network, &tensor);
+    return network->backend->set_part(owner, tensor, part, data, error);
+}
+
+size_t network_scalar_count(const struct network *network)
+{
+    return network->backend->scalar_count(network->state);
+}
+
+void network_get_scalars(const struct network *network, double *scalars)
+{
+    network->backend->get_scalars(network->state, scalars);
+}
+
+void network_set_scalars(struct network *network, const double *scalars)
+{
+    network->backend->set_scalars(network->state, scalars);
 }

@@ -121,4 +121,39 @@ int network_get_tensor(const struct network *network, const char *name, float *d
 int network_set_tensor(struct network *network, const char *name, const float *data, size_t count,
                        struct error *error);
 
+/* A parameter tensor; its name and its sizes are the network's. */
+struct network_tensor {
+    const char *name;
+    const size_t *dims;
+    size_t dim_count, count;
+    bool frozen; /* of a frozen base */
+    bool head;   /* behind the base; false where the architecture doesn't say where its base ends */
+};
+size_t network_tensor_count(const struct network *network);
+struct network_tensor network_tensor(const struct network *network, size_t number);
+
+/* ---- the state of a training ----
+ *
+ * All parts of all tensors and the scalars, given to a network of the same graph, options and backend: it goes
+ * on to the same losses to the bit. What the parts mean is the backend's own affair. */
+
+enum network_part {
+    PART_VALUES, /* as they are kept; not always PyTorch's tensor */
+    PART_FIRST,  /* momentum, or the first moment */
+    PART_SECOND, /* the second moment */
+    PART_REST,   /* of a tensor that is kept in another form: what that form leaves out */
+    NETWORK_PARTS,
+};
+
+/* Floats of a part; 0 where there is none. */
+size_t network_part_count(const struct network *network, size_t tensor, enum network_part part);
+int network_get_part(const struct network *network, size_t tensor, enum network_part part, float *data,
+                     struct error *error);
+int network_set_part(struct network *network, size_t tensor, enum network_part part, const float *data,
+                     struct error *error);
+/* Steps done, powers of Adam's betas and the like. */
+size_t network_scalar_count(const struct network *network);
+void network_get_scalars(const struct network *network, double *scalars);
+void network_set_scalars(struct network *network, const double *scalars);
+
 #endif
