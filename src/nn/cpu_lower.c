@@ -31,6 +31,25 @@ static void lower_node(struct lowering *l, size_t node)
     case NODE_BATCH_NORM:
         lower_batch_norm(l, node);
         break;
+    case NODE_LAYER_NORM:
+        lower_layer_norm(l, node);
+        break;
+    case NODE_ACTIVATION:
+        lower_activation(l, node);
+        break;
+    case NODE_CONCAT:
+    case NODE_SLICE:
+    case NODE_WIDEN:
+    case NODE_SHUFFLE:
+        lower_channels(l, node);
+        break;
+    case NODE_GATE:
+    case NODE_LAYER_SCALE:
+        lower_gate(l, node);
+        break;
+    case NODE_STOCHASTIC_DEPTH:
+        lower_stochastic_depth(l, node);
+        break;
     case NODE_MAX_POOL:
     case NODE_AVERAGE_POOL:
     case NODE_ADAPTIVE_POOL:
@@ -67,6 +86,25 @@ static void lower_node_backward(struct lowering *l, size_t node)
         break;
     case NODE_BATCH_NORM:
         lower_batch_norm_backward(l, node);
+        break;
+    case NODE_LAYER_NORM:
+        lower_layer_norm_backward(l, node);
+        break;
+    case NODE_ACTIVATION:
+        lower_activation_backward(l, node);
+        break;
+    case NODE_CONCAT:
+    case NODE_SLICE:
+    case NODE_WIDEN:
+    case NODE_SHUFFLE:
+        lower_channels_backward(l, node);
+        break;
+    case NODE_GATE:
+    case NODE_LAYER_SCALE:
+        lower_gate_backward(l, node);
+        break;
+    case NODE_STOCHASTIC_DEPTH:
+        lower_stochastic_depth_backward(l, node);
         break;
     case NODE_MAX_POOL:
     case NODE_AVERAGE_POOL:
