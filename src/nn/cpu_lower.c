@@ -35,6 +35,25 @@ static void lower_node(struct lowering *l, size_t node)
     case NODE_BATCH_NORM:
         lower_batch_norm(l, node);
         break;
+    case NODE_LAYER_NORM:
+        lower_layer_norm(l, node);
+        break;
+    case NODE_ACTIVATION:
+        lower_activation(l, node);
+        break;
+    case NODE_CONCAT:
+    case NODE_SLICE:
+    case NODE_WIDEN:
+    case NODE_SHUFFLE:
+        lower_channels(l, node);
+        break;
+    case NODE_GATE:
+    case NODE_LAYER_SCALE:
+        lower_gate(l, node);
+        break;
+    case NODE_STOCHASTIC_DEPTH:
+        lower_stochastic_depth(l, node);
+        break;
     case NODE_MAX_POOL:
     case NODE_AVERAGE_POOL:
     case NODE_ADAPTIVE_POOL:
@@ -72,6 +91,25 @@ static void lower_node_backward(struct lowering *l, size_t node)
     case NODE_BATCH_NORM:
         lower_batch_norm_backward(l, node);
         break;
+    case NODE_LAYER_NORM:
+        lower_layer_norm_backward(l, node);
+        break;
+    case NODE_ACTIVATION:
+        lower_activation_backward(l, node);
+        break;
+    case NODE_CONCAT:
+    case NODE_SLICE:
+    case NODE_WIDEN:
+    case NODE_SHUFFLE:
+        lower_channels_backward(l, node);
+        break;
+    case NODE_GATE:
+    case NODE_LAYER_SCALE:
+        lower_gate_backward(l, node);
+        break;
+    case NODE_STOCHASTIC_DEPTH:
+        lower_stochastic_depth_backward(l, node);
+        break;
     case NODE_MAX_POOL:
     case NODE_AVERAGE_POOL:
     case NODE_ADAPTIVE_POOL:
@@ -106,16 +144,23 @@ static size_t sole_reader(const struct lowering *l, size_t node)
     return 0;
 }
 
+/* Whether the node's value may be its input's under another name. */
+static bool renames(enum node_kind kind)
+{
+    return kind == NODE_FLATTEN || kind == NODE_DROPOUT || kind == NODE_ADAPTIVE_POOL ||
+           kind == NODE_STOCHASTIC_DEPTH;
+}
+
 /* Whether nobody reads the node's value, under whatever name, after `writer` but `sum`. */
 static bool is_done_with(const struct lowering *l, size_t node, size_t writer, size_t sum)
 {
-    if (node >= writer || l->graph->nodes[node].kind == NODE_INPUT)
+    enum node_kind own = l->graph->nodes[node].kind;
+    if (node >= writer || own == NODE_INPUT || renames(own))
         return false;
     for (size_t i = node + 1; i < l->graph->count; i++) {
-        enum node_kind kind = l->graph->nodes[i].kind;
-        bool renames = kind == NODE_FLATTEN || kind == NODE_DROPOUT || kind == NODE_ADAPTIVE_POOL;
         for (size_t k = 0; k < l->graph->nodes[i].input_count; k++)
-            if (l->graph->nodes[i].inputs[k] == node && i != sum && (i > writer || renames))
+            if (l->graph->nodes[i].inputs[k] == node && i != sum &&
+                (i > writer || renames(l->graph->nodes[i].kind)))
                 return false;
     }
     return true;

@@ -33,10 +33,10 @@ static struct network *open_network(const struct graph *graph, size_t batch, uin
 
 static const struct optimizer_options adam = {.kind = OPTIMIZER_ADAM, .learning_rate = 1e-3};
 
-enum { MOST = 8, SIZE = 32, PIXELS = 3 * SIZE * SIZE };
+enum { MOST = 8, SIZE = 32, PIXELS = 3 * SIZE * SIZE, LARGEST = 75 * 75 * 3 };
 
 struct batch {
-    float images[MOST * PIXELS];
+    float images[MOST * LARGEST]; /* enough for the largest least size */
     int32_t labels[MOST];
 };
 
@@ -46,7 +46,7 @@ static struct batch *random_batch(uint64_t seed)
     struct random_stream random;
     assert_non_null(batch);
     random_seed(&random, seed, 0);
-    for (size_t i = 0; i < MOST * PIXELS; i++)
+    for (size_t i = 0; i < MOST * LARGEST; i++)
         batch->images[i] = (float)random_normal(&random);
     for (size_t i = 0; i < MOST; i++)
         batch->labels[i] = (int32_t)random_below(&random, 10);
@@ -107,7 +107,9 @@ static void every_architecture_trains_at_small_width(void **state)
     struct batch *batch = random_batch(1);
     assert_true(count >= 5);
     for (size_t i = 0; i < count; i++) {
-        struct graph *graph = zoo(names[i], 32, 0.13);
+        size_t least = zoo_least_size(names[i]);
+        assert_true(3 * least * least <= LARGEST);
+        struct graph *graph = zoo(names[i], least, 0.25);
         struct network *network = open_network(graph, MOST, 1, adam);
         double first = train(network, batch, MOST), last = first;
         for (int step = 0; step < 40; step++)
