@@ -112,7 +112,7 @@ static void every_architecture_trains_at_small_width(void **state)
         struct graph *graph = zoo(names[i], least, 0.25);
         struct network *network = open_network(graph, MOST, 1, adam);
         double first = train(network, batch, MOST), last = first;
-        for (int step = 0; step < 40; step++)
+        for (int step = 0; step < 20; step++)
             last = train(network, batch, MOST);
         if (!(last < first - 0.05))
             fail_msg("%s: loss %g, then %g", names[i], first, last);
