@@ -289,7 +289,7 @@ static void check_gradients(struct bed *bed)
     struct random_stream random;
     random_seed(&random, 7, 7);
     for (size_t i = 0; i < bed->tensor_count; i++) {
-        for (int k = 0; bed->tensors[i].trainable && k < 12; k++) {
+        for (int k = 0; bed->tensors[i].trainable && k < 6; k++) {
             size_t at = (size_t)random_below(&random, bed->tensors[i].count);
             check_gradient(bed, i, at, (double)bed->weights[i][at] - (double)after[i][at]);
         }
