@@ -107,6 +107,7 @@ static int store_value(const struct option *option, const char *value, struct er
         *(bool *)option->target = true;
         return 0;
     case OPTION_TEXT:
+    case OPTION_MAYBE:
         *(const char **)option->target = value;
         return 0;
     case OPTION_LIST:
@@ -138,6 +139,17 @@ static bool looks_like_option(const char *word)
     return word[0] == '-' && word[1] != '\0';
 }
 
+/* The value of the option at argv[*i], which may be the word after it. NULL: it has none. */
+static const char *take_value(const struct option *option, const char *equals, int argc, char **argv, int *i)
+{
+    if (equals)
+        return equals + 1;
+    bool last = *i + 1 >= argc;
+    if (option->kind == OPTION_MAYBE && (last || looks_like_option(argv[*i + 1])))
+        return "";
+    return option->kind == OPTION_FLAG || last ? NULL : argv[++*i];
+}
+
 enum options_result options_parse(const struct command_line *line, int argc, char **argv,
                                   struct operands *operands, struct error *error)
 {
@@ -163,17 +175,14 @@ enum options_result options_parse(const struct command_line *line, int argc, cha
         const struct option *option = find_option(line, word, length);
         if (!option)
             return unknown_option(line, word, length, error);
-        const char *value = equals ? equals + 1 : NULL;
+        const char *value = take_value(option, equals, argc, argv, &i);
         if (option->kind == OPTION_FLAG && value) {
             error_set(error, "%s takes no value, found '%s'", option->name, value);
             return OPTIONS_WRONG;
         }
         if (option->kind != OPTION_FLAG && !value) {
-            if (i + 1 >= argc) {
-                error_set(error, "%s needs a value: %s %s", option->name, option->name, option->value_name);
-                return OPTIONS_WRONG;
-            }
-            value = argv[++i];
+            error_set(error, "%s needs a value: %s %s", option->name, option->name, option->value_name);
+            return OPTIONS_WRONG;
         }
         if (store_value(option, value, error) < 0)
             return OPTIONS_WRONG;

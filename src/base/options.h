@@ -11,6 +11,8 @@
 enum option_kind {
     OPTION_FLAG,   /* target: bool; no value */
     OPTION_TEXT,   /* target: const char *; points into argv */
+    OPTION_MAYBE,  /* as OPTION_TEXT; "" if it stands without a value: at the end, or before an option. For
+                      commands without operands: the next word is its value */
     OPTION_COUNT,  /* target: uint64_t, within least..most */
     OPTION_NUMBER, /* target: double, within least..most */
     OPTION_LIST,   /* target: struct option_list; may be given again and again */

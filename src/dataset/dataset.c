@@ -102,7 +102,13 @@ struct dataset *dataset_open(const char *spec, const struct dataset_options *opt
         dataset_free(dataset);
         return NULL;
     }
-    measure_channels(dataset);
+    const struct normalisation *given = options->normalisation;
+    if (given && !normalisation_is_computed(given)) {
+        memcpy(dataset->mean, given->mean, sizeof dataset->mean);
+        memcpy(dataset->deviation, given->deviation, sizeof dataset->deviation);
+    } else {
+        measure_channels(dataset);
+    }
     return dataset;
 }
 

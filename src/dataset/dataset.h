@@ -5,12 +5,14 @@
 #define JOULERY_DATASET_DATASET_H
 
 #include "base/error.h"
+#include "dataset/augment.h"
+#include "dataset/normalise.h"
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
-#define DATASET_CHANNELS 3
+#define DATASET_CHANNELS NORMALISED_CHANNELS
 
 struct dataset_split {
     uint8_t *images; /* (count, channels, size, size) */
@@ -26,8 +28,10 @@ struct dataset {
     size_t classes;
     char **class_names; /* classes entries */
     struct dataset_split train, test;
-    float mean[DATASET_CHANNELS], deviation[DATASET_CHANNELS]; /* of the training split, of pixels / 255 */
-    size_t skipped;                                            /* files that could not be decoded */
+    /* Images are normalised with these, of pixels / 255: those of the training split, unless others were
+     * given. */
+    float mean[DATASET_CHANNELS], deviation[DATASET_CHANNELS];
+    size_t skipped;         /* files that could not be decoded */
     char **skipped_reasons; /* the first of them, skipped_reason_count entries: "path: why" */
     size_t skipped_reason_count;
 };
@@ -36,6 +40,7 @@ struct dataset_options {
     size_t size;       /* height and width; 0: the data's own, but at least `least_size` */
     size_t least_size; /* 0: no least */
     size_t threads;    /* that decode and draw; 0: one. The result is the same with any number */
+    const struct normalisation *normalisation; /* NULL: computed */
 };
 
 /* Opens a data set from its spec:
@@ -62,26 +67,36 @@ struct loader_options {
     size_t batch;
     bool train;    /* true: the training split, shuffled by (seed, epoch); false: the test split, in order */
     bool in_order; /* the training split is not shuffled either */
-    bool augment;  /* random crop with 4 pixels of black padding, and horizontal flip with probability 1/2 */
+    /* What happens to an image depends on (seed, epoch, its place in the split) alone: not on the batch, the
+     * threads, or what came before. */
+    struct augmentation augment;
     uint64_t seed;
+    size_t threads; /* that prepare batches; 0: one. The batches are the same with any number */
     /* Not NULL: batches are of these, (count of the split, row_floats), instead of its images. */
     const float *rows;
     size_t row_floats;
 };
 
-/* A thread prepares the next batches while the caller works on the last. Same seed, same batches. One caller
- * at a time; the data set must outlive the loader. */
+/* Threads prepare the next batches while the caller works on the last. Same seed, same batches. One caller at
+ * a time; the data set must outlive the loader. NULL and an error: a batch of 0, padding as large as the
+ * images, no memory, no thread. */
 struct loader;
 struct loader *loader_open(const struct dataset *dataset, const struct loader_options *options,
                            struct error *error);
 /* Starts epoch `epoch` (0, 1, …): an order of its own. What is left of an epoch under way is dropped. */
 void loader_start(struct loader *loader, uint64_t epoch);
+/* The same from batch `batch` of that epoch on (0, 1, …; from loader_batches on: none is left). Those before
+ * it are not prepared, and those that follow are what they would be after them. */
+void loader_start_at(struct loader *loader, uint64_t epoch, size_t batch);
 /* The next batch, valid until the next call; NULL at the end of the epoch. */
 const struct batch *loader_next(struct loader *loader);
 /* Batches in an epoch. */
 size_t loader_batches(const struct loader *loader);
-/* Seconds the caller has waited in loader_next since loader_start. */
+/* Seconds the caller has spent in loader_start and, waiting, in loader_next since. */
 double loader_waited_s(const struct loader *loader);
+/* Seconds of processor time that its threads have used on batches since loader_start, also on those not yet
+ * taken. */
+double loader_busy_s(struct loader *loader);
 void loader_close(struct loader *loader);
 
 #endif

@@ -131,8 +131,10 @@ static int add_word(char **command, size_t *count, char *word, struct error *err
 
 static int add_option(char **command, size_t *count, const char *name, const char *value, struct error *error)
 {
-    bool flag = study_option_is_flag(name);
-    if (flag && strcmp(value, "true") != 0)
+    bool flag = study_option_is_flag(name), on = strcmp(value, "true") == 0;
+    if (flag && !on && strcmp(value, "false") != 0 && study_flag_takes_value(name))
+        return add_word(command, count, text_format("--%s=%s", name, value), error);
+    if (flag && !on)
         return 0;
     if (add_word(command, count, text_format("--%s", name), error) < 0)
         return -1;

@@ -31,10 +31,12 @@ struct study_option {
 };
 
 /* How many options of `joulery train` a study may set, seed among them. */
-#define STUDY_TRAIN_OPTIONS 32
+#define STUDY_TRAIN_OPTIONS 33
 
-/* Whether an option of `joulery train` takes no value: in a study it is true or false. */
+/* Whether an option of `joulery train` takes no value, or needs none: in a study it is true or false. */
 bool study_option_is_flag(const char *name);
+/* Whether it can have a value besides: the option's own, beginning with a letter. */
+bool study_flag_takes_value(const char *name);
 
 enum study_order {
     ORDER_SHUFFLED, /* each repetition a block with every treatment once, in an order drawn for it */

@@ -5,6 +5,7 @@
 #include "base/text.h"
 #include "study/words.h"
 
+#include <ctype.h>
 #include <math.h>
 #include <stdbool.h>
 #include <stdlib.h>
@@ -278,6 +279,7 @@ static const char *const train_options[STUDY_TRAIN_OPTIONS] = {
     "patience",       "monitor",
     "head",           "dropout",
     "freeze",         "cache-features",
+    "normalize",
 };
 
 bool study_option_is_flag(const char *name)
@@ -286,14 +288,21 @@ bool study_option_is_flag(const char *name)
            strcmp(name, "nesterov") == 0 || strcmp(name, "cache-features") == 0;
 }
 
+bool study_flag_takes_value(const char *name)
+{
+    return strcmp(name, "augment") == 0;
+}
+
 static int check_flag(const struct reading *reading, const struct study_text *name,
                       const struct study_text *value)
 {
+    bool more = study_flag_takes_value(name->text);
     if (!study_option_is_flag(name->text) || strcmp(value->text, "true") == 0 ||
-        strcmp(value->text, "false") == 0)
+        strcmp(value->text, "false") == 0 || (more && isalpha((unsigned char)value->text[0])))
         return 0;
-    return study_error(reading->study, value->line, reading->error, "%s: expected true or false, found '%s'",
-                       name->text, value->text);
+    return study_error(reading->study, value->line, reading->error, "%s: expected true%s false%s, found '%s'",
+                       name->text, more ? "," : " or", more ? " or what `joulery train -h` says of it" : "",
+                       value->text);
 }
 
 static int check_train_option(const struct reading *reading, const struct study_text *name)

@@ -21,12 +21,12 @@ enum {
 #define SEED_MOST 9007199254740992.0
 
 struct arguments {
-    const char *arch, *data, *json;
+    const char *arch, *data, *json, *augment, *normalize;
     struct recipe recipe;
     struct transfer transfer;
     uint64_t size, classes, epochs, steps, batch, seed, threads;
     double width;
-    bool augment, no_validation, log_steps;
+    bool no_validation, log_steps;
 };
 
 static enum options_result parse(int argc, char **argv, struct arguments *a, struct error *error)
@@ -82,8 +82,16 @@ static enum options_result parse(int argc, char **argv, struct arguments *a, str
          "stop when so many epochs in a row were not better than the best; 0: don't (0)", 0, COUNT_MOST},
         {"--monitor", 0, OPTION_TEXT, &r->monitor, "FIGURE",
          "val_loss or val_accuracy: says which epoch is the best (val_loss)", 0, 0},
-        {"--augment", 0, OPTION_FLAG, &a->augment, NULL,
-         "random crops (4 pixels of padding) and horizontal flips", 0, 0},
+        {"--augment", 0, OPTION_MAYBE, &a->augment, "[LIST]",
+         "change training images at random: some of rotate:DEGREES, shift:PART, flip[:PROBABILITY], "
+         "crop:PIXELS, resized-crop:PART, jitter:PART with commas between them, standard (crop:4,flip) or "
+         "paper (rotate:15,shift:0.1,flip, as Keras does it); without a value standard",
+         0, 0},
+        {"--normalize", 0, OPTION_TEXT, &a->normalize, "HOW",
+         "computed (from the training images), imagenet (for torchvision's weights), caffe (for Keras' VGG "
+         "and ResNet), tf (for its Inception, Xception and MobileNet), or means/deviations as "
+         "0.5,0.5,0.5/0.25,0.25,0.25 (computed)",
+         0, 0},
         {"--no-validation", 0, OPTION_FLAG, &a->no_validation, NULL,
          "don't score the test images after each epoch", 0, 0},
         {"--seed", 0, OPTION_COUNT, &a->seed, "N", "of weights, order, augmentation and dropout (0)", 0,
@@ -107,6 +115,24 @@ static enum options_result parse(int argc, char **argv, struct arguments *a, str
     return options_parse(&line, argc, argv, &operands, error);
 }
 
+/* One prepares far more images than a small machine's cores can learn from; many cores take more. */
+static size_t loader_threads(size_t cores)
+{
+    size_t threads = 1 + cores / 16;
+    return threads < 4 ? threads : 4;
+}
+
+static int image_options_apply(const struct arguments *arguments, struct training *training,
+                               struct error *error)
+{
+    const char *augment = arguments->augment;
+    if (augment && augmentation_parse(*augment ? augment : "standard", &training->train.augment, error) < 0)
+        return error_prefix(error, "--augment");
+    if (normalisation_parse(arguments->normalize, &training->normalisation, error) < 0)
+        return error_prefix(error, "--normalize");
+    return 0;
+}
+
 /* Everything that can be said to be wrong before the data is read. */
 static int prepare(const struct arguments *arguments, struct training *training, struct error *error)
 {
@@ -121,11 +147,12 @@ static int prepare(const struct arguments *arguments, struct training *training,
         .steps = arguments->steps,
         .batch = arguments->batch,
         .seed = arguments->seed,
-        .augment = arguments->augment,
+        .loader_threads = loader_threads(training->threads),
         .validate = !arguments->no_validation,
         .log_steps = arguments->log_steps,
     };
-    if (transfer_apply(&arguments->transfer, training, error) < 0 ||
+    if (image_options_apply(arguments, training, error) < 0 ||
+        transfer_apply(&arguments->transfer, training, error) < 0 ||
         recipe_apply(&arguments->recipe, training, error) < 0)
         return -1;
     struct graph *graph = zoo_build(arguments->arch, &training->zoo, error);
@@ -251,8 +278,12 @@ static int train_on(struct training *training, const char *json, struct error *e
 int command_train(int argc, char **argv)
 {
     struct error error = ERROR_INIT;
-    struct arguments arguments = {
-        .arch = "resnet18", .data = "shapes", .recipe = RECIPE_INIT, .batch = 32, .width = 1};
+    struct arguments arguments = {.arch = "resnet18",
+                                  .data = "shapes",
+                                  .normalize = "computed",
+                                  .recipe = RECIPE_INIT,
+                                  .batch = 32,
+                                  .width = 1};
     struct training training = {0};
     enum options_result parsed = parse(argc, argv, &arguments, &error);
     if (parsed != OPTIONS_OK)
@@ -265,8 +296,10 @@ int command_train(int argc, char **argv)
         free(training.head);
         return program_fail("train", &error, PROGRAM_FAILED);
     }
-    struct dataset_options options = {
-        .size = arguments.size, .least_size = LEAST_SIZE, .threads = training.threads};
+    struct dataset_options options = {.size = arguments.size,
+                                      .least_size = LEAST_SIZE,
+                                      .threads = training.threads,
+                                      .normalisation = &training.normalisation};
     struct dataset *dataset = dataset_open(arguments.data, &options, &error);
     if (!dataset) {
         free(training.head);

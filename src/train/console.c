@@ -115,7 +115,8 @@ void console_results(const struct training *training, FILE *stream)
     if (isfinite(result->images_per_s))
         fprintf(stream, ", %.1f images/s", result->images_per_s);
     if (result->train_s > 0)
-        fprintf(stream, ", %.2f %% of training spent waiting for data",
-                100 * result->waited_s / result->train_s);
+        fprintf(stream,
+                ", loader: %.2f %% of training spent waiting for data, %.1f %% of a core to prepare it",
+                100 * result->waited_s / result->train_s, 100 * result->loader_busy_s / result->train_s);
     fprintf(stream, ", %s of memory at the most\n", memory ? memory : "?");
 }

@@ -54,7 +54,7 @@ static json_t *steps_json(const struct train_result *result)
     return steps;
 }
 
-static json_t *data_json(const struct dataset *dataset)
+static json_t *data_json(const struct dataset *dataset, const struct normalisation *normalisation)
 {
     json_t *names = json_array(), *skipped = json_array(), *mean = json_array(), *deviation = json_array();
     for (size_t i = 0; i < dataset->classes; i++)
@@ -65,12 +65,12 @@ static json_t *data_json(const struct dataset *dataset)
         json_array_append_new(mean, json_real((double)dataset->mean[c]));
         json_array_append_new(deviation, json_real((double)dataset->deviation[c]));
     }
-    return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "spec",
+    return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:s, s:o, s:o, s:o, s:o, s:o}", "spec",
                      name(dataset->name), "size", count(dataset->size), "channels", count(dataset->channels),
                      "classes", count(dataset->classes), "class_names", names, "train_images",
-                     count(dataset->train.count), "test_images", count(dataset->test.count), "mean", mean,
-                     "deviation", deviation, "note", name(dataset->note), "skipped", count(dataset->skipped),
-                     "skipped_files", skipped);
+                     count(dataset->train.count), "test_images", count(dataset->test.count), "normalization",
+                     normalisation->name, "mean", mean, "deviation", deviation, "note", name(dataset->note),
+                     "skipped", count(dataset->skipped), "skipped_files", skipped);
 }
 
 static json_t *optimizer_json(const struct optimizer_options *optimizer)
@@ -109,12 +109,14 @@ static json_t *confusion_json(const struct train_result *result)
 static json_t *options_json(const struct training *training)
 {
     const struct train_options *options = &training->train;
-    return json_pack("{s:o, s:o, s:o, s:o, s:f, s:b, s:b, s:f, s:o, s:o, s:s, s:o}", "epochs",
+    bool augment = augmentation_any(&options->augment);
+    AUTO_FREE char *augmentation = augment ? augmentation_text(&options->augment) : NULL;
+    return json_pack("{s:o, s:o, s:o, s:o, s:f, s:b, s:o, s:b, s:f, s:o, s:o, s:s, s:o}", "epochs",
                      options->epochs ? count(options->epochs) : json_null(), "steps",
                      options->steps ? count(options->steps) : json_null(), "size", count(training->zoo.size),
                      "outputs", count(training->zoo.classes), "width", training->zoo.width, "augment",
-                     options->augment, "validate", options->validate, "label_smoothing",
-                     training->label_smoothing, "clip_grad_norm",
+                     augment, "augmentation", name(augmentation), "validate", options->validate,
+                     "label_smoothing", training->label_smoothing, "clip_grad_norm",
                      training->clip_norm > 0 ? json_real(training->clip_norm) : json_null(), "patience",
                      options->patience ? count(options->patience) : json_null(), "monitor",
                      monitor_name(options->monitor), "lr_scheduler", schedule_json(&options->schedule));
@@ -158,7 +160,7 @@ static json_t *document(const struct training *training)
     json_object_set_new(root, "optimizer", optimizer_json(&training->optimizer));
     json_object_set_new(root, "options", options_json(training));
     json_object_set_new(root, "transfer", transfer_json(training));
-    json_object_set_new(root, "data", data_json(training->dataset));
+    json_object_set_new(root, "data", data_json(training->dataset, &training->normalisation));
     json_object_set_new(root, "ended", json_string(end_name(training)));
     json_object_set_new(root, "steps_done", count(result->steps_done));
     if (training->train.log_steps)
@@ -171,6 +173,7 @@ static json_t *document(const struct training *training)
     json_object_set_new(root, "loader_wait_s", number(result->waited_s));
     json_object_set_new(root, "loader_wait_share",
                         result->train_s > 0 ? number(result->waited_s / result->train_s) : json_null());
+    json_object_set_new(root, "loader_cpu_s", number(result->loader_busy_s));
     json_object_set_new(root, "network_memory_bytes", count(training->memory_bytes));
     json_object_set_new(root, "peak_rss_bytes", count(program_peak_rss_bytes()));
     return root;

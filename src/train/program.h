@@ -55,6 +55,7 @@ struct training {
     struct zoo_options zoo;
     size_t *head; /* owned; what zoo.head points to, or NULL */
     struct train_options train;
+    struct normalisation normalisation;
     struct optimizer_options optimizer;
     double label_smoothing, clip_norm;
     size_t threads;

@@ -220,6 +220,7 @@ static int train_epoch(struct train *train, struct train_epoch *epoch, struct er
     epoch->learning_rate = train->rate;
     epoch->train_s = since_s(begin);
     epoch->waited_s = loader_waited_s(train->loader);
+    train->result->loader_busy_s += loader_busy_s(train->loader);
     return result < 0 ? -1 : 0;
 }
 
@@ -329,7 +330,7 @@ static int keep_features(struct train *train, struct loader_options *loading, st
     const struct train_options *options = train->options;
     if (!options->cache_features)
         return 0;
-    if (options->augment)
+    if (augmentation_any(&options->augment))
         return error_set(error, "features can't be kept where augmentation changes each epoch's images");
     int64_t begin = clock_boot_ns();
     mark_window(train, MARK_BEGIN, "features", 1, NULL, 0);
@@ -373,8 +374,11 @@ int train_run(struct network *network, const struct dataset *dataset, const stru
                           .result = result,
                           .rate = options->schedule.rate,
                           .begin_ns = clock_boot_ns()};
-    struct loader_options loading = {
-        .batch = options->batch, .train = true, .augment = options->augment, .seed = options->seed};
+    struct loader_options loading = {.batch = options->batch,
+                                     .train = true,
+                                     .augment = options->augment,
+                                     .seed = options->seed,
+                                     .threads = options->loader_threads};
     struct loader_options scoring = {.batch = options->batch};
     int status = -1;
     if (keep_features(&train, &loading, &scoring, error) < 0)

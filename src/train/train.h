@@ -27,7 +27,9 @@ struct train_options {
     uint64_t steps;  /* optimiser steps over all epochs at the most; 0: no limit */
     size_t batch;
     uint64_t seed; /* of the order and the augmentation */
-    bool augment, validate, log_steps;
+    struct augmentation augment;
+    size_t loader_threads; /* 0: one */
+    bool validate, log_steps;
     bool cache_features;      /* a frozen base sees each image once; without augmentation only */
     struct schedule schedule; /* its rate is the one the network was made with */
     enum train_monitor monitor;
@@ -76,6 +78,7 @@ struct train_result {
     double images_per_s; /* images trained on / seconds in steps with the wait for their batch, without the
                             first step of the run (it includes warming up); NaN if there was only one */
     double waited_s, train_s; /* sums over epochs */
+    double loader_busy_s;     /* processor time that its threads used for the training images */
     double features_s;        /* to compute the features before; NaN if they are not kept */
     double wall_s;
 };

@@ -43,7 +43,7 @@ int transfer_apply(const struct transfer *transfer, struct training *training, s
     if (transfer->cache_features && !base)
         return error_set(error, "--cache-features needs --freeze base: what learns gives other features each "
                                 "time");
-    if (transfer->cache_features && training->train.augment)
+    if (transfer->cache_features && augmentation_any(&training->train.augment))
         return error_set(error, "--cache-features: --augment changes the images each epoch: remove one");
     training->zoo.dropout = transfer->dropout;
     training->zoo.freeze_base = base;

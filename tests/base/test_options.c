@@ -8,7 +8,7 @@
 
 struct given {
     bool quiet;
-    const char *arch;
+    const char *arch, *augment;
     uint64_t epochs;
     double rate;
     struct option_list factors;
@@ -22,6 +22,7 @@ static enum options_result parse(struct given *given, bool stop, int argc, char 
         {"--quiet", 'q', OPTION_FLAG, &given->quiet, NULL, "say less", 0, 0},
         {"--arch", 0, OPTION_TEXT, &given->arch, "NAME", "architecture", 0, 0},
         {"--epochs", 'e', OPTION_COUNT, &given->epochs, "N", "epochs", 1, 100},
+        {"--augment", 0, OPTION_MAYBE, &given->augment, "[LIST]", "augment", 0, 0},
         {"--rate", 0, OPTION_NUMBER, &given->rate, "HZ", "rate", 0.1, 1000},
         {"--factor", 0, OPTION_LIST, &given->factors, "F=L", "factor", 0, 0},
     };
@@ -53,6 +54,33 @@ static void all_forms_are_understood(void **state)
     assert_int_equal(operands.count, 1);
     assert_string_equal(operands.items[0], "file");
     options_list_free(&given.factors);
+}
+
+static void a_value_that_may_be_left_out_is_taken_where_there_is_one(void **state)
+{
+    (void)state;
+    struct operands operands;
+    struct error error = ERROR_INIT;
+    static const struct {
+        char *argv[5];
+        int argc;
+        const char *augment;
+    } cases[] = {
+        {{"test", "file", "--augment"}, 3, ""},
+        {{"test", "file", "--augment", "-e", "7"}, 5, ""},
+        {{"test", "--augment", "paper", "file"}, 4, "paper"},
+        {{"test", "--augment=flip", "file", "-q"}, 4, "flip"},
+        {{"test", "file"}, 2, NULL},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct given given = {0};
+        char *argv[5];
+        memcpy(argv, cases[i].argv, sizeof argv);
+        assert_int_equal(parse(&given, false, cases[i].argc, argv, &operands, &error), OPTIONS_OK);
+        assert_int_equal(given.augment != NULL, cases[i].augment != NULL);
+        if (given.augment)
+            assert_string_equal(given.augment, cases[i].augment);
+    }
 }
 
 static void a_command_keeps_its_own_options(void **state)
@@ -101,6 +129,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(all_forms_are_understood),
+        cmocka_unit_test(a_value_that_may_be_left_out_is_taken_where_there_is_one),
         cmocka_unit_test(a_command_keeps_its_own_options),
         cmocka_unit_test(wrong_usage_says_what_and_what_to_do),
     };

@@ -22,7 +22,9 @@ static struct dataset *open_shapes(void)
 static struct loader *open_loader(const struct dataset *dataset, bool train, bool augment, size_t batch)
 {
     struct error error = ERROR_INIT;
-    struct loader_options options = {.batch = batch, .train = train, .augment = augment, .seed = 3};
+    struct loader_options options = {.batch = batch, .train = train, .seed = 3};
+    if (augment)
+        options.augment = (struct augmentation){.crop = 4, .flip = 0.5};
     struct loader *loader = loader_open(dataset, &options, &error);
     assert_non_null(loader);
     return loader;
@@ -174,6 +176,135 @@ static void epochs_can_be_dropped_at_any_batch(void **state)
     dataset_free(dataset);
 }
 
+enum { ALL = COUNT * IMAGE };
+
+/* Every image of an epoch from batch `from` on, one after the other, into `images` (ALL floats) at their
+ * places. */
+static void read_epoch(const struct dataset *dataset, const struct loader_options *options, uint64_t epoch,
+                       size_t from, float *images)
+{
+    struct error error = ERROR_INIT;
+    struct loader *loader = loader_open(dataset, options, &error);
+    assert_non_null(loader);
+    size_t at = from * options->batch;
+    loader_start_at(loader, epoch, from);
+    for (const struct batch *batch; (batch = loader_next(loader)); at += batch->count)
+        memcpy(images + at * IMAGE, batch->images, batch->count * IMAGE * sizeof *images);
+    assert_int_equal(at, COUNT);
+    assert_true(loader_busy_s(loader) > 0);
+    loader_close(loader);
+}
+
+static const struct augmentation everything = {
+    .rotate_deg = 15, .shift = 0.1, .flip = 0.5, .crop = 4, .jitter = 0.4};
+
+static void batches_threads_and_what_came_before_change_nothing(void **state)
+{
+    (void)state;
+    struct dataset *dataset = open_shapes();
+    struct loader_options options = {.batch = 7, .train = true, .augment = everything, .seed = 3};
+    float *whole = calloc(ALL, sizeof *whole), *other = calloc(ALL, sizeof *other);
+    read_epoch(dataset, &options, 4, 0, whole);
+    static const struct {
+        size_t batch, threads, from;
+    } cases[] = {{1, 1, 0}, {16, 3, 0}, {50, 2, 0}, {7, 4, 0}, {7, 1, 5}, {8, 3, 6}, {1, 2, 49}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        options.batch = cases[i].batch;
+        options.threads = cases[i].threads;
+        memset(other, 0, ALL * sizeof *other);
+        read_epoch(dataset, &options, 4, cases[i].from, other);
+        size_t first = cases[i].from * cases[i].batch * IMAGE;
+        assert_memory_equal(other + first, whole + first, (ALL - first) * sizeof *whole);
+    }
+    free(whole);
+    free(other);
+    dataset_free(dataset);
+}
+
+static size_t count_equal(const float *one, const float *two)
+{
+    size_t equal = 0;
+    for (size_t i = 0; i < COUNT; i++)
+        equal += memcmp(one + i * IMAGE, two + i * IMAGE, IMAGE * sizeof *one) == 0;
+    return equal;
+}
+
+static void what_is_drawn_depends_on_seed_epoch_and_image(void **state)
+{
+    (void)state;
+    struct dataset *dataset = open_shapes();
+    struct loader_options options = {
+        .batch = 8, .train = true, .in_order = true, .augment = everything, .seed = 3};
+    float *one = calloc(ALL, sizeof *one), *two = calloc(ALL, sizeof *two);
+    read_epoch(dataset, &options, 0, 0, one);
+    read_epoch(dataset, &options, 1, 0, two);
+    assert_int_equal(count_equal(one, two), 0);
+    options.seed = 4;
+    read_epoch(dataset, &options, 0, 0, two);
+    assert_int_equal(count_equal(one, two), 0);
+    /* the same images, wherever the order of the epoch puts them */
+    options.seed = 3;
+    options.in_order = false;
+    read_epoch(dataset, &options, 0, 0, two);
+    size_t found = 0;
+    for (size_t i = 0; i < COUNT; i++)
+        for (size_t k = 0; k < COUNT; k++)
+            found += memcmp(one + i * IMAGE, two + k * IMAGE, IMAGE * sizeof *one) == 0;
+    assert_int_equal(found, COUNT);
+    assert_true(count_equal(one, two) < COUNT / 2);
+    free(one);
+    free(two);
+    dataset_free(dataset);
+}
+
+static void an_epoch_can_begin_at_its_end(void **state)
+{
+    (void)state;
+    struct dataset *dataset = open_shapes();
+    struct loader *loader = open_loader(dataset, true, true, 8);
+    loader_start_at(loader, 0, 7);
+    assert_null(loader_next(loader));
+    loader_start_at(loader, 0, SIZE_MAX);
+    assert_null(loader_next(loader));
+    loader_start_at(loader, 0, 6);
+    assert_int_equal(loader_next(loader)->count, COUNT - 6 * 8);
+    assert_null(loader_next(loader));
+    loader_close(loader);
+    dataset_free(dataset);
+}
+
+static void a_given_normalisation_replaces_the_computed(void **state)
+{
+    (void)state;
+    struct error error = ERROR_INIT;
+    const struct normalisation given = {"given", {0.5F, 0.25F, 0}, {0.5F, 1, 0.125F}};
+    struct dataset_options options = {.size = 32, .normalisation = &given};
+    struct dataset *dataset = dataset_open("shapes:50", &options, &error);
+    assert_non_null(dataset);
+    struct loader *loader = open_loader(dataset, false, false, 1);
+    loader_start(loader, 0);
+    const struct batch *batch = loader_next(loader);
+    for (size_t p = 0; p < 1024; p++) {
+        assert_true(batch->images[p] == ((float)dataset->test.images[p] / 255.0F - 0.5F) / 0.5F);
+        assert_true(batch->images[2048 + p] == (float)dataset->test.images[2048 + p] / 255.0F / 0.125F);
+    }
+    loader_close(loader);
+    dataset_free(dataset);
+}
+
+static void padding_as_large_as_the_images_is_refused(void **state)
+{
+    (void)state;
+    struct dataset *dataset = open_shapes();
+    struct error error = ERROR_INIT;
+    struct loader_options options = {.batch = 1, .train = true, .augment = {.crop = 32}};
+    assert_null(loader_open(dataset, &options, &error));
+    assert_non_null(
+        strstr(error_text(&error), "crop:32: expected less padding than the images have pixels, 32"));
+    error_clear(&error);
+    dataset_free(dataset);
+}
+
 static void a_batch_of_nothing_is_refused(void **state)
 {
     (void)state;
@@ -193,6 +324,11 @@ int main(void)
         cmocka_unit_test(the_test_split_comes_in_order),
         cmocka_unit_test(augmentation_crops_and_flips_and_is_repeatable),
         cmocka_unit_test(epochs_can_be_dropped_at_any_batch),
+        cmocka_unit_test(batches_threads_and_what_came_before_change_nothing),
+        cmocka_unit_test(what_is_drawn_depends_on_seed_epoch_and_image),
+        cmocka_unit_test(an_epoch_can_begin_at_its_end),
+        cmocka_unit_test(a_given_normalisation_replaces_the_computed),
+        cmocka_unit_test(padding_as_large_as_the_images_is_refused),
         cmocka_unit_test(a_batch_of_nothing_is_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -135,6 +135,14 @@ static void workloads_are_given_their_levels_and_seed(void **state)
         (long long)first);
     assert_string_equal(train, expected);
 
+    AUTO_FREE char *paper = command_line("order: listed\ntrain:\n  augment: paper,jitter:0.2\n", 5);
+    AUTO_FREE char *with_value =
+        text_format("/bin/joulery-train|train|--arch|b|--size|96|--augment=paper,jitter:0.2|--seed|%lld",
+                    (long long)first);
+    assert_string_equal(paper, with_value);
+    AUTO_FREE char *without = command_line("order: listed\ntrain:\n  augment: false\n", 5);
+    assert_null(strstr(without, "augment"));
+
     AUTO_FREE char *command = command_line(
         "order: listed\nrepetitions: 2\ncommand: x {arch}-{size} r{repetition} s{seed} '{scratch}/o p'\n",
         12);

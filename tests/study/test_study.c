@@ -128,7 +128,9 @@ static void mistakes_are_named_with_their_line(void **state)
         {HEAD "train:\n  arch: vgg16\n", ":5: 'arch' is a factor already"},
         {HEAD "train:\n  lr: 1\n  lr: 2\n", ":6: 'lr' stands here twice"},
         {HEAD "train:\n  lr: [1, 2]\n", ":5: expected a single value, found a list"},
-        {HEAD "train:\n  augment: 3\n", ":5: augment: expected true or false, found '3'"},
+        {HEAD "train:\n  augment: 3\n",
+         ":5: augment: expected true, false or what `joulery train -h` says of it, found '3'"},
+        {HEAD "train:\n  nesterov: paper\n", ":5: nesterov: expected true or false, found 'paper'"},
         {HEAD "train: yes\n", ":4: expected options of joulery train, as in epochs: 3, found a single value"},
         {"name: a\nfactors:\n  colour: [red]\ntrain: {}\n", ":3: joulery train has no option 'colour'"},
         {HEAD "command: train --arch {arhc}\n", ":4: command: unknown placeholder {arhc}"},
@@ -310,7 +312,8 @@ static void a_study_knows_just_the_options_that_the_trainer_has(void **state)
             continue;
         name += 2;
         size_t length = strcspn(name, " \n");
-        bool is_flag = name[length] != ' ' || name[length + 1] == ' ';
+        /* also one whose value may be left out: "[LIST]" */
+        bool is_flag = name[length] != ' ' || name[length + 1] == ' ' || name[length + 1] == '[';
         name[length] = '\0';
         check_option(name, is_flag);
         count++;

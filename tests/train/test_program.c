@@ -99,6 +99,40 @@ static void without_validation_its_figures_are_null(void **state)
     json_decref(json);
 }
 
+static void augmentation_is_a_list_or_the_standard(const char *given, const char *expected)
+{
+    AUTO_FREE char *arguments =
+        text_format("train --arch lenet5 --data shapes:100 --steps 2 --no-validation %s", given);
+    json_t *json = run_json(arguments);
+    json_t *options = json_object_get(json, "options");
+    assert_int_equal(json_is_true(json_object_get(options, "augment")), expected != NULL);
+    if (expected)
+        assert_string_equal(text_of(options, "augmentation"), expected);
+    else
+        assert_true(json_is_null(json_object_get(options, "augmentation")));
+    json_decref(json);
+}
+
+static void images_are_changed_and_normalised_as_asked(void **state)
+{
+    (void)state;
+    augmentation_is_a_list_or_the_standard("", NULL);
+    augmentation_is_a_list_or_the_standard("--augment", "flip:0.5,crop:4");
+    augmentation_is_a_list_or_the_standard("--augment --seed 3", "flip:0.5,crop:4");
+    augmentation_is_a_list_or_the_standard("--augment paper,jitter:0.2",
+                                           "rotate:15,shift:0.1,flip:0.5,jitter:0.2");
+    json_t *json = run_json("train --arch lenet5 --data shapes:100 --steps 2 --normalize imagenet");
+    json_t *data = json_object_get(json, "data");
+    assert_string_equal(text_of(data, "normalization"), "imagenet");
+    assert_true(json_real_value(json_array_get(json_object_get(data, "mean"), 0)) == (double)0.485F);
+    assert_true(json_real_value(json_object_get(json, "loader_cpu_s")) > 0);
+    json_decref(json);
+    expect("train --arch lenet5 --data shapes:100 --steps 2", 0, "of training spent waiting for data");
+    expect("train --augment rotat", 2, "--augment: unknown transform 'rotat' (did you mean rotate?)");
+    expect("train --augment shift:2", 2, "--augment: shift: expected 0.001 to 0.999 of the size, found 2");
+    expect("train --normalize imagnet", 2, "--normalize: unknown normalisation 'imagnet'");
+}
+
 static void zoo_lists_torchvisions_counts(void **state)
 {
     (void)state;
@@ -263,6 +297,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(train_writes_what_docs_json_promises),
         cmocka_unit_test(without_validation_its_figures_are_null),
+        cmocka_unit_test(images_are_changed_and_normalised_as_asked),
         cmocka_unit_test(zoo_lists_torchvisions_counts),
         cmocka_unit_test(wrong_usage_says_what_to_do),
         cmocka_unit_test(what_does_not_go_together_is_refused),

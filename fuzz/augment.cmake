@@ -1,0 +1,1 @@
+joulery_fuzz(augment USES joulery_dataset m)
