@@ -131,9 +131,10 @@ static int form_parameters(struct cpu *cpu, struct error *error)
             cpu->first_parameter[tensor->node] = i;
         *p = (struct parameter){
             .trainable = tensor->trainable, .count = tensor->count, .copies = 1, .decay = 1};
-        if (tensor->dim_count == 4) {
+        bool product = tensor->role == TENSOR_WEIGHT && tensor->dim_count > 1;
+        if (product && cpu->graph->nodes[tensor->node].kind == NODE_CONVOLUTION) {
             form_convolution(cpu, tensor, p);
-        } else if (tensor->dim_count == 2) {
+        } else if (product && cpu->graph->nodes[tensor->node].kind == NODE_DENSE) {
             form_dense(cpu, tensor, p);
         } else {
             p->dim_count = 1;

@@ -31,14 +31,24 @@ static bool sole_reader(const struct lowering *l, size_t node)
     }
 }
 
-/* The input's own value where a layer may overwrite it, else a new one. No primitive's backward pass reads
- * its output; a ReLU's reads only where it is positive, which `keeps_sign` says the layer leaves as it was.
- */
-static size_t in_place_output(struct lowering *l, size_t input, bool keeps_sign)
+/* The node that computed the value of `node`, which may only pass it on. */
+static const struct node *producer(const struct lowering *l, size_t node)
 {
-    enum node_kind kind = l->graph->nodes[input].kind;
-    bool produced = kind == NODE_BATCH_NORM || kind == NODE_CONVOLUTION || kind == NODE_DENSE;
-    if (sole_reader(l, input) && (keeps_sign || produced))
+    const struct node *n = &l->graph->nodes[node];
+    while (n->kind != NODE_RELU && n->kind != NODE_ACTIVATION && n->kind != NODE_INPUT &&
+           l->nodes[n->inputs[0]].out == l->nodes[n - l->graph->nodes].out)
+        n = &l->graph->nodes[n->inputs[0]];
+    return n;
+}
+
+/* No layer's backward pass reads its output but those of a ReLU, which reads only where it is positive, and
+ * of a ReLU6. */
+size_t in_place_output(struct lowering *l, size_t input, bool keeps_sign)
+{
+    const struct node *from = producer(l, input);
+    bool relu6 = from->kind == NODE_ACTIVATION && from->activation == ACTIVATION_RELU6;
+    bool reads = relu6 || (from->kind == NODE_RELU && !keeps_sign);
+    if (sole_reader(l, input) && !reads)
         return l->nodes[input].out;
     return add_value(l, value_layout(l, l->nodes[input].out));
 }
@@ -80,7 +90,8 @@ void lower_dropout(struct lowering *l, size_t node)
     if (!drops(l, node))
         return;
     /* Values in (image, channel, height, width) order: the same are lost whatever layout a CPU likes best. */
-    dnnl_memory_desc_t plain = make_layout(l, 4, value_layout(l, src)->dims, dnnl_nchw);
+    const dnnl_dim_t *dims = value_layout(l, src)->dims; /* a flattened image still has its own */
+    dnnl_memory_desc_t plain = make_layout(l, 4, dims, dnnl_nchw);
     size_t input = src;
     src = as_layout(l, input, &plain);
     l->nodes[node].out = src == input ? in_place_output(l, l->graph->nodes[node].inputs[0], true) : src;
@@ -94,6 +105,41 @@ void lower_dropout_backward(struct lowering *l, size_t node)
         gradient = as_layout(l, gradient, value_layout(l, l->nodes[node].out));
         size_t out = free_to_overwrite(l, gradient) ? gradient : add_value(l, value_layout(l, gradient));
         EMIT_FUNCTION(l, run_dropout, dropout_step(l, node, gradient), gradient, out);
+        gradient = out;
+    }
+    give_gradient(l, l->graph->nodes[node].inputs[0], gradient);
+}
+
+static void run_drop_images(const struct step *step, float *const *data, struct pass *pass)
+{
+    kernel_drop_images(data[1], data[0], step->share, pass->dropout_key ^ step->key, step->sizes[0],
+                       step->elements);
+}
+
+static void emit_drop_images(struct lowering *l, size_t node, size_t from, size_t to)
+{
+    struct step step = dropout_step(l, node, from);
+    step.sizes[0] = l->program->images;
+    step.elements /= l->program->images;
+    EMIT_FUNCTION(l, run_drop_images, step, from, to);
+}
+
+void lower_stochastic_depth(struct lowering *l, size_t node)
+{
+    size_t src = input_of(l, node);
+    l->nodes[node].out = src;
+    if (!drops(l, node))
+        return;
+    l->nodes[node].out = in_place_output(l, l->graph->nodes[node].inputs[0], false);
+    emit_drop_images(l, node, src, l->nodes[node].out);
+}
+
+void lower_stochastic_depth_backward(struct lowering *l, size_t node)
+{
+    size_t gradient = take_gradient(l, node, 0);
+    if (drops(l, node)) {
+        size_t out = free_to_overwrite(l, gradient) ? gradient : add_value(l, value_layout(l, gradient));
+        emit_drop_images(l, node, gradient, out);
         gradient = out;
     }
     give_gradient(l, l->graph->nodes[node].inputs[0], gradient);

@@ -156,6 +156,17 @@ void emit_function(struct lowering *l, step_function *function, struct step step
         l->failed = true;
 }
 
+static void run_zero(const struct step *step, float *const *data, struct pass *pass)
+{
+    (void)pass;
+    memset(data[0], 0, step->elements * sizeof *data[0]);
+}
+
+void emit_zero(struct lowering *l, size_t value)
+{
+    EMIT_FUNCTION(l, run_zero, ((struct step){.elements = value_floats(l, value)}), value);
+}
+
 void emit_reorder(struct lowering *l, const dnnl_memory_desc_t *from, size_t src,
                   const dnnl_memory_desc_t *to, size_t dst)
 {

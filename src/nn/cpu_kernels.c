@@ -138,6 +138,210 @@ void kernel_dropout(float *y, const float *x, double probability, uint64_t key, 
     }
 }
 
+VECTOR static void scale_range(float *y, const float *x, float scale, size_t begin, size_t end)
+{
+#pragma omp simd
+    for (size_t i = begin; i < end; i++)
+        y[i] = scale * x[i];
+}
+
+void kernel_drop_images(float *y, const float *x, double probability, uint64_t key, size_t images,
+                        size_t count)
+{
+    uint64_t threshold = (uint64_t)(probability * 0x1p32);
+    float scale = (float)(1 / (1 - probability));
+#pragma omp parallel for schedule(static)
+    for (size_t n = 0; n < images; n++) {
+        bool kept = mix(key + n * 0x9e3779b97f4a7c15u) >> 32 >= threshold;
+        if (kept)
+            scale_range(y, x, scale, n * count, (n + 1) * count);
+        else
+            memset(y + n * count, 0, count * sizeof *y);
+    }
+}
+
+VECTOR static void hardsigmoid_range(float *y, const float *x, size_t begin, size_t end)
+{
+#pragma omp simd
+    for (size_t i = begin; i < end; i++) {
+        float line = x[i] / 6 + 0.5f;
+        y[i] = line < 0 ? 0 : line > 1 ? 1 : line;
+    }
+}
+
+void kernel_hardsigmoid(float *y, const float *x, size_t count)
+{
+#pragma omp parallel if (count >= PARALLEL_LEAST)
+    {
+        size_t begin, end;
+        my_range(count, &begin, &end);
+        hardsigmoid_range(y, x, begin, end);
+    }
+}
+
+VECTOR static void hardsigmoid_backward_range(float *dx, const float *dy, const float *x, size_t begin,
+                                              size_t end)
+{
+#pragma omp simd
+    for (size_t i = begin; i < end; i++)
+        dx[i] = x[i] > -3 && x[i] < 3 ? dy[i] / 6 : 0;
+}
+
+void kernel_hardsigmoid_backward(float *dx, const float *dy, const float *x, size_t count)
+{
+#pragma omp parallel if (count >= PARALLEL_LEAST)
+    {
+        size_t begin, end;
+        my_range(count, &begin, &end);
+        hardsigmoid_backward_range(dx, dy, x, begin, end);
+    }
+}
+
+/* ---- channels ---- */
+
+/* Where channel c of image n begins. */
+static size_t channel_at(const struct channel_layout *l, size_t n, size_t c, size_t pixels)
+{
+    return (n * l->blocks + c / l->lanes) * pixels * l->lanes + c % l->lanes;
+}
+
+/* `run` channels side by side in both, pixel by pixel. */
+VECTOR static void copy_run(float *restrict dst, size_t dst_lanes, const float *restrict src,
+                            size_t src_lanes, size_t pixels, size_t run)
+{
+    if (run == dst_lanes && run == src_lanes) {
+        memcpy(dst, src, pixels * run * sizeof *dst);
+    } else if (run == 1) {
+        for (size_t s = 0; s < pixels; s++)
+            dst[s * dst_lanes] = src[s * src_lanes];
+    } else {
+        for (size_t s = 0; s < pixels; s++)
+            for (size_t i = 0; i < run; i++)
+                dst[s * dst_lanes + i] = src[s * src_lanes + i];
+    }
+}
+
+static size_t least(size_t a, size_t b)
+{
+    return a < b ? a : b;
+}
+
+/* Channels [begin, end) of those to copy, of one image. */
+static void copy_some(float *dst, const float *src, const struct channel_copy *c, size_t n, size_t begin,
+                      size_t end)
+{
+    bool rows = c->dst_step == 1 && c->src_step == 1;
+    for (size_t i = begin; i < end;) {
+        size_t to = c->dst_first + i * c->dst_step, from = c->src_first + i * c->src_step, run = 1;
+        if (rows)
+            run = least(end - i, least(c->dst.lanes - to % c->dst.lanes, c->src.lanes - from % c->src.lanes));
+        copy_run(dst + channel_at(&c->dst, n, to, c->pixels), c->dst.lanes,
+                 src + channel_at(&c->src, n, from, c->pixels), c->src.lanes, c->pixels, run);
+        i += run;
+    }
+}
+
+/* Channels a thread takes at a time. */
+enum { COPY_CHANNELS = 64 };
+
+void kernel_copy_channels(float *dst, const float *src, const struct channel_copy *copy)
+{
+    size_t pieces = (copy->count + COPY_CHANNELS - 1) / COPY_CHANNELS;
+#pragma omp parallel for schedule(static) if (copy->images * copy->count * copy->pixels >= PARALLEL_LEAST)
+    for (size_t i = 0; i < copy->images * pieces; i++) {
+        size_t begin = i % pieces * COPY_CHANNELS;
+        copy_some(dst, src, copy, i / pieces, begin, least(begin + COPY_CHANNELS, copy->count));
+    }
+}
+
+void kernel_clear_last_block(float *dst, const struct channel_layout *layout, size_t images, size_t pixels)
+{
+    for (size_t n = 0; n < images; n++)
+        memset(dst + channel_at(layout, n, (layout->blocks - 1) * layout->lanes, pixels), 0,
+               pixels * layout->lanes * sizeof *dst);
+}
+
+/* One block: `valid` lanes have factors. */
+VECTOR static void gate_block(float *y, const float *x, const float *factors, size_t pixels, size_t lanes,
+                              size_t valid)
+{
+    for (size_t s = 0; s < pixels; s++) {
+#pragma omp simd
+        for (size_t i = 0; i < valid; i++)
+            y[s * lanes + i] = x[s * lanes + i] * factors[i];
+        for (size_t i = valid; i < lanes; i++)
+            y[s * lanes + i] = 0;
+    }
+}
+
+void kernel_gate(float *y, const float *x, const float *factors, const struct channel_field *f)
+{
+    size_t lanes = f->layout.lanes, block = f->pixels * lanes;
+#pragma omp parallel for schedule(static) if (f->images * f->channels * f->pixels >= PARALLEL_LEAST)
+    for (size_t i = 0; i < f->images * f->layout.blocks; i++) {
+        size_t first = i % f->layout.blocks * lanes;
+        const float *own = factors + i / f->layout.blocks * f->image_stride + first;
+        if (lanes == 1)
+            scale_range(y, x, *own, i * block, (i + 1) * block);
+        else
+            gate_block(y + i * block, x + i * block, own, f->pixels, lanes,
+                       least(lanes, f->channels - first));
+    }
+}
+
+VECTOR static void gate_block_backward(float *dx, float *restrict sums, const float *dy, const float *x,
+                                       const float *factors, size_t pixels, size_t lanes, size_t valid)
+{
+    memset(sums, 0, valid * sizeof *sums);
+    for (size_t s = 0; s < pixels; s++) {
+#pragma omp simd
+        for (size_t i = 0; i < valid; i++) {
+            float d = dy[s * lanes + i];
+            sums[i] += d * x[s * lanes + i];
+            dx[s * lanes + i] = d * factors[i];
+        }
+        for (size_t i = valid; i < lanes; i++)
+            dx[s * lanes + i] = 0;
+    }
+}
+
+VECTOR static float gate_plane_backward(float *dx, const float *dy, const float *x, float factor,
+                                        size_t pixels)
+{
+    float sum = 0;
+#pragma omp simd reduction(+ : sum)
+    for (size_t s = 0; s < pixels; s++) {
+        float d = dy[s];
+        sum += d * x[s];
+        dx[s] = d * factor;
+    }
+    return sum;
+}
+
+void kernel_gate_backward(float *dx, float *sums, const float *dy, const float *x, const float *factors,
+                          const struct channel_field *f)
+{
+    size_t lanes = f->layout.lanes, block = f->pixels * lanes;
+#pragma omp parallel for schedule(static) if (f->images * f->channels * f->pixels >= PARALLEL_LEAST)
+    for (size_t i = 0; i < f->images * f->layout.blocks; i++) {
+        size_t image = i / f->layout.blocks, first = i % f->layout.blocks * lanes;
+        const float *own = factors + image * f->image_stride + first;
+        float *sum = sums + image * f->channels + first;
+        if (lanes == 1)
+            *sum = gate_plane_backward(dx + i * block, dy + i * block, x + i * block, *own, block);
+        else
+            gate_block_backward(dx + i * block, sum, dy + i * block, x + i * block, own, f->pixels, lanes,
+                                least(lanes, f->channels - first));
+    }
+}
+
+void kernel_sum_rows(float *total, const float *x, size_t rows, size_t count)
+{
+    memcpy(total, x, count * sizeof *total);
+    for (size_t r = 1; r < rows; r++)
+        add_range(total, total, x + r * count, 0, count);
+}
+
 static size_t cell_begin(size_t cell, size_t in, size_t out)
 {
     return cell * in / out;

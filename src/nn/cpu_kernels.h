@@ -19,6 +19,46 @@ void kernel_gather_gradient(float *d, const float *a, const float *b, const floa
  * backward pass makes the same one. */
 void kernel_dropout(float *y, const float *x, double probability, uint64_t key, size_t count);
 
+/* y = x / (1 - p) for each image that is kept, all 0 for one lost with probability p. The choice depends on
+ * (key, image) only. In place if x == y. */
+void kernel_drop_images(float *y, const float *x, double probability, uint64_t key, size_t images,
+                        size_t count);
+
+/* y = x / 6 + 1 / 2 within [0, 1]; dx = dy / 6 where x is inside (-3, 3), else 0. In place if dx == dy. */
+void kernel_hardsigmoid(float *y, const float *x, size_t count);
+void kernel_hardsigmoid_backward(float *dx, const float *dy, const float *x, size_t count);
+
+/* ---- channels ----
+ *
+ * Images lie as blocks of channels, each a matrix (pixels, lanes): nchw has one lane a block, nhwc one block
+ * of all channels. Lanes after the last channel are padding and 0. */
+struct channel_layout {
+    size_t lanes, blocks;
+};
+
+/* `count` channels of src, each `src_step` after the other from `src_first` on, go to channels of dst. */
+struct channel_copy {
+    size_t images, pixels, count;
+    struct channel_layout dst, src;
+    size_t dst_first, dst_step, src_first, src_step;
+};
+void kernel_copy_channels(float *dst, const float *src, const struct channel_copy *copy);
+/* The lanes of the last block, for a dst with padding. */
+void kernel_clear_last_block(float *dst, const struct channel_layout *layout, size_t images, size_t pixels);
+
+struct channel_field {
+    size_t images, pixels, channels;
+    struct channel_layout layout;
+    size_t image_stride; /* of the factors: channels, or 0 where all images have the same */
+};
+/* y = x * factor of its channel. */
+void kernel_gate(float *y, const float *x, const float *factors, const struct channel_field *field);
+/* dx = dy * factor; sums (images, channels) of dy * x. In place if dx == dy. */
+void kernel_gate_backward(float *dx, float *sums, const float *dy, const float *x, const float *factors,
+                          const struct channel_field *field);
+/* total (count) = the sum of the rows of (rows, count). */
+void kernel_sum_rows(float *total, const float *x, size_t rows, size_t count);
+
 /* x is (planes, in[0], in[1]), y (planes, out[0], out[1]). */
 void kernel_adaptive_pool(float *y, const float *x, size_t planes, const size_t in[2], const size_t out[2]);
 void kernel_adaptive_pool_backward(float *dx, const float *dy, size_t planes, const size_t in[2],

@@ -35,6 +35,25 @@ static void lower_node(struct lowering *l, size_t node)
     case NODE_BATCH_NORM:
         lower_batch_norm(l, node);
         break;
+    case NODE_LAYER_NORM:
+        lower_layer_norm(l, node);
+        break;
+    case NODE_ACTIVATION:
+        lower_activation(l, node);
+        break;
+    case NODE_CONCAT:
+    case NODE_SLICE:
+    case NODE_WIDEN:
+    case NODE_SHUFFLE:
+        lower_channels(l, node);
+        break;
+    case NODE_GATE:
+    case NODE_LAYER_SCALE:
+        lower_gate(l, node);
+        break;
+    case NODE_STOCHASTIC_DEPTH:
+        lower_stochastic_depth(l, node);
+        break;
     case NODE_MAX_POOL:
     case NODE_AVERAGE_POOL:
     case NODE_ADAPTIVE_POOL:
@@ -71,6 +90,25 @@ static void lower_node_backward(struct lowering *l, size_t node)
         break;
     case NODE_BATCH_NORM:
         lower_batch_norm_backward(l, node);
+        break;
+    case NODE_LAYER_NORM:
+        lower_layer_norm_backward(l, node);
+        break;
+    case NODE_ACTIVATION:
+        lower_activation_backward(l, node);
+        break;
+    case NODE_CONCAT:
+    case NODE_SLICE:
+    case NODE_WIDEN:
+    case NODE_SHUFFLE:
+        lower_channels_backward(l, node);
+        break;
+    case NODE_GATE:
+    case NODE_LAYER_SCALE:
+        lower_gate_backward(l, node);
+        break;
+    case NODE_STOCHASTIC_DEPTH:
+        lower_stochastic_depth_backward(l, node);
         break;
     case NODE_MAX_POOL:
     case NODE_AVERAGE_POOL:
@@ -109,7 +147,8 @@ static size_t sole_reader(const struct lowering *l, size_t node)
 /* Whether the node's value may be its input's under another name. */
 static bool renames(enum node_kind kind)
 {
-    return kind == NODE_FLATTEN || kind == NODE_DROPOUT || kind == NODE_ADAPTIVE_POOL;
+    return kind == NODE_FLATTEN || kind == NODE_DROPOUT || kind == NODE_ADAPTIVE_POOL ||
+           kind == NODE_STOCHASTIC_DEPTH;
 }
 
 /* Whether nobody reads the node's value, under whatever name, after `writer` but `sum`. */

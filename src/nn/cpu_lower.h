@@ -94,6 +94,12 @@ struct parameter *parameter_of(const struct lowering *l, size_t node, enum tenso
 size_t input_of(const struct lowering *l, size_t node);
 dnnl_prop_kind_t forward_kind(const struct lowering *l);
 
+/* The value of `input` where a layer may overwrite it, else a new one. A layer that `keeps_sign` leaves
+ * what is positive positive, and nothing else. (cpu_elementwise.c) */
+size_t in_place_output(struct lowering *l, size_t input, bool keeps_sign);
+/* Fills a value with zeros. */
+void emit_zero(struct lowering *l, size_t value);
+
 /* ---- cpu_gradient.c ---- */
 
 void give_gradient(struct lowering *l, size_t node, size_t gradient);
@@ -106,16 +112,27 @@ bool wants_gradient(const struct lowering *l, size_t node);
 void emit_update(struct lowering *l, struct parameter *parameter, size_t gradient);
 void emit_late_updates(struct lowering *l);
 
-/* ---- layers: cpu_product.c, cpu_norm.c, cpu_pool.c, cpu_elementwise.c ---- */
+/* ---- layers: cpu_product.c, cpu_norm.c, cpu_pool.c, cpu_elementwise.c, cpu_activation.c, cpu_channel.c ----
+ */
 
 void lower_product(struct lowering *l, size_t node); /* convolution, dense */
 void lower_product_backward(struct lowering *l, size_t node);
 void lower_batch_norm(struct lowering *l, size_t node);
 void lower_batch_norm_backward(struct lowering *l, size_t node);
+void lower_layer_norm(struct lowering *l, size_t node);
+void lower_layer_norm_backward(struct lowering *l, size_t node);
 void lower_pool(struct lowering *l, size_t node);
 void lower_pool_backward(struct lowering *l, size_t node);
 void lower_relu(struct lowering *l, size_t node);
 void lower_relu_backward(struct lowering *l, size_t node);
+void lower_activation(struct lowering *l, size_t node);
+void lower_activation_backward(struct lowering *l, size_t node);
+void lower_channels(struct lowering *l, size_t node); /* concatenation, slice, widening, shuffle */
+void lower_channels_backward(struct lowering *l, size_t node);
+void lower_gate(struct lowering *l, size_t node); /* and layer scale */
+void lower_gate_backward(struct lowering *l, size_t node);
+void lower_stochastic_depth(struct lowering *l, size_t node);
+void lower_stochastic_depth_backward(struct lowering *l, size_t node);
 void lower_add(struct lowering *l, size_t node);
 void lower_add_backward(struct lowering *l, size_t node);
 void lower_dropout(struct lowering *l, size_t node);

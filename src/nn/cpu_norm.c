@@ -1,4 +1,4 @@
-/* Batch normalisation, with the ReLU after it where there is one. */
+/* Batch normalisation, with the ReLU after it where there is one, and layer normalisation. */
 #include "nn/cpu_lower.h"
 
 static void run_running_statistics(const struct step *step, float *const *data, struct pass *pass)
@@ -70,6 +70,69 @@ void lower_batch_norm_backward(struct lowering *l, size_t node)
          {DNNL_ARG_DIFF_DST, gradient}, {DNNL_ARG_WORKSPACE, from->workspace},
          {DNNL_ARG_SCALE, parameter_value(l, scale)}, {DNNL_ARG_SHIFT, parameter_value(l, shift)},
          {DNNL_ARG_DIFF_SRC, out}, {DNNL_ARG_DIFF_SCALE, dscale}, {DNNL_ARG_DIFF_SHIFT, dshift});
+    emit_update(l, scale, dscale);
+    emit_update(l, shift, dshift);
+    give_gradient(l, l->graph->nodes[node].inputs[0], out);
+}
+
+/* Layer normalisation is oneDNN's over rows: with channels last, a pixel is one. */
+struct rows {
+    dnnl_memory_desc_t images, rows, statistics;
+};
+
+static struct rows rows_of(struct lowering *l, size_t node)
+{
+    struct shape shape = l->graph->nodes[node].shape;
+    dnnl_dims_t dims = {(dnnl_dim_t)(l->program->images * shape.height * shape.width),
+                        (dnnl_dim_t)shape.channels};
+    return (struct rows){.images = shape_layout(l, shape, dnnl_nhwc),
+                         .rows = make_layout(l, 2, dims, dnnl_ab),
+                         .statistics = make_layout(l, 1, dims, dnnl_a)};
+}
+
+void lower_layer_norm(struct lowering *l, size_t node)
+{
+    struct lowered *to = &l->nodes[node];
+    struct rows r = rows_of(l, node);
+    dnnl_layer_normalization_desc_t operation;
+    to->src = as_layout(l, input_of(l, node), &r.images);
+    if (l->failed)
+        return;
+    lowering_check(l, dnnl_layer_normalization_forward_desc_init(&operation, forward_kind(l), &r.rows,
+                                                                 &r.statistics, epsilon_of(l, node),
+                                                                 dnnl_use_scale | dnnl_use_shift));
+    to->forward = describe_primitive(l, &operation, l->cpu->attributes[0][0], NULL, true);
+    to->out = add_value(l, &r.images);
+    if (l->training) {
+        to->mean = add_value(l, &r.statistics);
+        to->variance = add_value(l, &r.statistics);
+    }
+    EMIT(l, to->forward, {DNNL_ARG_SRC, to->src}, {DNNL_ARG_DST, to->out}, {DNNL_ARG_MEAN, to->mean},
+         {DNNL_ARG_VARIANCE, to->variance},
+         {DNNL_ARG_SCALE, parameter_value(l, parameter_of(l, node, TENSOR_WEIGHT))},
+         {DNNL_ARG_SHIFT, parameter_value(l, parameter_of(l, node, TENSOR_BIAS))});
+}
+
+void lower_layer_norm_backward(struct lowering *l, size_t node)
+{
+    struct lowered *from = &l->nodes[node];
+    struct rows r = rows_of(l, node);
+    size_t gradient = as_layout(l, take_gradient(l, node, 0), &r.images);
+    dnnl_layer_normalization_desc_t operation;
+    if (l->failed)
+        return;
+    lowering_check(l, dnnl_layer_normalization_backward_desc_init(&operation, dnnl_backward, &r.rows, &r.rows,
+                                                                  &r.statistics, epsilon_of(l, node),
+                                                                  dnnl_use_scale | dnnl_use_shift));
+    dnnl_primitive_desc_t d = describe_primitive(l, &operation, l->cpu->attributes[0][0], from->forward, true);
+    struct parameter *scale = parameter_of(l, node, TENSOR_WEIGHT),
+                     *shift = parameter_of(l, node, TENSOR_BIAS);
+    size_t out = add_value(l, &r.images), dscale = add_value(l, &scale->md),
+           dshift = add_value(l, &shift->md);
+    EMIT(l, d, {DNNL_ARG_SRC, from->src}, {DNNL_ARG_MEAN, from->mean}, {DNNL_ARG_VARIANCE, from->variance},
+         {DNNL_ARG_DIFF_DST, gradient}, {DNNL_ARG_SCALE, parameter_value(l, scale)},
+         {DNNL_ARG_SHIFT, parameter_value(l, shift)}, {DNNL_ARG_DIFF_SRC, out}, {DNNL_ARG_DIFF_SCALE, dscale},
+         {DNNL_ARG_DIFF_SHIFT, dshift});
     emit_update(l, scale, dscale);
     emit_update(l, shift, dshift);
     give_gradient(l, l->graph->nodes[node].inputs[0], out);

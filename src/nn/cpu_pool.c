@@ -12,8 +12,10 @@ static bool pool_of(const struct lowering *l, size_t node, struct pool *pool)
     const struct node *n = &l->graph->nodes[node];
     const struct shape *in = &l->graph->nodes[n->inputs[0]].shape;
     const size_t in_size[] = {in->height, in->width}, out_size[] = {n->shape.height, n->shape.width};
-    *pool =
-        (struct pool){.kind = n->kind == NODE_MAX_POOL ? dnnl_pooling_max : dnnl_pooling_avg_include_padding};
+    bool excludes = n->kind == NODE_AVERAGE_POOL && n->pooling.exclude_padding;
+    *pool = (struct pool){.kind = n->kind == NODE_MAX_POOL ? dnnl_pooling_max
+                                  : excludes               ? dnnl_pooling_avg_exclude_padding
+                                                           : dnnl_pooling_avg_include_padding};
     for (int d = 0; d < 2; d++) {
         size_t kernel = n->pooling.kernel, stride = n->pooling.stride, padding = n->pooling.padding;
         if (n->kind == NODE_ADAPTIVE_POOL) {

@@ -135,12 +135,6 @@ static size_t product_source(struct lowering *l, size_t node)
     return copy;
 }
 
-static void run_zero(const struct step *step, float *const *data, struct pass *pass)
-{
-    (void)pass;
-    memset(data[0], 0, step->elements * sizeof *data[0]);
-}
-
 /* The gradient of the whole input from that of the part a dense layer sees. */
 static size_t whole_gradient(struct lowering *l, size_t node, size_t gradient)
 {
@@ -149,7 +143,7 @@ static size_t whole_gradient(struct lowering *l, size_t node, size_t gradient)
     if (l->failed || !weights_of(l, node)->dense || !seen_of(l, node, &seen, offsets))
         return gradient;
     size_t whole = add_value(l, value_layout(l, input_of(l, node)));
-    EMIT_FUNCTION(l, run_zero, ((struct step){.elements = value_floats(l, whole)}), whole);
+    emit_zero(l, whole);
     if (l->failed)
         return 0;
     dnnl_memory_desc_t to = part_layout(l, value_layout(l, whole), seen, offsets);

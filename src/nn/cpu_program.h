@@ -82,6 +82,8 @@ struct step {
     /* For functions, as each needs: */
     size_t elements, sizes[4];
     double share; /* a probability, a momentum */
+    struct channel_field field;
+    struct channel_copy copy;
     uint64_t key;
     struct parameter *parameter;
 };

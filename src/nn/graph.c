@@ -72,12 +72,21 @@ static const char *kind_name(enum node_kind kind)
         [NODE_CONVOLUTION] = "convolution",
         [NODE_BATCH_NORM] = "batch normalisation",
         [NODE_RELU] = "ReLU",
+        [NODE_ACTIVATION] = "activation",
         [NODE_MAX_POOL] = "max pooling",
         [NODE_AVERAGE_POOL] = "average pooling",
         [NODE_ADAPTIVE_POOL] = "adaptive pooling",
         [NODE_DENSE] = "dense layer",
         [NODE_DROPOUT] = "dropout",
         [NODE_ADD] = "addition",
+        [NODE_CONCAT] = "concatenation",
+        [NODE_SLICE] = "slice of channels",
+        [NODE_WIDEN] = "widening",
+        [NODE_SHUFFLE] = "shuffle of channels",
+        [NODE_GATE] = "gate",
+        [NODE_LAYER_NORM] = "layer normalisation",
+        [NODE_LAYER_SCALE] = "layer scale",
+        [NODE_STOCHASTIC_DEPTH] = "stochastic depth",
         [NODE_FLATTEN] = "flatten",
         [NODE_LOSS] = "loss",
     };
@@ -130,6 +139,7 @@ static size_t add_node(struct graph *graph, struct node node)
     node.name = text_format("%s%s", scoped ? graph->scope : "", node.name ? node.name : "");
     if (!node.name)
         return fail_memory(graph);
+    node.init = graph->init;
     graph->nodes[graph->count] = node;
     return graph->count++;
 }
@@ -282,6 +292,8 @@ size_t graph_convolution(struct graph *graph, size_t input, const char *name, st
                                              in.channels, convolution.out, w.groups);
         return fail(graph, &node, reason ? reason : "groups don't divide the channels");
     }
+    if (convolution.flat && (w.kernel[0] != 1 || w.kernel[1] != 1 || w.groups != 1))
+        return fail(graph, &node, "only a plain 1x1 convolution's weights are a dense layer's");
     if (w.kernel[0] == 0 || w.kernel[0] > 1024 || w.kernel[1] > 1024 || w.dilation > 1024)
         return fail(graph, &node, "its window must be between 1 and 1024 pixels wide");
     node.shape.channels = convolution.out;
@@ -300,9 +312,35 @@ size_t graph_batch_norm(struct graph *graph, size_t input, const char *name)
     return add_node(graph, node);
 }
 
+size_t graph_layer_norm(struct graph *graph, size_t input, const char *name)
+{
+    struct node node = node_on(NODE_LAYER_NORM, input, name, shape_of(graph, input));
+    node.normalisation = graph->normalisation;
+    return add_node(graph, node);
+}
+
 size_t graph_relu(struct graph *graph, size_t input)
 {
     return add_node(graph, node_on(NODE_RELU, input, "", shape_of(graph, input)));
+}
+
+size_t graph_activation(struct graph *graph, size_t input, enum activation activation)
+{
+    struct node node = node_on(NODE_ACTIVATION, input, "", shape_of(graph, input));
+    node.activation = activation;
+    if (activation == ACTIVATION_NONE)
+        return input;
+    return activation == ACTIVATION_RELU ? graph_relu(graph, input) : add_node(graph, node);
+}
+
+/* Places of a pooling's window. */
+static size_t pool_places(struct graph *graph, const struct node *node, size_t size)
+{
+    const struct pooling *p = &node->pooling;
+    size_t count = places(graph, node, size, p->kernel, p->stride, p->padding);
+    if (count == 0 || !p->ceil || (size + 2 * p->padding - p->kernel) % p->stride == 0)
+        return count;
+    return count * p->stride < size + p->padding ? count + 1 : count;
 }
 
 static size_t add_pool(struct graph *graph, enum node_kind kind, size_t input, struct pooling pooling)
@@ -316,9 +354,11 @@ static size_t add_pool(struct graph *graph, enum node_kind kind, size_t input, s
     node.pooling = pooling;
     if (pooling.padding > pooling.kernel / 2)
         return fail(graph, &node, "its padding must be at most half its window");
-    node.shape.height = places(graph, &node, in.height, pooling.kernel, pooling.stride, pooling.padding);
+    if (pooling.ceil && kind != NODE_MAX_POOL)
+        return fail(graph, &node, "windows that end outside are only defined for a maximum");
+    node.shape.height = pool_places(graph, &node, in.height);
     if (!graph->failed)
-        node.shape.width = places(graph, &node, in.width, pooling.kernel, pooling.stride, pooling.padding);
+        node.shape.width = pool_places(graph, &node, in.width);
     return add_node(graph, node);
 }
 
@@ -364,6 +404,88 @@ size_t graph_dropout(struct graph *graph, size_t input, double probability)
     node.dropout = probability;
     if (!(probability >= 0 && probability < 1))
         return graph->failed ? 0 : fail(graph, &node, "its probability must be at least 0 and below 1");
+    return add_node(graph, node);
+}
+
+size_t graph_stochastic_depth(struct graph *graph, size_t input, double probability)
+{
+    struct node node = node_on(NODE_STOCHASTIC_DEPTH, input, "", shape_of(graph, input));
+    node.dropout = probability;
+    if (!(probability >= 0 && probability < 1))
+        return graph->failed ? 0 : fail(graph, &node, "its probability must be at least 0 and below 1");
+    return add_node(graph, node);
+}
+
+size_t graph_concat(struct graph *graph, const size_t *inputs, size_t count)
+{
+    if (graph->failed)
+        return 0;
+    struct node node = node_on(NODE_CONCAT, inputs[0], "", shape_of(graph, inputs[0]));
+    node.shape.channels = 0;
+    node.input_count = count;
+    for (size_t i = 0; i < count && i < NODE_INPUTS; i++) {
+        struct shape in = shape_of(graph, inputs[i]);
+        if (in.height != node.shape.height || in.width != node.shape.width)
+            return fail(graph, &node, "its inputs must have one height and width");
+        node.shape.channels += in.channels;
+        node.inputs[i] = inputs[i];
+    }
+    if (count < 1 || count > NODE_INPUTS)
+        return fail(graph, &node, "it takes between 1 and 6 inputs");
+    return add_node(graph, node);
+}
+
+size_t graph_slice(struct graph *graph, size_t input, size_t first, size_t count)
+{
+    if (graph->failed)
+        return 0;
+    struct node node = node_on(NODE_SLICE, input, "", shape_of(graph, input));
+    node.first_channel = first;
+    if (first > node.shape.channels || count > node.shape.channels - first)
+        return fail(graph, &node, "its input has fewer channels");
+    node.shape.channels = count;
+    return add_node(graph, node);
+}
+
+size_t graph_widen(struct graph *graph, size_t input, size_t channels)
+{
+    if (graph->failed)
+        return 0;
+    struct node node = node_on(NODE_WIDEN, input, "", shape_of(graph, input));
+    if (channels < node.shape.channels)
+        return fail(graph, &node, "its input has more channels");
+    node.shape.channels = channels;
+    return add_node(graph, node);
+}
+
+size_t graph_shuffle(struct graph *graph, size_t input, size_t groups)
+{
+    if (graph->failed)
+        return 0;
+    struct node node = node_on(NODE_SHUFFLE, input, "", shape_of(graph, input));
+    node.groups = groups;
+    if (groups == 0 || node.shape.channels % groups)
+        return fail(graph, &node, "its groups must divide the channels");
+    return add_node(graph, node);
+}
+
+size_t graph_gate(struct graph *graph, size_t input, size_t gate)
+{
+    if (graph->failed)
+        return 0;
+    struct node node = node_on(NODE_GATE, input, "", shape_of(graph, input));
+    struct shape factors = shape_of(graph, gate);
+    node.inputs[1] = gate;
+    node.input_count = 2;
+    if (factors.channels != node.shape.channels || factors.height != 1 || factors.width != 1)
+        return fail(graph, &node, "it must have one value a channel");
+    return add_node(graph, node);
+}
+
+size_t graph_layer_scale(struct graph *graph, size_t input, const char *name, double scale)
+{
+    struct node node = node_on(NODE_LAYER_SCALE, input, name, shape_of(graph, input));
+    node.layer_scale = scale;
     return add_node(graph, node);
 }
 
@@ -431,6 +553,7 @@ struct init_rule {
 };
 
 #define SQRT2 1.4142135623730951
+#define SQRT3 1.7320508075688772
 #define SQRT6 2.449489742783178
 
 static const struct init_rules {
@@ -441,11 +564,18 @@ static const struct init_rules {
     [INIT_KAIMING_01] = {{INIT_NORMAL, SQRT2, FAN_OUT, false}, {INIT_NORMAL, 0.01, FAN_NONE, false}},
     [INIT_KAIMING_IN] = {{INIT_NORMAL, SQRT2, FAN_IN, false}, {INIT_NORMAL, SQRT2, FAN_IN, false}},
     [INIT_KERAS] = {{INIT_UNIFORM, SQRT6, FAN_SUM, false}, {INIT_UNIFORM, SQRT6, FAN_SUM, false}},
+    [INIT_DENSENET] = {{INIT_NORMAL, SQRT2, FAN_IN, false}, {INIT_UNIFORM, 1, FAN_IN, false}},
+    [INIT_EFFICIENTNET] = {{INIT_NORMAL, SQRT2, FAN_OUT, false}, {INIT_UNIFORM, 1, FAN_OUT, false}},
+    [INIT_MNASNET] = {{INIT_NORMAL, SQRT2, FAN_OUT, false}, {INIT_UNIFORM, SQRT3, FAN_OUT, false}},
+    [INIT_SQUEEZENET] = {{INIT_UNIFORM, SQRT6, FAN_IN, false}, {INIT_UNIFORM, SQRT6, FAN_IN, false}},
+    [INIT_NORMAL_001] = {{INIT_NORMAL, 0.01, FAN_NONE, false}, {INIT_NORMAL, 0.01, FAN_NONE, true}},
+    [INIT_NORMAL_01] = {{INIT_NORMAL, 0.1, FAN_NONE, false}, {INIT_NORMAL, 0.1, FAN_NONE, true}},
+    [INIT_CONVNEXT] = {{INIT_NORMAL, 0.02, FAN_NONE, false}, {INIT_NORMAL, 0.02, FAN_NONE, false}},
 };
 
-static const struct init_rule *init_rule(const struct graph *graph, const struct node *node)
+static const struct init_rule *init_rule(const struct node *node)
 {
-    const struct init_rules *rules = &init_schemes[graph->init];
+    const struct init_rules *rules = &init_schemes[node->init];
     return node->kind == NODE_DENSE ? &rules->dense : &rules->convolution;
 }
 
@@ -468,13 +598,19 @@ static size_t node_tensors(const struct graph *graph, size_t number, struct tens
     size_t out = node->shape.channels;
     struct tensor flat = {.node = number, .trainable = true, .dims = {out}, .dim_count = 1};
     size_t count = 0;
-    if (node->kind == NODE_BATCH_NORM) {
-        for (int role = TENSOR_WEIGHT; role <= TENSOR_RUNNING_VAR; role++) {
+    if (node->kind == NODE_BATCH_NORM || node->kind == NODE_LAYER_NORM) {
+        int last = node->kind == NODE_BATCH_NORM ? TENSOR_RUNNING_VAR : TENSOR_BIAS;
+        for (int role = TENSOR_WEIGHT; role <= last; role++) {
             tensors[count] = flat;
             tensors[count].role = role;
             tensors[count].trainable = role <= TENSOR_BIAS;
             tensors[count++].init = constant(role == TENSOR_WEIGHT || role == TENSOR_RUNNING_VAR);
         }
+    } else if (node->kind == NODE_LAYER_SCALE) {
+        tensors[count] = flat;
+        tensors[count].dims[1] = tensors[count].dims[2] = 1;
+        tensors[count].dim_count = 3;
+        tensors[count++].init = constant(node->layer_scale);
     } else if (node->kind == NODE_CONVOLUTION) {
         struct window w = convolution_window(&node->convolution);
         size_t taps = w.kernel[0] * w.kernel[1], fan_in = in.channels / w.groups * taps;
@@ -482,12 +618,12 @@ static size_t node_tensors(const struct graph *graph, size_t number, struct tens
                                            .role = TENSOR_WEIGHT,
                                            .trainable = true,
                                            .dims = {out, in.channels / w.groups, w.kernel[0], w.kernel[1]},
-                                           .dim_count = 4,
-                                           .init = weight_init(init_rule(graph, node), fan_in, out * taps)};
+                                           .dim_count = node->convolution.flat ? 2 : 4,
+                                           .init = weight_init(init_rule(node), fan_in, out * taps)};
         if (node->convolution.bias) {
             tensors[count] = flat;
             tensors[count].role = TENSOR_BIAS;
-            tensors[count++].init = bias_init(init_rule(graph, node), fan_in);
+            tensors[count++].init = bias_init(init_rule(node), fan_in);
         }
     } else if (node->kind == NODE_DENSE) {
         tensors[count++] = (struct tensor){.node = number,
@@ -495,11 +631,11 @@ static size_t node_tensors(const struct graph *graph, size_t number, struct tens
                                            .trainable = true,
                                            .dims = {out, in.channels},
                                            .dim_count = 2,
-                                           .init = weight_init(init_rule(graph, node), in.channels, out)};
+                                           .init = weight_init(init_rule(node), in.channels, out)};
         if (node->dense_bias) {
             tensors[count] = flat;
             tensors[count].role = TENSOR_BIAS;
-            tensors[count++].init = bias_init(init_rule(graph, node), in.channels);
+            tensors[count++].init = bias_init(init_rule(node), in.channels);
         }
     }
     for (size_t k = 0; k < count && graph->frozen && number <= graph->base; k++)
@@ -509,15 +645,15 @@ static size_t node_tensors(const struct graph *graph, size_t number, struct tens
 
 static int finish_tensor(const struct graph *graph, struct tensor *tensor, struct error *error)
 {
-    static const char *const suffixes[] = {"weight", "bias", "running_mean", "running_var"};
+    static const char *const suffixes[] = {".weight", ".bias", ".running_mean", ".running_var"};
+    const char *suffix = graph->nodes[tensor->node].kind == NODE_LAYER_SCALE ? "" : suffixes[tensor->role];
     const char *node = graph->nodes[tensor->node].name;
     tensor->count = 1;
     for (int d = 0; d < tensor->dim_count; d++)
         if (__builtin_mul_overflow(tensor->count, tensor->dims[d], &tensor->count) ||
             tensor->count > SIZE_MAX / 64)
-            return error_set(error, "%s: %s.%s is too large to address", graph->architecture, node,
-                             suffixes[tensor->role]);
-    tensor->name = text_format("%s.%s", node, suffixes[tensor->role]);
+            return error_set(error, "%s: %s%s is too large to address", graph->architecture, node, suffix);
+    tensor->name = text_format("%s%s", node, suffix);
     return tensor->name ? 0 : error_memory(error, "tensor names");
 }
 

@@ -19,14 +19,35 @@ enum node_kind {
     NODE_CONVOLUTION,
     NODE_BATCH_NORM,
     NODE_RELU,
+    NODE_ACTIVATION, /* any other */
     NODE_MAX_POOL,
     NODE_AVERAGE_POOL,
     NODE_ADAPTIVE_POOL, /* average, to a given size */
     NODE_DENSE,
     NODE_DROPOUT,
     NODE_ADD,
+    NODE_CONCAT,           /* of channels */
+    NODE_SLICE,            /* some of the channels */
+    NODE_WIDEN,            /* channels of zeros added after the others */
+    NODE_SHUFFLE,          /* channels (groups, n) become (n, groups) */
+    NODE_GATE,             /* each channel times its value in (channels, 1, 1) */
+    NODE_LAYER_NORM,       /* over the channels of each pixel */
+    NODE_LAYER_SCALE,      /* each channel times a parameter */
+    NODE_STOCHASTIC_DEPTH, /* whole images lost, the others scaled up */
     NODE_FLATTEN,
     NODE_LOSS, /* softmax and mean cross-entropy; the last node */
+};
+
+/* As PyTorch defines them: hard sigmoid and swish by x / 6 + 1 / 2, GELU by the error function. */
+enum activation {
+    ACTIVATION_NONE,
+    ACTIVATION_RELU,
+    ACTIVATION_RELU6,
+    ACTIVATION_HARDSWISH,
+    ACTIVATION_HARDSIGMOID,
+    ACTIVATION_SILU,
+    ACTIVATION_SIGMOID,
+    ACTIVATION_GELU,
 };
 
 /* Of one image. A flat vector of n is (n, 1, 1). */
@@ -47,11 +68,18 @@ struct init {
 
 /* How a graph's weights start; torchvision's architectures differ in this. graph.c has the table. */
 enum init_scheme {
-    INIT_PYTORCH,    /* PyTorch's defaults: weights and biases uniform in +-1/sqrt(fan in) */
-    INIT_KAIMING,    /* convolution: normal, sqrt(2 / fan out), bias 0; dense: PyTorch's default (resnet) */
-    INIT_KAIMING_01, /* convolution: as above; dense: normal(0, 0.01), bias 0 (vgg, mobilenet) */
-    INIT_KAIMING_IN, /* both: normal, sqrt(2 / fan in), bias 0 (the paper of resnet) */
-    INIT_KERAS,      /* both: uniform, sqrt(6 / (fan in + fan out)), bias 0 (Keras's default) */
+    INIT_PYTORCH,      /* PyTorch's defaults: weights and biases uniform in +-1/sqrt(fan in) */
+    INIT_KAIMING,      /* convolution: normal, sqrt(2 / fan out), bias 0; dense: PyTorch's default (resnet) */
+    INIT_KAIMING_01,   /* convolution: as above; dense: normal(0, 0.01), bias 0 (vgg, mobilenet) */
+    INIT_KAIMING_IN,   /* both: normal, sqrt(2 / fan in), bias 0 (the paper of resnet) */
+    INIT_KERAS,        /* both: uniform, sqrt(6 / (fan in + fan out)), bias 0 (Keras's default) */
+    INIT_DENSENET,     /* convolution: as INIT_KAIMING_IN; dense: PyTorch's default, bias 0 */
+    INIT_EFFICIENTNET, /* convolution: as INIT_KAIMING; dense: uniform in +-1/sqrt(fan out), bias 0 */
+    INIT_MNASNET,      /* convolution: as INIT_KAIMING; dense: uniform in +-sqrt(3 / fan out), bias 0 */
+    INIT_SQUEEZENET,   /* both: uniform, sqrt(6 / fan in), bias 0 */
+    INIT_NORMAL_001,   /* both: normal, 0.01; bias of a convolution 0, of a dense layer PyTorch's default */
+    INIT_NORMAL_01,    /* as INIT_NORMAL_001, 0.1 */
+    INIT_CONVNEXT,     /* both: normal, 0.02, bias 0 */
 };
 
 struct convolution {
@@ -62,24 +90,29 @@ struct convolution {
     size_t dilation;               /* 0: 1 */
     size_t groups;                 /* 0: 1 */
     bool bias;
+    bool flat; /* 1x1 whose weights are kept as a dense layer's, (out, in) */
 };
 
 struct pooling {
     size_t kernel;
     size_t stride; /* 0: as kernel */
     size_t padding;
+    bool ceil;            /* maximum: windows may end outside, but start inside, as PyTorch's ceil_mode */
+    bool exclude_padding; /* average: the padding's zeros are not counted */
 };
 
-/* Of batch normalisation: x / sqrt(variance + epsilon); moving += momentum * (batch - moving), as PyTorch's
- * (Keras's momentum is 1 minus that). */
+/* Of batch and layer normalisation: x / sqrt(variance + epsilon); moving += momentum * (batch - moving), as
+ * PyTorch's (Keras's momentum is 1 minus that). */
 struct normalisation {
     double epsilon, momentum;
 };
 
+enum { NODE_INPUTS = 6 };
+
 struct node {
     enum node_kind kind;
-    char *name;       /* torchvision's module name; "" where it has no parameters and no name */
-    size_t inputs[2]; /* numbers of earlier nodes */
+    char *name;                 /* torchvision's module name; "" where it has no parameters and no name */
+    size_t inputs[NODE_INPUTS]; /* numbers of earlier nodes */
     size_t input_count;
     struct shape shape; /* of its output */
     union {
@@ -87,16 +120,21 @@ struct node {
         struct pooling pooling;
         struct normalisation normalisation;
         bool dense_bias;
-        double dropout; /* the probability of losing a value */
+        double dropout;     /* the probability of losing a value, or an image */
+        double layer_scale; /* its parameters at the start */
+        enum activation activation;
+        size_t first_channel; /* of a slice */
+        size_t groups;        /* of a shuffle */
     };
+    enum init_scheme init;
 };
 
 struct graph {
     char *architecture;
     struct node *nodes;
     size_t count, capacity;
-    enum init_scheme init;
-    struct normalisation normalisation; /* of the batch normalisations added from now on: 1e-5, 0.1 */
+    enum init_scheme init;              /* of the nodes added from now on */
+    struct normalisation normalisation; /* of those added from now on: 1e-5, 0.1 */
     bool counts_statistics;             /* moving statistics are parameters, as Keras counts */
     char *scope;                        /* put before the names of the nodes added from now on */
     size_t base; /* the last node of what transfer learning keeps; all nodes up to it belong to it */
@@ -129,9 +167,11 @@ void graph_leave(struct graph *graph, size_t entered);
 size_t graph_input(struct graph *graph, struct shape shape);
 size_t graph_convolution(struct graph *graph, size_t input, const char *name, struct convolution convolution);
 size_t graph_batch_norm(struct graph *graph, size_t input, const char *name);
+size_t graph_layer_norm(struct graph *graph, size_t input, const char *name);
 size_t graph_relu(struct graph *graph, size_t input);
+/* ACTIVATION_NONE: `input` itself. */
+size_t graph_activation(struct graph *graph, size_t input, enum activation activation);
 size_t graph_max_pool(struct graph *graph, size_t input, struct pooling pooling);
-/* The padding's zeros are counted, as PyTorch does. */
 size_t graph_average_pool(struct graph *graph, size_t input, struct pooling pooling);
 /* Cell i of n averages [floor(i*size/n), ceil((i+1)*size/n)), as PyTorch's AdaptiveAvgPool2d: an input
  * smaller than the output is repeated. */
@@ -140,6 +180,20 @@ size_t graph_flatten(struct graph *graph, size_t input);
 size_t graph_dense(struct graph *graph, size_t input, const char *name, size_t out);
 size_t graph_dropout(struct graph *graph, size_t input, double probability);
 size_t graph_add(struct graph *graph, size_t a, size_t b);
+/* At most NODE_INPUTS inputs of one height and width. */
+size_t graph_concat(struct graph *graph, const size_t *inputs, size_t count);
+/* Channels [first, first + count). */
+size_t graph_slice(struct graph *graph, size_t input, size_t first, size_t count);
+/* Channels of zeros after the input's, `channels` in all. */
+size_t graph_widen(struct graph *graph, size_t input, size_t channels);
+size_t graph_shuffle(struct graph *graph, size_t input, size_t groups);
+/* `gate` is (channels of input, 1, 1). */
+size_t graph_gate(struct graph *graph, size_t input, size_t gate);
+/* The parameter is named `name`, without a suffix. */
+size_t graph_layer_scale(struct graph *graph, size_t input, const char *name, double scale);
+/* In training each image is lost with this probability, and kept ones divided by 1 - probability:
+ * Huang et al., "Deep networks with stochastic depth", 2016, by images as torchvision's "row" mode. */
+size_t graph_stochastic_depth(struct graph *graph, size_t input, double probability);
 
 const struct shape *graph_input_shape(const struct graph *graph);
 size_t graph_classes(const struct graph *graph);
@@ -148,7 +202,7 @@ size_t graph_classes(const struct graph *graph);
 
 enum tensor_role {
     TENSOR_WEIGHT,       /* convolution (out, in/groups, kernel, kernel_width); dense (out, in); batch norm
-                            (channels) */
+                            (channels); layer scale (channels, 1, 1) */
     TENSOR_BIAS,         /* (out) or (channels) */
     TENSOR_RUNNING_MEAN, /* (channels) */
     TENSOR_RUNNING_VAR,  /* (channels) */

@@ -237,7 +237,7 @@ static void resized_crops_lie_inside_and_have_the_areas_asked_for(void **state)
     const struct augmentation crop = {.resized_crop = 0.08};
     struct random_stream random = seeded(3);
     struct range area = {1, 0}, ratio = {1, 1};
-    size_t wide = 0;
+    int wide = 0;
     for (size_t i = 0; i < DRAWS; i++) {
         struct augment_draw draw = augment_draw(&crop, LARGE, &random);
         assert_true(draw.left >= 0 && draw.left + (long)draw.width <= LARGE);

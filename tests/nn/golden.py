@@ -4,6 +4,7 @@
     python3 golden.py > ../data/nn_golden.txt
     python3 golden.py --gradients > ../data/nn_gradients.txt
     python3 golden.py --recipes > ../data/nn_recipes.txt
+    python3 golden.py --families > ../data/nn_families.txt
 
 Needs torch and torchvision (Debian: python3-torch, python3-torchvision). Weights, images and labels come from a hash that
 the test computes too, so that only losses are kept. A line: architecture width size classes batch optimizer learning_rate
@@ -11,6 +12,9 @@ momentum weight_decay, then the losses of ten steps on one batch, then loss and 
 
 Recipes: a line: architecture width size classes batch optimizer momentum nesterov weight_decay label_smoothing clip_norm,
 then learning rate and loss of each of twenty steps, then the plain loss of an evaluation.
+
+Families: a line: architecture width size batch shift optimizer learning_rate, then the losses of twenty steps (SGD with a
+momentum of 0.9, or Adam) and of an evaluation.
 
 Gradients: a line "case architecture width size classes batch shift draw", then a line for each tensor, gradient or moving
 statistics after one step: name, norm, and the product with uniform("probe." + name). With --float single precision
@@ -84,6 +88,28 @@ GRADIENT_CASES = [
 ]
 # The images are drawn again until every ReLU's input is this far from 0, as a part of its layer's deviation.
 LEAST_MARGIN = {"vgg16": 3e-6, "resnet18": 1e-5, "resnet50": 2e-5}
+
+FAMILY_STEPS = 20
+# architecture, width, size, batch, shift (as in GRADIENT_CASES), optimizers and the rates to try first: each is divided by
+# ten until PyTorch's single precision stays within FAMILY_MARGIN of double, with these images and with images that are a
+# millionth off, so that it is not by luck. Ten classes.
+FAMILIES = [
+    ("vgg16_bn", 0.25, 32, 8, 0, {"sgd": 1e-5, "adam": 1e-6}),
+    ("resnet50", 1, 64, 8, 3, {"sgd": 1e-6, "adam": 1e-6}),
+    ("mobilenet_v2", 1, 64, 8, 0, {"sgd": 1e-6, "adam": 1e-6}),
+    ("densenet121", 1, 64, 8, 0, {"sgd": 1e-6, "adam": 1e-6}),
+    ("efficientnet_b0", 1, 64, 8, 0, {"sgd": 1e-3, "adam": 1e-4}),
+    ("inception_v3", 1, 96, 6, 3, {"sgd": 1e-5, "adam": 1e-6}),
+    ("shufflenet_v2_x1_0", 1, 64, 8, 0, {"sgd": 1e-6, "adam": 1e-6}),
+    ("squeezenet1_1", 1, 64, 8, 0, {"sgd": 1e-3}),
+    ("googlenet", 1, 64, 8, 3, {"sgd": 1e-5}),
+    ("mobilenet_v3_small", 1, 64, 8, 0, {"sgd": 1e-4}),
+    ("mnasnet1_0", 1, 64, 8, 0, {"sgd": 1e-6}),
+    ("regnet_y_400mf", 1, 64, 8, 3, {"sgd": 1e-5}),
+    ("convnext_tiny", 1, 64, 4, 0, {"sgd": 1e-4}),
+    ("resnext50_32x4d", 1, 64, 8, 3, {"sgd": 1e-6}),
+]
+FAMILY_MARGIN = 2e-4
 
 
 def mix(x):
@@ -248,6 +274,61 @@ def recipe(architecture, width, size, classes, batch, kind, rate, momentum, nest
         print(f" {nn.functional.cross_entropy(model(images), labels).item():.7g}", flush=True)
 
 
+def family(architecture, width, shift):
+    if architecture == "vgg16_bn":
+        layers = []
+        for layer in vgg("D", width, 10).features:
+            layers.append(layer)
+            if isinstance(layer, nn.Conv2d):
+                layers.append(nn.BatchNorm2d(layer.out_channels))
+        model = vgg("D", width, 10)
+        model.features = nn.Sequential(*layers)
+    else:
+        plain = {"aux_logits": False, "init_weights": False} if architecture in ("inception_v3", "googlenet") else {}
+        model = getattr(torchvision.models, architecture)(num_classes=10, **plain)
+    norms = {name for name, module in model.named_modules() if isinstance(module, nn.BatchNorm2d)}
+    for name, tensor in model.state_dict().items():
+        if name.endswith("num_batches_tracked"):
+            continue
+        data = fill(name, tuple(tensor.shape))
+        if shift and name.endswith(".bias") and name[:-5] in norms:
+            data = np.where(data < 0, -shift, shift)
+        tensor.copy_(torch.from_numpy(data.astype(np.float32)))
+    for module in model.modules():
+        if isinstance(module, (nn.Dropout, torchvision.ops.StochasticDepth)):
+            module.p = 0
+    return model
+
+
+def follow(model, images, labels, kind, rate):
+    optimizer = torch.optim.SGD(model.parameters(), rate, 0.9) if kind == "sgd" else torch.optim.Adam(model.parameters(), rate)
+    losses = []
+    for _ in range(FAMILY_STEPS):
+        optimizer.zero_grad()
+        loss = nn.functional.cross_entropy(model(images), labels)
+        loss.backward()
+        optimizer.step()
+        losses.append(loss.item())
+    model.eval()
+    with torch.no_grad():
+        return losses + [nn.functional.cross_entropy(model(images), labels).item()]
+
+
+def families(architecture, width, size, batch, shift, kind, rate):
+    images, labels = draw(batch, size, 10)
+    while True:
+        losses = follow(family(architecture, width, shift).double(), images.double(), labels, kind, rate)
+        off = 0
+        for nearly in (images, images * (1 + 1e-6)):
+            single = follow(family(architecture, width, shift), nearly.float(), labels, kind, rate)
+            off = max(off, *(abs(s / d - 1) for s, d in zip(single, losses)))
+        print(architecture, kind, rate, f"off by {off:.1e}", file=sys.stderr, flush=True)
+        if off < FAMILY_MARGIN:
+            break
+        rate /= 10
+    print(architecture, width, size, batch, shift, kind, f"{rate:.3g}", *(f"{x:.7g}" for x in losses), flush=True)
+
+
 def margin(model, images):
     """The least input of a ReLU, as a part of the deviation of its layer."""
     least = []
@@ -286,6 +367,11 @@ def main():
     if "--gradients" in sys.argv:
         for case in GRADIENT_CASES:
             gradients(*case)
+        return
+    if "--families" in sys.argv:
+        for *case, optimizers in FAMILIES:
+            for kind, rate in optimizers.items():
+                families(*case, kind, rate)
         return
     if "--recipes" in sys.argv:
         for case in RECIPES:

@@ -130,7 +130,11 @@ static void parameters_are_the_published_ones(void **state)
         size_t classes;
         uint64_t parameters, trainable;
     } known[] = {
-        {"lenet5", 10, 62006, 62006}, {"resnet50_v1", 1000, 25636712, 25583592}, /* Keras's summary */
+        {"lenet5", 10, 62006, 62006},
+        {"resnet20", 10, 269722, 269722},
+        {"resnet56", 10, 853018, 853018},
+        {"xception", 1000, 22910480, 22855952},    /* Keras's summary */
+        {"resnet50_v1", 1000, 25636712, 25583592}, /* Keras's summary */
     };
     for (size_t i = 0; i < sizeof known / sizeof *known; i++) {
         struct graph *graph = build(known[i].name, (struct zoo_options){.classes = known[i].classes});

@@ -1,7 +1,7 @@
 /* The same gradients and losses as PyTorch's, from the same weights and images. Golden values: golden.py. */
 #include "base/file.h"
 #include "base/text.h"
-#include "nn/graph.h"
+#include "filled.h"
 
 #include <math.h>
 #include <setjmp.h>
@@ -31,66 +31,6 @@ struct golden {
     bool nesterov;
     double smoothing, clip_norm;
 };
-
-static uint64_t mix(uint64_t x)
-{
-    x ^= x >> 33;
-    x *= 0xff51afd7ed558ccdu;
-    x ^= x >> 33;
-    x *= 0xc4ceb9fe1a85ec53u;
-    return x ^ (x >> 33);
-}
-
-static uint64_t hash_name(const char *name)
-{
-    uint64_t key = 0xcbf29ce484222325u;
-    for (; *name; name++)
-        key = (key ^ (unsigned char)*name) * 0x100000001b3u;
-    return key;
-}
-
-static uint64_t hash_at(uint64_t key, size_t i)
-{
-    return mix(i * 0x9e3779b97f4a7c15u + key);
-}
-
-static void fill(float *data, size_t count, const char *name, double offset, double scale)
-{
-    uint64_t key = hash_name(name);
-    for (size_t i = 0; i < count; i++)
-        data[i] = (float)(offset + scale * ((double)(hash_at(key, i) >> 40) / 8388608.0 - 1));
-}
-
-static void fill_tensor(const struct tensor *t, float *data)
-{
-    bool about_one = t->dim_count == 1 && (t->role == TENSOR_WEIGHT || t->role == TENSOR_RUNNING_VAR);
-    if (t->dim_count > 1)
-        fill(data, t->count, t->name, 0, sqrt(6 / (double)(t->count / t->dims[0])));
-    else
-        fill(data, t->count, t->name, about_one, about_one ? 0.25 : 0.1);
-}
-
-static void fill_labels(int32_t *labels, const struct golden *golden)
-{
-    for (size_t i = 0; i < golden->batch; i++)
-        labels[i] = (int32_t)(hash_at(hash_name("labels"), i) % golden->classes);
-}
-
-static void set_weights(struct network *network, const struct graph *graph)
-{
-    struct error error = ERROR_INIT;
-    size_t count;
-    struct tensor *tensors = graph_tensors(graph, &count, &error);
-    assert_non_null(tensors);
-    for (size_t i = 0; i < count; i++) {
-        float *data = malloc(tensors[i].count * sizeof *data);
-        assert_non_null(data);
-        fill_tensor(&tensors[i], data);
-        assert_int_equal(network_set_tensor(network, tensors[i].name, data, tensors[i].count, &error), 0);
-        free(data);
-    }
-    graph_tensors_free(tensors, count);
-}
 
 static enum optimizer_kind optimizer_kind(const char *name)
 {
@@ -139,7 +79,7 @@ static void draw(const struct golden *golden, float **images, int32_t **labels)
     assert_non_null(*images);
     assert_non_null(*labels);
     fill(*images, pixels, "images", 0, 1.7);
-    fill_labels(*labels, golden);
+    fill_labels(*labels, golden->batch, golden->classes);
 }
 
 static void check(const struct golden *golden)
@@ -313,7 +253,7 @@ static void step_once(const struct gradient_case *c, const struct tensor *tensor
         free(data);
     }
     fill(images, pixels, name, 0, 1.7);
-    fill_labels(labels, &c->network);
+    fill_labels(labels, c->network.batch, c->network.classes);
     struct step_result result;
     assert_int_equal(network_train(network, images, labels, c->network.batch, &result, &error), 0);
     free(images);

@@ -25,7 +25,25 @@
     X(resnet101, resnet, 224, 32)                                                                            \
     X(resnet152, resnet, 224, 32)                                                                            \
     X(resnext50_32x4d, resnet, 224, 32)                                                                      \
-    X(wide_resnet50_2, resnet, 224, 32)
+    X(wide_resnet50_2, resnet, 224, 32)                                                                      \
+    X(resnet20, resnet_cifar, 32, 32)                                                                        \
+    X(resnet56, resnet_cifar, 32, 32)                                                                        \
+    X(squeezenet1_0, squeezenet, 224, 32)                                                                    \
+    X(squeezenet1_1, squeezenet, 224, 32)                                                                    \
+    X(densenet121, densenet, 224, 32)                                                                        \
+    X(densenet169, densenet, 224, 32)                                                                        \
+    X(googlenet, googlenet, 224, 32)                                                                         \
+    X(inception_v3, inception_v3, 299, 75)                                                                   \
+    X(xception, xception, 299, 71)                                                                           \
+    X(mobilenet_v2, mobilenet_v2, 224, 32)                                                                   \
+    X(mobilenet_v3_small, mobilenet_v3, 224, 32)                                                             \
+    X(mobilenet_v3_large, mobilenet_v3, 224, 32)                                                             \
+    X(shufflenet_v2_x1_0, shufflenet, 224, 32)                                                               \
+    X(mnasnet1_0, mnasnet, 224, 32)                                                                          \
+    X(efficientnet_b0, efficientnet, 224, 32)                                                                \
+    X(efficientnet_b1, efficientnet, 240, 32)                                                                \
+    X(regnet_y_400mf, regnet, 224, 32)                                                                       \
+    X(convnext_tiny, convnext, 224, 32)
 
 static const struct architecture {
     const char *name;
@@ -52,6 +70,13 @@ size_t zoo_width(const struct zoo_options *options, size_t channels)
     return scaled < 1 ? 1 : (size_t)scaled;
 }
 
+size_t zoo_eighths(size_t channels)
+{
+    size_t rounded = (channels + 4) / 8 * 8;
+    rounded = rounded < 8 ? 8 : rounded;
+    return 10 * rounded < 9 * channels ? rounded + 8 : rounded;
+}
+
 size_t zoo_input(struct graph *graph, const struct zoo_options *options)
 {
     return graph_input(graph, (struct shape){options->channels, options->size, options->size});
@@ -69,6 +94,44 @@ size_t zoo_conv_bn(struct graph *graph, size_t input, const char *convolution_na
                    struct convolution convolution)
 {
     return graph_batch_norm(graph, graph_convolution(graph, input, convolution_name, convolution), norm_name);
+}
+
+size_t zoo_unit(struct graph *graph, size_t input, const char *name, struct convolution convolution,
+                enum activation activation)
+{
+    size_t scope = graph_enter(graph, "%s.", name);
+    size_t x = graph_activation(graph, zoo_conv_bn(graph, input, "0", "1", convolution), activation);
+    graph_leave(graph, scope);
+    return x;
+}
+
+size_t zoo_numbered_unit(struct graph *graph, size_t input, const char *prefix, size_t number,
+                         struct convolution convolution, enum activation activation)
+{
+    size_t scope = graph_enter(graph, "%s%zu.", prefix, number);
+    size_t x = graph_activation(graph, zoo_conv_bn(graph, input, "0", "1", convolution), activation);
+    graph_leave(graph, scope);
+    return x;
+}
+
+size_t zoo_named_unit(struct graph *graph, size_t input, const char *name, struct convolution convolution)
+{
+    size_t scope = graph_enter(graph, "%s.", name);
+    size_t x = graph_relu(graph, zoo_conv_bn(graph, input, "conv", "bn", convolution));
+    graph_leave(graph, scope);
+    return x;
+}
+
+size_t zoo_squeeze(struct graph *graph, size_t input, size_t squeeze, enum activation inner,
+                   enum activation gate)
+{
+    size_t channels = graph->failed ? 1 : graph->nodes[input].shape.channels;
+    const struct convolution fc1 = {.out = squeeze, .kernel = 1, .bias = true},
+                             fc2 = {.out = channels, .kernel = 1, .bias = true};
+    size_t x = graph_adaptive_pool(graph, input, 1, 1);
+    x = graph_activation(graph, graph_convolution(graph, x, "fc1", fc1), inner);
+    x = graph_activation(graph, graph_convolution(graph, x, "fc2", fc2), gate);
+    return graph_gate(graph, input, x);
 }
 
 struct graph *zoo_finish(struct graph *graph, size_t input, const char *name,
