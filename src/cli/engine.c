@@ -1,4 +1,4 @@
-/* `joulery train` and `joulery zoo` become joulery-train, so that measuring never loads the engine's
+/* `joulery train`, `joulery eval` and `joulery zoo` become joulery-train, so that measuring never loads the engine's
  * libraries. */
 #include "base/file.h"
 #include "base/text.h"

@@ -16,6 +16,7 @@ static const struct subcommand subcommands[] = {
     {"meters", cli_meters, "list the instruments: which can be used, and how to mend the others"},
     {"study", cli_study, "run a study: factors x levels x repetitions, each run measured, into a database"},
     {"train", cli_engine, "train a network (joulery-train)"},
+    {"eval", cli_engine, "score saved weights on a data set (joulery-train)"},
     {"zoo", cli_engine, "list the architectures with their parameters and FLOPs (joulery-train)"},
     {"report", cli_report, "say what a study found: the answer, its page, its figures"},
     {"locations", cli_locations, "list the places whose carbon intensity is known"},

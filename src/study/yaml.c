@@ -279,7 +279,7 @@ static const char *const train_options[STUDY_TRAIN_OPTIONS] = {
     "patience",       "monitor",
     "head",           "dropout",
     "freeze",         "cache-features",
-    "normalize",
+    "normalize",      "weights",
 };
 
 bool study_option_is_flag(const char *name)

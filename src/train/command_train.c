@@ -5,14 +5,11 @@
 
 #include <inttypes.h>
 #include <math.h>
-#include <omp.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 enum {
-    LEAST_SIZE = 32, /* smaller images are enlarged to it: every architecture takes it */
     EPOCHS_DEFAULT = 5,
     COUNT_MOST = 1 << 30, /* of anything counted on the command line: doubles and sizes hold it */
 };
@@ -21,7 +18,7 @@ enum {
 #define SEED_MOST 9007199254740992.0
 
 struct arguments {
-    const char *arch, *data, *json, *augment, *normalize;
+    const char *arch, *data, *json, *augment, *normalize, *weights, *save;
     struct recipe recipe;
     struct transfer transfer;
     uint64_t size, classes, epochs, steps, batch, seed, threads;
@@ -34,13 +31,19 @@ static enum options_result parse(int argc, char **argv, struct arguments *a, str
     struct recipe *r = &a->recipe;
     struct transfer *t = &a->transfer;
     const struct option options[] = {
-        {"--arch", 0, OPTION_TEXT, &a->arch, "NAME", "architecture; `joulery zoo` lists them (resnet18)", 0,
-         0},
+        {"--arch", 0, OPTION_TEXT, &a->arch, "NAME",
+         "architecture; `joulery zoo` lists them (the one of --weights, or resnet18)", 0, 0},
         {"--data", 0, OPTION_TEXT, &a->data, "SPEC",
          "shapes[:N[:SEED]], cifar10:DIR, mnist:DIR or folder:DIR (shapes)", 0, 0},
         {"--size", 0, OPTION_COUNT, &a->size, "PIXELS",
          "height and width; 0: the data's own, at least 32 (0)", 0, 4096},
         {"--width", 0, OPTION_NUMBER, &a->width, "X", "scales the channels of every layer (1)", 0.001, 64},
+        {"--weights", 0, OPTION_TEXT, &a->weights, "FILE",
+         "start from these: safetensors with torchvision's names, or what --save wrote; a head of other "
+         "outputs or layers starts anew",
+         0, 0},
+        {"--save", 0, OPTION_TEXT, &a->save, "FILE",
+         "the weights as safetensors, of the best epoch by --monitor; without validation, of the last", 0, 0},
         {"--classes", 0, OPTION_COUNT, &a->classes, "N", "outputs; 0: as many as the data has classes (0)", 0,
          1 << 20},
         {"--head", 0, OPTION_TEXT, &t->head, "UNITS",
@@ -90,7 +93,7 @@ static enum options_result parse(int argc, char **argv, struct arguments *a, str
         {"--normalize", 0, OPTION_TEXT, &a->normalize, "HOW",
          "computed (from the training images), imagenet (for torchvision's weights), caffe (for Keras' VGG "
          "and ResNet), tf (for its Inception, Xception and MobileNet), or means/deviations as "
-         "0.5,0.5,0.5/0.25,0.25,0.25 (computed)",
+         "0.5,0.5,0.5/0.25,0.25,0.25 (as --save noted it in --weights, or computed)",
          0, 0},
         {"--no-validation", 0, OPTION_FLAG, &a->no_validation, NULL,
          "don't score the test images after each epoch", 0, 0},
@@ -137,6 +140,8 @@ static int image_options_apply(const struct arguments *arguments, struct trainin
 static int prepare(const struct arguments *arguments, struct training *training, struct error *error)
 {
     training->architecture = arguments->arch;
+    training->weights = arguments->weights;
+    training->save = arguments->save;
     training->threads = arguments->threads ? arguments->threads : program_cores();
     training->zoo = (struct zoo_options){.classes = arguments->classes,
                                          .size = arguments->size,
@@ -149,6 +154,7 @@ static int prepare(const struct arguments *arguments, struct training *training,
         .seed = arguments->seed,
         .loader_threads = loader_threads(training->threads),
         .validate = !arguments->no_validation,
+        .keep_best = arguments->save != NULL,
         .log_steps = arguments->log_steps,
     };
     if (image_options_apply(arguments, training, error) < 0 ||
@@ -162,63 +168,17 @@ static int prepare(const struct arguments *arguments, struct training *training,
     return 0;
 }
 
-static int fit_to_data(struct training *training, const struct dataset *dataset, struct error *error)
-{
-    training->dataset = dataset;
-    training->zoo.size = dataset->size;
-    if (training->train.batch > dataset->train.count)
-        training->train.batch = dataset->train.count;
-    if (!training->zoo.classes)
-        training->zoo.classes = dataset->classes;
-    if (training->zoo.classes < dataset->classes)
-        return error_set(error, "--classes %zu: expected at least the %zu classes of %s",
-                         training->zoo.classes, dataset->classes, dataset->name);
-    return 0;
-}
-
-static struct network *compile(struct training *training, struct error *error)
-{
-    struct graph *graph = zoo_build(training->architecture, &training->zoo, error);
-    if (!graph)
-        return NULL;
-    training->parameters = graph_parameters(graph);
-    training->trainable_parameters = graph_trainable_parameters(graph);
-    training->flops = graph_flops(graph);
-    omp_set_num_threads((int)training->threads);
-    struct network_options options = {.batch = training->train.batch,
-                                      .seed = training->train.seed,
-                                      .optimizer = training->optimizer,
-                                      .label_smoothing = training->label_smoothing,
-                                      .clip_norm = training->clip_norm};
-    struct network *network = network_new(graph, &options, error);
-    graph_free(graph);
-    if (network)
-        training->memory_bytes = network_memory_bytes(network);
-    return network;
-}
-
-static void stop_signals(sigset_t *set)
-{
-    sigemptyset(set);
-    sigaddset(set, SIGINT);
-    sigaddset(set, SIGTERM);
-}
-
 struct watch {
     struct console console; /* first: the observer's context is both */
     int signal;
 };
 
-/* The signals are blocked while it trains and taken here, between steps: no handler, no shared variable. */
 static bool stop_asked(void *context)
 {
     struct watch *watch = context;
-    sigset_t set;
-    stop_signals(&set);
-    int got = sigtimedwait(&set, NULL, &(struct timespec){0, 0});
-    if (got > 0)
-        watch->signal = got;
-    return got > 0;
+    if (!watch->signal)
+        watch->signal = stop_taken();
+    return watch->signal != 0;
 }
 
 static int run(struct training *training, struct network *network, struct error *error)
@@ -254,67 +214,111 @@ static int report(const struct training *training, const char *json, struct erro
     return json ? training_write_json(training, json, error) : 0;
 }
 
-static int train_on(struct training *training, const char *json, struct error *error)
+/* The best epoch's, or the last's. What was learned before a divergence is kept. */
+static int save(struct training *training, const struct network *network, struct error *error)
 {
-    struct network *network = compile(training, error);
-    if (!network)
-        return program_fail("train", error, PROGRAM_FAILED);
-    console_describe(training);
-    int trained = run(training, network, error);
-    network_free(network);
-    if (trained < 0)
-        return program_fail("train", error, PROGRAM_FAILED);
-    if (report(training, json, error) < 0)
-        return program_fail("train", error, PROGRAM_FAILED);
+    const struct train_result *result = &training->result;
+    if (!training->save)
+        return 0;
+    uint64_t epoch = result->best_epoch ? result->best_epoch : result->epoch_count;
+    if (!epoch || (result->end == TRAIN_DIVERGED && !result->best_epoch)) {
+        fprintf(stderr, "note: %s is not written: training ended before there were weights worth keeping\n",
+                training->save);
+        return 0;
+    }
+    if (training_save(training, network, error) < 0)
+        return error_prefix(error, "--save");
+    training->saved_epoch = epoch;
+    return 0;
+}
+
+static int trained_status(const struct training *training, struct error *error)
+{
     if (training->signal)
         return 128 + training->signal;
-    if (training->result.end == TRAIN_DIVERGED) {
-        error_diverged(training, error);
+    if (training->result.end != TRAIN_DIVERGED)
+        return PROGRAM_DONE;
+    error_diverged(training, error);
+    return program_fail("train", error, PROGRAM_FAILED);
+}
+
+static int train_on(struct training *training, const char *json, struct error *error)
+{
+    struct error unsaved = ERROR_INIT;
+    struct network *network = training_compile(training, error);
+    int saved = -1, trained = -1;
+    if (network && (!training->weights || training_load(training, network, true, error) == 0)) {
+        console_describe(training);
+        trained = run(training, network, error);
+        saved = trained < 0 ? -1 : save(training, network, &unsaved);
+    }
+    network_free(network);
+    if (trained < 0 || report(training, json, error) < 0) {
+        error_clear(&unsaved);
         return program_fail("train", error, PROGRAM_FAILED);
     }
-    return PROGRAM_DONE;
+    int status = trained_status(training, error);
+    return saved < 0 ? program_fail("train", &unsaved, PROGRAM_FAILED) : status;
+}
+
+/* What isn't given is as the weights say, if they were saved here. */
+static int default_to_saved(struct arguments *arguments, struct saved *saved, struct error *error)
+{
+    if (arguments->weights && saved_read(arguments->weights, saved, error) < 0)
+        return error_prefix(error, "--weights");
+    if (!arguments->arch)
+        arguments->arch = saved->architecture ? saved->architecture : "resnet18";
+    if (!(arguments->width > 0))
+        arguments->width = saved->width > 0 ? saved->width : 1;
+    if (!arguments->normalize)
+        arguments->normalize = saved->normalisation ? saved->normalisation : "computed";
+    return 0;
+}
+
+static int check_outputs(const struct arguments *arguments, struct error *error)
+{
+    if (arguments->save && strcmp(arguments->save, "-") == 0)
+        return error_set(error, "--save: expected a file: weights don't go to standard output");
+    if (arguments->save && file_check_writable(arguments->save, error) < 0)
+        return error_prefix(error, "--save");
+    return arguments->json ? file_check_writable(arguments->json, error) : 0;
+}
+
+static int train_with(const struct arguments *arguments, struct training *training, struct error *error)
+{
+    if (prepare(arguments, training, error) < 0)
+        return program_fail("train", error, PROGRAM_USAGE);
+    if (check_outputs(arguments, error) < 0)
+        return program_fail("train", error, PROGRAM_FAILED);
+    struct dataset_options options = {.size = arguments->size,
+                                      .least_size = LEAST_SIZE,
+                                      .threads = training->threads,
+                                      .normalisation = &training->normalisation};
+    struct dataset *dataset = dataset_open(arguments->data, &options, error);
+    if (!dataset)
+        return program_fail("train", error, PROGRAM_FAILED);
+    stop_block();
+    int status = training_fit_to_data(training, dataset, error) < 0
+                     ? program_fail("train", error, PROGRAM_USAGE)
+                     : train_on(training, arguments->json, error);
+    dataset_free(dataset);
+    return status;
 }
 
 int command_train(int argc, char **argv)
 {
     struct error error = ERROR_INIT;
-    struct arguments arguments = {.arch = "resnet18",
-                                  .data = "shapes",
-                                  .normalize = "computed",
-                                  .recipe = RECIPE_INIT,
-                                  .batch = 32,
-                                  .width = 1};
+    struct arguments arguments = {.data = "shapes", .recipe = RECIPE_INIT, .batch = 32};
     struct training training = {0};
+    struct saved saved = {0};
     enum options_result parsed = parse(argc, argv, &arguments, &error);
     if (parsed != OPTIONS_OK)
         return program_parse_result(parsed, "train", &error);
-    if (prepare(&arguments, &training, &error) < 0) {
-        free(training.head);
-        return program_fail("train", &error, PROGRAM_USAGE);
-    }
-    if (arguments.json && file_check_writable(arguments.json, &error) < 0) {
-        free(training.head);
-        return program_fail("train", &error, PROGRAM_FAILED);
-    }
-    struct dataset_options options = {.size = arguments.size,
-                                      .least_size = LEAST_SIZE,
-                                      .threads = training.threads,
-                                      .normalisation = &training.normalisation};
-    struct dataset *dataset = dataset_open(arguments.data, &options, &error);
-    if (!dataset) {
-        free(training.head);
-        return program_fail("train", &error, PROGRAM_FAILED);
-    }
-    int status;
-    sigset_t set, before;
-    stop_signals(&set);
-    pthread_sigmask(SIG_BLOCK, &set, &before); /* before threads start, which inherit it */
-    if (fit_to_data(&training, dataset, &error) < 0)
-        status = program_fail("train", &error, PROGRAM_USAGE);
-    else
-        status = train_on(&training, arguments.json, &error);
+    int status = default_to_saved(&arguments, &saved, &error) < 0
+                     ? program_fail("train", &error, PROGRAM_FAILED)
+                     : train_with(&arguments, &training, &error);
     train_result_free(&training.result);
     free(training.head);
-    dataset_free(dataset);
+    saved_free(&saved);
     return status;
 }

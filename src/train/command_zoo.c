@@ -67,9 +67,10 @@ static int write_json(const struct entry *entries, size_t count, const struct zo
                             (json_int_t)entries[i].parameters, "trainable_parameters",
                             (json_int_t)entries[i].trainable_parameters, "flops", or_null(entries[i].flops),
                             "least_size", (json_int_t)entries[i].least_size));
-    json_t *root = json_pack("{s:s, s:s, s:o, s:o, s:f, s:o}", "schema", "joulery.zoo/1", "version",
-                             JOULERY_VERSION, "size", or_null(options->size), "classes",
-                             or_null(options->classes), "width", options->width, "architectures", list);
+    json_t *root =
+        json_pack("{s:s, s:s, s:o, s:o, s:f, s:o, s:o}", "schema", "joulery.zoo/1", "version",
+                  JOULERY_VERSION, "size", or_null(options->size), "classes", or_null(options->classes),
+                  "width", options->width, "head", head_json(options), "architectures", list);
     AUTO_FREE char *dump = root ? json_dumps(root, JSON_INDENT(2)) : NULL;
     json_decref(root);
     AUTO_FREE char *line = dump ? text_format("%s\n", dump) : NULL;
@@ -83,12 +84,14 @@ int command_zoo(int argc, char **argv)
     struct error error = ERROR_INIT;
     uint64_t size = 0, classes = 0;
     double width = 1;
-    const char *json = NULL;
+    const char *json = NULL, *head = NULL;
     const struct option options[] = {
         {"--size", 0, OPTION_COUNT, &size, "PIXELS",
          "height and width; 0: what each is usually trained at (0)", 0, 4096},
         {"--classes", 0, OPTION_COUNT, &classes, "N", "outputs; 0: 1000 (0)", 0, 1 << 20},
         {"--width", 0, OPTION_NUMBER, &width, "X", "scales the channels of every layer (1)", 0.001, 64},
+        {"--head", 0, OPTION_TEXT, &head, "UNITS",
+         "dense layers, as 4096,4096, on the flattened base in place of the network's own head", 0, 0},
         {"--json", 0, OPTION_TEXT, &json, "FILE", "the table as joulery.zoo/1; - for standard output", 0, 0},
     };
     const struct command_line line = {
@@ -104,9 +107,15 @@ int command_zoo(int argc, char **argv)
     enum options_result parsed = options_parse(&line, argc, argv, &operands, &error);
     if (parsed != OPTIONS_OK)
         return program_parse_result(parsed, "zoo", &error);
-    size_t count;
+    size_t count, head_count = 0;
     const char *const *names = zoo_names(&count);
-    const struct zoo_options zoo = {.classes = classes, .size = size, .width = width};
+    size_t *units = head ? head_parse(head, &head_count, &error) : NULL;
+    if (head && !units) {
+        error_prefix(&error, "--head");
+        return program_fail("zoo", &error, PROGRAM_USAGE);
+    }
+    const struct zoo_options zoo = {
+        .classes = classes, .size = size, .width = width, .head = units, .head_count = head_count};
     struct entry *entries = calloc(count, sizeof *entries);
     int result = entries ? 0 : error_memory(&error, "zoo");
     for (size_t i = 0; i < count && result == 0; i++)
@@ -116,5 +125,6 @@ int command_zoo(int argc, char **argv)
     if (result == 0 && json)
         result = write_json(entries, count, &zoo, json, &error);
     free(entries);
+    free(units);
     return result == 0 ? PROGRAM_DONE : program_fail("zoo", &error, PROGRAM_FAILED);
 }

@@ -106,6 +106,8 @@ void console_results(const struct training *training, FILE *stream)
     if (result->epoch_count && result->epochs[result->epoch_count - 1].cut)
         fprintf(stream, "* cut short\n");
     print_scores(training, stream);
+    if (training->saved_epoch)
+        fprintf(stream, "weights of epoch %" PRIu64 " saved in %s\n", training->saved_epoch, training->save);
     AUTO_FREE char *wall = units_duration(result->wall_s);
     AUTO_FREE char *memory = units_bytes(program_peak_rss_bytes());
     AUTO_FREE char *features = units_duration(result->features_s);

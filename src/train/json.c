@@ -93,9 +93,8 @@ static json_t *schedule_json(const struct schedule *schedule)
                      "warmup_start", schedule->warmup ? json_real(schedule->warmup_start) : json_null());
 }
 
-static json_t *confusion_json(const struct train_result *result)
+static json_t *counts_json(const struct confusion *confusion)
 {
-    const struct confusion *confusion = &result->confusion;
     json_t *rows = json_array();
     for (size_t i = 0; i < confusion->labels; i++) {
         json_t *row = json_array();
@@ -103,7 +102,13 @@ static json_t *confusion_json(const struct train_result *result)
             json_array_append_new(row, count(confusion->counts[i * confusion->outputs + k]));
         json_array_append_new(rows, row);
     }
-    return json_pack("{s:o, s:o}", "epoch", count(result->confusion_epoch), "counts", rows);
+    return rows;
+}
+
+static json_t *confusion_json(const struct train_result *result)
+{
+    return json_pack("{s:o, s:o}", "epoch", count(result->confusion_epoch), "counts",
+                     counts_json(&result->confusion));
 }
 
 static json_t *options_json(const struct training *training)
@@ -122,19 +127,31 @@ static json_t *options_json(const struct training *training)
                      monitor_name(options->monitor), "lr_scheduler", schedule_json(&options->schedule));
 }
 
-static json_t *transfer_json(const struct training *training)
+json_t *head_json(const struct zoo_options *zoo)
 {
-    const struct zoo_options *zoo = &training->zoo;
+    if (!zoo->head_count)
+        return json_null();
     json_t *units = json_array();
     for (size_t i = 0; i < zoo->head_count; i++)
         json_array_append_new(units, count(zoo->head[i]));
-    if (!zoo->head_count) {
-        json_decref(units);
-        units = json_null();
-    }
-    return json_pack("{s:o, s:f, s:b, s:b, s:o}", "head", units, "dropout", zoo->dropout, "freeze_base",
-                     zoo->freeze_base, "cache_features", training->train.cache_features, "features_s",
-                     number(training->result.features_s));
+    return units;
+}
+
+static json_t *transfer_json(const struct training *training)
+{
+    const struct zoo_options *zoo = &training->zoo;
+    return json_pack("{s:o, s:f, s:b, s:b, s:o}", "head", head_json(zoo), "dropout", zoo->dropout,
+                     "freeze_base", zoo->freeze_base, "cache_features", training->train.cache_features,
+                     "features_s", number(training->result.features_s));
+}
+
+static json_t *weights_json(const struct training *training)
+{
+    bool saved = training->saved_epoch > 0;
+    return json_pack("{s:o, s:o, s:o, s:o}", "loaded", name(training->weights), "head_loaded",
+                     training->weights ? json_boolean(training->head_loaded) : json_null(), "saved",
+                     name(saved ? training->save : NULL), "saved_epoch",
+                     saved ? count(training->saved_epoch) : json_null());
 }
 
 static const char *end_name(const struct training *training)
@@ -160,6 +177,7 @@ static json_t *document(const struct training *training)
     json_object_set_new(root, "optimizer", optimizer_json(&training->optimizer));
     json_object_set_new(root, "options", options_json(training));
     json_object_set_new(root, "transfer", transfer_json(training));
+    json_object_set_new(root, "weights", weights_json(training));
     json_object_set_new(root, "data", data_json(training->dataset, &training->normalisation));
     json_object_set_new(root, "ended", json_string(end_name(training)));
     json_object_set_new(root, "steps_done", count(result->steps_done));
@@ -179,13 +197,52 @@ static json_t *document(const struct training *training)
     return root;
 }
 
-int training_write_json(const struct training *training, const char *path, struct error *error)
+static json_t *evaluation_document(const struct evaluation *evaluation)
 {
-    json_t *root = document(training);
+    const struct training *training = evaluation->training;
+    const struct scores *scores = &evaluation->scores;
+    json_t *root = json_pack("{s:s, s:s, s:s}", "schema", "joulery.eval/1", "version", JOULERY_VERSION,
+                             "architecture", training->architecture);
+    json_object_set_new(root, "weights", name(training->weights));
+    json_object_set_new(root, "parameters", count(training->parameters));
+    json_object_set_new(root, "flops", count(training->flops));
+    json_object_set_new(root, "head", head_json(&training->zoo));
+    json_object_set_new(root, "width", json_real(training->zoo.width));
+    json_object_set_new(root, "outputs", count(training->zoo.classes));
+    json_object_set_new(root, "batch", count(training->train.batch));
+    json_object_set_new(root, "threads", count(training->threads));
+    json_object_set_new(root, "data", data_json(training->dataset, &training->normalisation));
+    json_object_set_new(root, "split", json_string(evaluation->train_split ? "train" : "test"));
+    json_object_set_new(root, "images", count(scores->images));
+    json_object_set_new(root, "loss", number(scores->loss));
+    json_object_set_new(root, "accuracy", number(scores->accuracy));
+    json_object_set_new(root, "top5", number(scores->top5));
+    json_object_set_new(root, "macro_f1", number(scores->macro_f1));
+    json_object_set_new(root, "confusion", counts_json(&evaluation->confusion));
+    json_object_set_new(root, "images_per_s", number(evaluation->images_per_s));
+    json_object_set_new(root, "wall_s", number(evaluation->wall_s));
+    json_object_set_new(root, "network_memory_bytes", count(training->memory_bytes));
+    json_object_set_new(root, "peak_rss_bytes", count(program_peak_rss_bytes()));
+    return root;
+}
+
+/* Takes `root`. */
+static int write_document(json_t *root, const char *path, struct error *error)
+{
     AUTO_FREE char *dump = root ? json_dumps(root, JSON_INDENT(2)) : NULL;
     json_decref(root);
     AUTO_FREE char *line = dump ? text_format("%s\n", dump) : NULL;
     if (!line)
         return error_memory(error, path);
     return file_write(path, line, strlen(line), error);
+}
+
+int training_write_json(const struct training *training, const char *path, struct error *error)
+{
+    return write_document(document(training), path, error);
+}
+
+int evaluation_write_json(const struct evaluation *evaluation, const char *path, struct error *error)
+{
+    return write_document(evaluation_document(evaluation), path, error);
 }

@@ -1,8 +1,11 @@
-/* joulery-train: what `joulery train` and `joulery zoo` execute. */
+/* joulery-train: what `joulery train`, `joulery eval` and `joulery zoo` execute. */
 #include "train/program.h"
+
+#include <signal.h>
 
 static const struct subcommand subcommands[] = {
     {"train", command_train, "train a network"},
+    {"eval", command_eval, "score saved weights on a data set"},
     {"zoo", command_zoo, "list the architectures with their parameters and FLOPs"},
 };
 
@@ -10,10 +13,11 @@ int main(int argc, char **argv)
 {
     const struct subcommand_table table = {
         .name = "joulery-train",
-        .purpose = "The engine of joulery; `joulery train` and `joulery zoo` execute it.",
+        .purpose = "The engine of joulery; `joulery train`, `joulery eval` and `joulery zoo` execute it.",
         .exit_status = "0 done, 1 failed, 2 wrong usage, 130 or 143 stopped by SIGINT or SIGTERM",
         .subcommands = subcommands,
         .count = sizeof subcommands / sizeof *subcommands,
     };
+    signal(SIGXFSZ, SIG_IGN); /* a file that may not grow is an error to be told, not an end */
     return subcommand_run(&table, argc, argv);
 }

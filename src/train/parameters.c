@@ -47,26 +47,34 @@ static bool fits(const struct network_tensor *tensor, const struct safetensor *f
     return true;
 }
 
+/* " (it was saved as vgg16)" */
+static char *said_of_itself(const struct load *load)
+{
+    const char *architecture = safetensors_metadata(load->file, PARAMETERS_ARCHITECTURE);
+    AUTO_FREE char *shown = architecture ? text_printable(architecture) : NULL;
+    return shown ? text_format(" (it was saved as %s)", shown) : text_format("%s", "");
+}
+
 static int error_shape(const struct load *load, const struct network_tensor *tensor,
                        const struct safetensor *found, struct error *error)
 {
     AUTO_FREE char *expected = safetensors_shape(tensor->dims, tensor->dim_count);
     AUTO_FREE char *shape = safetensors_shape(found->dims, found->dim_count);
-    const char *advice = tensor->head ? "give --classes and --head as they were for it, or --weights-base to "
-                                        "load all but the head"
+    const char *advice = tensor->head ? "give --classes and --head as they were for it"
                                       : "give --arch and --width as they were for it";
-    return error_set(error, "%s: tensor %s: %s expects %s, found %s: %s", load->source->path, tensor->name,
-                     load->source->architecture, expected ? expected : "?", shape ? shape : "?", advice);
+    AUTO_FREE char *said = said_of_itself(load);
+    return error_set(error, "%s: tensor %s: %s expects %s, found %s: %s%s", load->source->path, tensor->name,
+                     load->source->architecture, expected ? expected : "?", shape ? shape : "?", advice,
+                     said ? said : "");
 }
 
 /* The head is loaded whole or not at all. */
 static void decide_head(struct load *load)
 {
-    load->skips_head = load->source->head == HEAD_LEFT_OUT;
     for (size_t i = 0; i < network_tensor_count(load->network); i++) {
         struct network_tensor tensor = network_tensor(load->network, i);
         const struct safetensor *found = safetensors_find(load->file, tensor.name);
-        if (tensor.head && load->source->head == HEAD_MAY_DIFFER && !(found && fits(&tensor, found)))
+        if (tensor.head && load->source->head_may_differ && !(found && fits(&tensor, found)))
             load->skips_head = true;
     }
 }
@@ -97,7 +105,7 @@ static bool is_of_network(const struct load *load, const char *name)
 /* Of the head that the architecture has itself. */
 static bool is_of_own_head(const struct load *load, const char *name)
 {
-    for (size_t i = 0; load->source->head != HEAD_LOADED && i < load->whole_count; i++)
+    for (size_t i = 0; i < load->whole_count; i++)
         if (load->whole[i].node > load->source->whole->base && strcmp(load->whole[i].name, name) == 0)
             return true;
     return false;
@@ -137,12 +145,13 @@ static int check_names(struct load *load, struct error *error)
         text_printf(&said, "%s%zu %s not of it (%s)", load->missing.count ? ", " : "", load->extra.count,
                     load->extra.count == 1 ? "is" : "are", load->extra.text.data);
     AUTO_FREE char *list = text_take(&said);
-    return error_set(error, "%s: no weights of %s as it is built here: %s: give the --arch%s they are of",
+    AUTO_FREE char *itself = said_of_itself(load);
+    return error_set(error, "%s: no weights of %s as it is built here: %s: give the --arch%s they are of%s",
                      load->source->path, load->source->architecture, list ? list : "names differ",
-                     load->source->head == HEAD_LOADED ? " and the --head" : "");
+                     load->source->head_may_differ ? "" : " and the --head", itself ? itself : "");
 }
 
-int parameters_check(const char *name, const float *data, size_t count, struct error *error)
+static int check_values(const char *name, const float *data, size_t count, struct error *error)
 {
     for (size_t i = 0; i < count; i++)
         if (!isfinite(data[i]))
@@ -156,7 +165,7 @@ static int set_tensor(struct load *load, const struct network_tensor *tensor, st
     if (!data)
         return error_memory(error, tensor->name);
     int status = safetensors_read(load->file, safetensors_find(load->file, tensor->name), data, error);
-    if (status == 0 && parameters_check(tensor->name, data, tensor->count, error) < 0)
+    if (status == 0 && check_values(tensor->name, data, tensor->count, error) < 0)
         status = error_prefix(error, "%s", load->source->path);
     if (status == 0)
         status = network_set_tensor(load->network, tensor->name, data, tensor->count, error);
@@ -166,9 +175,6 @@ static int set_tensor(struct load *load, const struct network_tensor *tensor, st
 
 static int load_all(struct load *load, struct error *error)
 {
-    if (safetensors_metadata(load->file, "joulery.checkpoint"))
-        return error_set(error, "%s: a checkpoint: go on from it with --resume, or give what --save wrote",
-                         load->source->path);
     if (load->source->whole)
         load->whole = graph_tensors(load->source->whole, &load->whole_count, error);
     if (load->source->whole && !load->whole)
@@ -194,8 +200,8 @@ int parameters_load(struct network *network, const struct parameters_source *sou
         return -1;
     int status = load_all(&load, error);
     if (status == 0 && load.left_out.count)
-        *note = text_format("the head starts anew: %zu tensor%s of it not loaded from %s (%s)",
-                            load.left_out.count, load.left_out.count == 1 ? " was" : "s were", source->path,
+        *note = text_format("the head starts anew: that of %s is another (%zu tensor%s: %s)", source->path,
+                            load.left_out.count, load.left_out.count == 1 ? "" : "s",
                             load.left_out.text.data ? load.left_out.text.data : "?");
     text_free(&load.missing.text);
     text_free(&load.extra.text);
@@ -212,7 +218,7 @@ static int fill(void *context, size_t entry, float *data, struct error *error)
     struct network_tensor tensor = network_tensor(network, entry);
     if (network_get_tensor(network, tensor.name, data, tensor.count, error) < 0)
         return -1;
-    return parameters_check(tensor.name, data, tensor.count, error);
+    return check_values(tensor.name, data, tensor.count, error);
 }
 
 int parameters_save(const struct network *network, const char *path, const char *const *metadata,
@@ -289,9 +295,4 @@ int parameters_copy_restore(const struct parameters_copy *copy, struct network *
             return -1;
     }
     return 0;
-}
-
-float *parameters_copy_tensor(const struct parameters_copy *copy, size_t tensor)
-{
-    return copy->tensors[tensor];
 }

@@ -6,26 +6,24 @@
 #include "base/error.h"
 #include "nn/nn.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 
-enum parameters_head {
-    HEAD_LOADED,     /* as all the rest */
-    HEAD_MAY_DIFFER, /* loaded if all of it fits, else left out */
-    HEAD_LEFT_OUT,
-};
+/* The key of the metadata that names the architecture. */
+#define PARAMETERS_ARCHITECTURE "joulery.architecture"
 
 struct parameters_source {
     const char *path, *architecture;
-    enum parameters_head head;
+    bool head_may_differ; /* the head is loaded if all of it fits, else left out */
     /* The architecture as it is without a head of one's own: tensors of its head may be in the file where the
      * head may differ. */
     const struct graph *whole;
 };
 
-/* Nothing is set before all names and shapes fit. num_batches_tracked and the auxiliary heads of torchvision's
- * googlenet and inception_v3 are passed over. `*note`: which tensors of the head were left out, or NULL; the
- * caller frees it. -1: no safetensors file, a tensor of another shape (both shapes), tensors that are missing
- * or too many (the first and how many), a value that is no number. */
+/* Nothing is set before all names and shapes fit. num_batches_tracked and the auxiliary heads of
+ * torchvision's googlenet and inception_v3 are passed over. `*note`: which tensors of the head were left out,
+ * or NULL; the caller frees it. -1: no safetensors file, a tensor of another shape (both shapes), tensors
+ * that are missing or too many (the first and how many), a value that is no number. */
 int parameters_load(struct network *network, const struct parameters_source *source, char **note,
                     struct error *error);
 
@@ -40,10 +38,4 @@ void parameters_copy_free(struct parameters_copy *copy);
 int parameters_copy_take(struct parameters_copy *copy, const struct network *network, struct error *error);
 /* The optimiser forgets. */
 int parameters_copy_restore(const struct parameters_copy *copy, struct network *network, struct error *error);
-/* NULL: a tensor of a frozen base, of which there is no copy. */
-float *parameters_copy_tensor(const struct parameters_copy *copy, size_t tensor);
-
-/* -1 and an error that names the tensor if a value is infinite or no number. */
-int parameters_check(const char *name, const float *data, size_t count, struct error *error);
-
 #endif

@@ -1,7 +1,9 @@
 #include "train/train.h"
 
 #include "base/clock.h"
+#include "train/evaluate.h"
 #include "train/features.h"
+#include "train/parameters.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -25,6 +27,7 @@ struct train {
     double rate;              /* the network's now */
     double best;              /* what the best epoch's monitored figure is */
     uint64_t without_better;
+    struct parameters_copy *best_weights; /* with keep_best */
 };
 
 static double since_s(int64_t begin_ns)
@@ -148,14 +151,13 @@ static bool asked_to_stop(struct train *train)
 
 struct sums {
     double loss; /* over images */
-    uint64_t correct, top5, images;
+    uint64_t correct, images;
 };
 
 static void add_step(struct sums *sums, const struct step_result *step, size_t count)
 {
     sums->loss += step->loss * (double)count;
     sums->correct += step->correct;
-    sums->top5 += step->top5;
     sums->images += count;
 }
 
@@ -225,65 +227,72 @@ static int train_epoch(struct train *train, struct train_epoch *epoch, struct er
 }
 
 /* What a complete validation tells. */
-static void take_scores(struct train *train, struct train_epoch *epoch, const struct sums *sums)
+static void take_scores(struct train *train, struct train_epoch *epoch, const struct scores *scores)
 {
     struct train_result *result = train->result;
-    epoch->val_loss = mean(sums->loss, sums->images);
-    epoch->val_accuracy = mean((double)sums->correct, sums->images);
-    epoch->val_f1 = confusion_macro_f1(&train->scoring);
-    if (train->scoring.outputs > 5)
-        epoch->val_top5 = mean((double)sums->top5, sums->images);
+    epoch->val_loss = scores->loss;
+    epoch->val_accuracy = scores->accuracy;
+    epoch->val_top5 = scores->top5;
+    epoch->val_f1 = scores->macro_f1;
     struct confusion last = result->confusion;
     result->confusion = train->scoring;
     result->confusion_epoch = epoch->epoch;
     train->scoring = last;
 }
 
+struct validation {
+    struct train *train;
+    const struct train_epoch *epoch;
+};
+
+static bool stop_validation(void *context)
+{
+    const struct validation *validation = context;
+    return asked_to_stop(validation->train);
+}
+
+static void show_validation(void *context, uint64_t done, uint64_t total)
+{
+    const struct validation *validation = context;
+    const struct train_epoch *epoch = validation->epoch;
+    show(validation->train, epoch, true, done, total, epoch->loss, epoch->accuracy);
+}
+
 static int validate(struct train *train, struct train_epoch *epoch, struct error *error)
 {
     int64_t begin = clock_boot_ns();
-    uint64_t total = loader_batches(train->test_loader), done = 0;
-    struct sums sums = {0};
-    const struct batch *batch = NULL;
-    int result = 0;
-    confusion_clear(&train->scoring);
+    struct validation validation = {train, epoch};
+    const struct evaluate_watch watch = {&validation, stop_validation, show_validation};
+    struct scores scores;
     mark_window(train, MARK_BEGIN, "validation", epoch->epoch, NULL, 0);
-    loader_start(train->test_loader, 0);
-    while (result == 0 && !asked_to_stop(train) && (batch = loader_next(train->test_loader))) {
-        struct step_result step;
-        result = network_evaluate(train->network, batch->images, batch->labels, batch->count, &step, error);
-        if (result == 0) {
-            add_step(&sums, &step, batch->count);
-            confusion_add(&train->scoring, batch->labels, step.predictions, batch->count);
-        }
-        show(train, epoch, true, ++done, total, epoch->loss, epoch->accuracy);
-    }
+    int result = evaluate(train->network, train->test_loader, &watch, &train->scoring, &scores, error);
     mark_window(train, MARK_END, "validation", epoch->epoch, NULL, 0);
     epoch->val_s = train->val_s = since_s(begin);
     /* figures of a part would pass for figures of the whole */
-    if (sums.images == train->dataset->test.count)
-        take_scores(train, epoch, &sums);
-    return result;
+    if (result == 0)
+        take_scores(train, epoch, &scores);
+    return result < 0 ? -1 : 0;
 }
 
 /* Remembers the best epoch; ends the training where none came for too long. */
-static void judge(struct train *train, const struct train_epoch *epoch)
+static int judge(struct train *train, const struct train_epoch *epoch, struct error *error)
 {
     bool by_accuracy = train->options->monitor == MONITOR_VAL_ACCURACY;
     double figure = by_accuracy ? epoch->val_accuracy : -epoch->val_loss;
     if (isnan(epoch->val_accuracy))
-        return;
+        return 0;
     figure = isnan(figure) ? -INFINITY : figure;
     if (!train->result->best_epoch || figure > train->best) {
         train->best = figure;
         train->result->best_epoch = epoch->epoch;
         train->without_better = 0;
-        return;
+        return train->best_weights ? parameters_copy_take(train->best_weights, train->network, error) : 0;
     }
     train->without_better++;
     bool more = epoch->epoch < epochs_to_do(train) && train->result->end == TRAIN_FINISHED;
     if (more && train->options->patience && train->without_better >= train->options->patience)
         train->result->end = TRAIN_EARLY;
+    return 0;
 }
 
 static int run_epoch(struct train *train, struct train_epoch *epoch, struct error *error)
@@ -299,8 +308,7 @@ static int run_epoch(struct train *train, struct train_epoch *epoch, struct erro
     train->result->waited_s += epoch->waited_s;
     if (result == 0 && train->observer->epoch && epoch->images > 0)
         train->observer->epoch(train->observer->context, epoch);
-    judge(train, epoch);
-    return result;
+    return result < 0 ? -1 : judge(train, epoch, error);
 }
 
 static int run_epochs(struct train *train, struct error *error)
@@ -391,7 +399,12 @@ int train_run(struct network *network, const struct dataset *dataset, const stru
         goto out;
     if (options->validate && open_scoring(&train, &scoring, error) < 0)
         goto out;
+    if (options->keep_best && options->validate &&
+        !(train.best_weights = parameters_copy_new(network, error)))
+        goto out;
     status = run_epochs(&train, error);
+    if (status == 0 && train.best_weights && result->best_epoch)
+        status = parameters_copy_restore(train.best_weights, network, error);
     if (train.timed_s > 0)
         result->images_per_s = (double)train.timed_images / train.timed_s;
 out:
@@ -401,6 +414,7 @@ out:
     loader_close(train.test_loader);
     confusion_free(&train.scoring);
     features_free(&train.features);
+    parameters_copy_free(train.best_weights);
     result->wall_s = since_s(train.begin_ns);
     return status;
 }

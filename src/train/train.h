@@ -34,6 +34,7 @@ struct train_options {
     struct schedule schedule; /* its rate is the one the network was made with */
     enum train_monitor monitor;
     uint64_t patience; /* validations in a row without a better one after which training ends; 0: no end */
+    bool keep_best;    /* the network is left with the best epoch's weights; without validation, the last */
 };
 
 enum train_end {

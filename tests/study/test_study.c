@@ -284,7 +284,7 @@ static void placeholders_are_filled(void **state)
 /* An option as the trainer's help has it: one without a value is followed by blanks alone. */
 static void check_option(const char *name, bool is_flag)
 {
-    static const char *const not_for_studies[] = {"seed", "json", "log-steps", "help"};
+    static const char *const not_for_studies[] = {"seed", "json", "log-steps", "save", "help"};
     bool allowed = true;
     for (size_t i = 0; i < sizeof not_for_studies / sizeof *not_for_studies; i++)
         allowed = allowed && strcmp(name, not_for_studies[i]) != 0;

@@ -3,6 +3,7 @@
 #include "base/text.h"
 
 #include <jansson.h>
+#include <math.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -14,10 +15,12 @@
 
 #include <cmocka.h>
 
-/* Runs "joulery-train ARGUMENTS", returns its exit status; `*output` is what it wrote to both streams. */
-static int run(const char *arguments, char **output)
+/* Runs "joulery-train ARGUMENTS" after `before`, returns its exit status; `*output` is what it wrote to both
+ * streams. */
+static int run_after(const char *before, const char *arguments, char **output)
 {
-    AUTO_FREE char *command = text_format("'%s/joulery-train' 2>&1 %s", getenv("JOULERY_BIN"), arguments);
+    AUTO_FREE char *command =
+        text_format("%s'%s/joulery-train' 2>&1 %s", before, getenv("JOULERY_BIN"), arguments);
     FILE *pipe = popen(command, "r");
     assert_non_null(pipe);
     struct text text = TEXT_INIT;
@@ -28,6 +31,11 @@ static int run(const char *arguments, char **output)
     *output = text_take(&text);
     assert_true(WIFEXITED(status));
     return WEXITSTATUS(status);
+}
+
+static int run(const char *arguments, char **output)
+{
+    return run_after("", arguments, output);
 }
 
 static void expect(const char *arguments, int status, const char *said)
@@ -247,6 +255,151 @@ static void divergence_is_told_and_fails(void **state)
 }
 
 /* Stops a training that would go on for long, once it has begun, and reads what it wrote. */
+static double number_of(json_t *json, const char *key)
+{
+    json_t *value = json_object_get(json, key);
+    assert_true(json_is_number(value));
+    return json_number_value(value);
+}
+
+/* A folder of its own, which is the test's; removed at the end. */
+static char *new_folder(void)
+{
+    char *folder = strdup("/tmp/joulery-weights-XXXXXX");
+    assert_non_null(mkdtemp(folder));
+    return folder;
+}
+
+static void remove_folder(char *folder)
+{
+    static const char *const names[] = {"a", "b", "bad"};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        AUTO_FREE char *path = file_join(folder, names[i]);
+        unlink(path);
+    }
+    assert_int_equal(rmdir(folder), 0);
+    free(folder);
+}
+
+/* The best epoch is seldom the last with so large a rate. */
+static void saved_weights_score_as_the_best_epoch_did(void **state)
+{
+    (void)state;
+    char *folder = new_folder();
+    AUTO_FREE char *train = text_format(
+        "train --arch lenet5 --data shapes:200 --epochs 5 --lr 0.02 --seed 4 --threads 1 --monitor "
+        "val_accuracy --save %s/a",
+        folder);
+    json_t *trained = run_json(train);
+    json_t *weights = json_object_get(trained, "weights");
+    json_int_t best = count_of(trained, "best_epoch");
+    assert_int_equal(count_of(weights, "saved_epoch"), best);
+    assert_true(best < 5);
+    json_t *epoch = json_array_get(json_object_get(trained, "epochs"), (size_t)best - 1);
+    AUTO_FREE char *eval = text_format("eval --weights %s/a --data shapes:200 --threads 1", folder);
+    json_t *scored = run_json(eval);
+    assert_string_equal(text_of(scored, "schema"), "joulery.eval/1");
+    assert_string_equal(text_of(scored, "architecture"), "lenet5");
+    assert_string_equal(text_of(scored, "split"), "test");
+    assert_int_equal(count_of(scored, "images"), 40);
+    assert_true(number_of(scored, "accuracy") == number_of(epoch, "val_accuracy"));
+    assert_true(number_of(scored, "macro_f1") == number_of(epoch, "val_f1"));
+    assert_true(fabs(number_of(scored, "loss") - number_of(epoch, "val_loss")) <
+                1e-5 * number_of(epoch, "val_loss"));
+    json_decref(scored);
+    AUTO_FREE char *more = text_format("%s --split train", eval);
+    scored = run_json(more);
+    assert_int_equal(count_of(scored, "images"), 200);
+    json_decref(scored);
+    json_decref(trained);
+    remove_folder(folder);
+}
+
+static void a_frozen_base_is_saved_as_it_was_loaded(void **state)
+{
+    (void)state;
+    char *folder = new_folder();
+    AUTO_FREE char *first = text_format("train --arch resnet18 --width 0.1 --data shapes:100 --epochs 1 "
+                                        "--threads 1 --no-validation --save %s/a",
+                                        folder);
+    json_t *json = run_json(first);
+    assert_true(json_is_null(json_object_get(json_object_get(json, "weights"), "loaded")));
+    json_decref(json);
+    /* the same head: nothing starts anew, and with no rate nothing changes */
+    AUTO_FREE char *again =
+        text_format("train --weights %s/a --freeze base --lr 0 --data shapes:100 --epochs 1 "
+                    "--threads 1 --no-validation --save %s/b",
+                    folder, folder);
+    json = run_json(again);
+    assert_true(json_is_true(json_object_get(json_object_get(json, "weights"), "head_loaded")));
+    assert_string_equal(text_of(json, "architecture"), "resnet18");
+    json_decref(json);
+    struct error error = ERROR_INIT;
+    AUTO_FREE char *a = text_format("%s/a", folder);
+    AUTO_FREE char *b = text_format("%s/b", folder);
+    size_t a_size, b_size;
+    AUTO_FREE char *a_bytes = file_read(a, 1 << 26, &a_size, &error);
+    AUTO_FREE char *b_bytes = file_read(b, 1 << 26, &b_size, &error);
+    assert_non_null(a_bytes);
+    assert_non_null(b_bytes);
+    assert_int_equal(a_size, b_size);
+    assert_memory_equal(a_bytes, b_bytes, a_size);
+    AUTO_FREE char *other =
+        text_format("train --weights %s/a --freeze base --head 16 --data shapes:100 --steps 1", folder);
+    expect(other, 0, "note: the head starts anew");
+    remove_folder(folder);
+}
+
+static void weights_that_do_not_fit_are_refused(void **state)
+{
+    (void)state;
+    char *folder = new_folder();
+    AUTO_FREE char *train =
+        text_format("train --arch lenet5 --data shapes:100 --steps 1 --no-validation --save %s/a", folder);
+    json_decref(run_json(train));
+    AUTO_FREE char *shape = text_format("eval --weights %s/a --width 2", folder);
+    expect(shape, 1, "expects 12x3x5x5, found 6x3x5x5");
+    AUTO_FREE char *outputs = text_format("eval --weights %s/a --classes 11", folder);
+    expect(outputs, 1, "give --classes and --head as they were for it (it was saved as lenet5)");
+    AUTO_FREE char *architecture =
+        text_format("train --weights %s/a --arch alexnet --steps 1 --size 64 --data shapes:100", folder);
+    expect(architecture, 1, "no weights of alexnet as it is built here");
+    AUTO_FREE char *cut = text_format("head -c 3000 %s/a > %s/bad;", folder, folder);
+    AUTO_FREE char *bad = text_format("eval --weights %s/bad", folder);
+    AUTO_FREE char *said = NULL;
+    assert_int_equal(run_after(cut, bad, &said), 1);
+    assert_non_null(strstr(said, "cut off"));
+    expect("eval --weights /nowhere/x", 1, "/nowhere/x: No such file");
+    expect("eval", 2, "expected --weights FILE");
+    expect("eval --weights x --split both", 2, "--split: expected test or train, found 'both'");
+    expect("train --save - --steps 1", 1, "expected a file");
+    expect("train --save /nowhere/x --steps 1", 1, "/nowhere/x");
+    remove_folder(folder);
+}
+
+/* The old weights stay, and the results are told all the same. */
+static void a_full_disk_leaves_the_old_weights(void **state)
+{
+    (void)state;
+    char *folder = new_folder();
+    struct error error = ERROR_INIT;
+    AUTO_FREE char *train =
+        text_format("train --arch lenet5 --data shapes:100 --steps 1 --no-validation --save %s/a", folder);
+    json_decref(run_json(train));
+    AUTO_FREE char *path = text_format("%s/a", folder);
+    size_t before_size, after_size;
+    AUTO_FREE char *before = file_read(path, 1 << 26, &before_size, &error);
+    AUTO_FREE char *said = NULL;
+    AUTO_FREE char *again = text_format("%s --seed 9", train);
+    assert_int_equal(run_after("ulimit -f 16;", again, &said), 1);
+    assert_non_null(strstr(said, "1 steps in"));
+    assert_non_null(strstr(said, "--save: "));
+    AUTO_FREE char *after = file_read(path, 1 << 26, &after_size, &error);
+    assert_int_equal(before_size, after_size);
+    assert_memory_equal(before, after, before_size);
+    remove_folder(folder);
+}
+
 static void stop_with(int number, const char *name)
 {
     AUTO_FREE char *program = text_format("%s/joulery-train", getenv("JOULERY_BIN"));
@@ -303,6 +456,10 @@ int main(void)
         cmocka_unit_test(what_does_not_go_together_is_refused),
         cmocka_unit_test(the_recipe_and_its_scores_are_in_the_results),
         cmocka_unit_test(divergence_is_told_and_fails),
+        cmocka_unit_test(saved_weights_score_as_the_best_epoch_did),
+        cmocka_unit_test(a_frozen_base_is_saved_as_it_was_loaded),
+        cmocka_unit_test(weights_that_do_not_fit_are_refused),
+        cmocka_unit_test(a_full_disk_leaves_the_old_weights),
         cmocka_unit_test(signals_end_it_cleanly),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
