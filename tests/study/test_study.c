@@ -320,7 +320,7 @@ static void a_study_knows_just_the_options_that_the_trainer_has(void **state)
     }
     free(line);
     assert_int_equal(pclose(help), 0);
-    assert_int_equal(count, STUDY_TRAIN_OPTIONS + 3); /* --json, --log-steps, --help */
+    assert_int_equal(count, STUDY_TRAIN_OPTIONS + 4); /* --json, --log-steps, --save, --help */
 }
 
 int main(void)
