@@ -18,12 +18,12 @@ enum {
 #define SEED_MOST 9007199254740992.0
 
 struct arguments {
-    const char *arch, *data, *json, *augment, *normalize, *weights, *save;
+    const char *arch, *data, *json, *augment, *normalize, *weights, *save, *checkpoint;
     struct recipe recipe;
     struct transfer transfer;
     uint64_t size, classes, epochs, steps, batch, seed, threads;
     double width;
-    bool no_validation, log_steps;
+    bool no_validation, log_steps, resume;
 };
 
 static enum options_result parse(int argc, char **argv, struct arguments *a, struct error *error)
@@ -95,6 +95,10 @@ static enum options_result parse(int argc, char **argv, struct arguments *a, str
          "and ResNet), tf (for its Inception, Xception and MobileNet), or means/deviations as "
          "0.5,0.5,0.5/0.25,0.25,0.25 (as --save noted it in --weights, or computed)",
          0, 0},
+        {"--checkpoint", 0, OPTION_TEXT, &a->checkpoint, "FILE",
+         "write there, after each epoch and when training is stopped, all that it takes to go on", 0, 0},
+        {"--resume", 0, OPTION_FLAG, &a->resume, NULL,
+         "go on from --checkpoint, to the same losses; from the start if there is no such file", 0, 0},
         {"--no-validation", 0, OPTION_FLAG, &a->no_validation, NULL,
          "don't score the test images after each epoch", 0, 0},
         {"--seed", 0, OPTION_COUNT, &a->seed, "N", "of weights, order, augmentation and dropout (0)", 0,
@@ -142,6 +146,7 @@ static int prepare(const struct arguments *arguments, struct training *training,
     training->architecture = arguments->arch;
     training->weights = arguments->weights;
     training->save = arguments->save;
+    training->wants_resume = arguments->resume;
     training->threads = arguments->threads ? arguments->threads : program_cores();
     training->zoo = (struct zoo_options){.classes = arguments->classes,
                                          .size = arguments->size,
@@ -155,6 +160,8 @@ static int prepare(const struct arguments *arguments, struct training *training,
         .loader_threads = loader_threads(training->threads),
         .validate = !arguments->no_validation,
         .keep_best = arguments->save != NULL,
+        .checkpoint = arguments->checkpoint,
+        .resume = arguments->resume && file_exists(arguments->checkpoint),
         .log_steps = arguments->log_steps,
     };
     if (image_options_apply(arguments, training, error) < 0 ||
@@ -184,7 +191,7 @@ static bool stop_asked(void *context)
 static int run(struct training *training, struct network *network, struct error *error)
 {
     struct watch watch = {0};
-    struct train_observer observer = {&watch, console_progress, console_epoch, stop_asked};
+    struct train_observer observer = {&watch, console_progress, console_epoch, stop_asked, console_warn};
     console_start(&watch.console);
     struct mark_sender *sender = mark_sender_open();
     int result =
@@ -247,8 +254,18 @@ static int train_on(struct training *training, const char *json, struct error *e
     struct error unsaved = ERROR_INIT;
     struct network *network = training_compile(training, error);
     int saved = -1, trained = -1;
+    if (network && training->train.checkpoint) {
+        training->checkpoint_options = training_fingerprint(training, error);
+        training->train.checkpoint_options = training->checkpoint_options;
+        if (!training->checkpoint_options) {
+            network_free(network);
+            network = NULL;
+        }
+    }
     if (network && (!training->weights || training_load(training, network, true, error) == 0)) {
         console_describe(training);
+        if (training->train.checkpoint && !training->train.resume && training->wants_resume)
+            fprintf(stderr, "note: there is no %s yet: training starts anew\n", training->train.checkpoint);
         trained = run(training, network, error);
         saved = trained < 0 ? -1 : save(training, network, &unsaved);
     }
@@ -258,7 +275,13 @@ static int train_on(struct training *training, const char *json, struct error *e
         return program_fail("train", error, PROGRAM_FAILED);
     }
     int status = trained_status(training, error);
-    return saved < 0 ? program_fail("train", &unsaved, PROGRAM_FAILED) : status;
+    if (saved < 0)
+        return program_fail("train", &unsaved, PROGRAM_FAILED);
+    if (status == PROGRAM_DONE && training->result.checkpoint_failed) {
+        error_set(error, "--checkpoint: the last one was not written");
+        return program_fail("train", error, PROGRAM_FAILED);
+    }
+    return status;
 }
 
 /* What isn't given is as the weights say, if they were saved here. */
@@ -277,15 +300,24 @@ static int default_to_saved(struct arguments *arguments, struct saved *saved, st
 
 static int check_outputs(const struct arguments *arguments, struct error *error)
 {
+    if (arguments->checkpoint && arguments->save && strcmp(arguments->checkpoint, arguments->save) == 0)
+        return error_set(error, "--checkpoint and --save: expected two files, found %s for both",
+                         arguments->save);
     if (arguments->save && strcmp(arguments->save, "-") == 0)
         return error_set(error, "--save: expected a file: weights don't go to standard output");
     if (arguments->save && file_check_writable(arguments->save, error) < 0)
         return error_prefix(error, "--save");
+    if (arguments->checkpoint && file_check_writable(arguments->checkpoint, error) < 0)
+        return error_prefix(error, "--checkpoint");
     return arguments->json ? file_check_writable(arguments->json, error) : 0;
 }
 
 static int train_with(const struct arguments *arguments, struct training *training, struct error *error)
 {
+    if (arguments->resume && !arguments->checkpoint) {
+        error_set(error, "--resume goes on from --checkpoint FILE: give both");
+        return program_fail("train", error, PROGRAM_USAGE);
+    }
     if (prepare(arguments, training, error) < 0)
         return program_fail("train", error, PROGRAM_USAGE);
     if (check_outputs(arguments, error) < 0)
@@ -318,6 +350,7 @@ int command_train(int argc, char **argv)
                      ? program_fail("train", &error, PROGRAM_FAILED)
                      : train_with(&arguments, &training, &error);
     train_result_free(&training.result);
+    free(training.checkpoint_options);
     free(training.head);
     saved_free(&saved);
     return status;

@@ -43,6 +43,13 @@ void console_epoch(void *context, const struct train_epoch *epoch)
     fprintf(stderr, ", %.0f images/s, %s\n", (double)epoch->images / epoch->train_s, wall ? wall : "");
 }
 
+void console_warn(void *context, const char *message)
+{
+    struct console *console = context;
+    progress_clear(&console->progress);
+    fprintf(stderr, "warning: %s\n", message);
+}
+
 void console_describe(const struct training *training)
 {
     const struct dataset *dataset = training->dataset;
@@ -79,10 +86,15 @@ static void print_scores(const struct training *training, FILE *stream)
     if (!result->best_epoch)
         return;
     const struct train_epoch *best = &result->epochs[result->best_epoch - 1];
-    const struct train_epoch *last = &result->epochs[result->confusion_epoch - 1];
-    fprintf(stream, "best epoch by %s: %" PRIu64 " (loss %.4f, accuracy %.2f %%); after epoch %" PRIu64,
+    fprintf(stream, "best epoch by %s: %" PRIu64 " (loss %.4f, accuracy %.2f %%)",
             monitor_name(training->train.monitor), result->best_epoch, best->val_loss,
-            100 * best->val_accuracy, last->epoch);
+            100 * best->val_accuracy);
+    const struct train_epoch *last = &result->epochs[result->epoch_count - 1];
+    if (!isfinite(last->val_f1)) {
+        fprintf(stream, "\n");
+        return;
+    }
+    fprintf(stream, "; after epoch %" PRIu64, last->epoch);
     if (isfinite(last->val_top5))
         fprintf(stream, " top-5 accuracy %.2f %%,", 100 * last->val_top5);
     fprintf(stream, " macro F1 %.4f\n", last->val_f1);

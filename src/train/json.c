@@ -181,6 +181,8 @@ static json_t *document(const struct training *training)
     json_object_set_new(root, "data", data_json(training->dataset, &training->normalisation));
     json_object_set_new(root, "ended", json_string(end_name(training)));
     json_object_set_new(root, "steps_done", count(result->steps_done));
+    json_object_set_new(root, "resumed_at_step",
+                        training->train.resume ? count(result->resumed_steps) : json_null());
     if (training->train.log_steps)
         json_object_set_new(root, "steps", steps_json(result));
     json_object_set_new(root, "epochs", epochs_json(result));

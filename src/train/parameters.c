@@ -151,7 +151,7 @@ static int check_names(struct load *load, struct error *error)
                      load->source->head_may_differ ? "" : " and the --head", itself ? itself : "");
 }
 
-static int check_values(const char *name, const float *data, size_t count, struct error *error)
+int parameters_check(const char *name, const float *data, size_t count, struct error *error)
 {
     for (size_t i = 0; i < count; i++)
         if (!isfinite(data[i]))
@@ -165,7 +165,7 @@ static int set_tensor(struct load *load, const struct network_tensor *tensor, st
     if (!data)
         return error_memory(error, tensor->name);
     int status = safetensors_read(load->file, safetensors_find(load->file, tensor->name), data, error);
-    if (status == 0 && check_values(tensor->name, data, tensor->count, error) < 0)
+    if (status == 0 && parameters_check(tensor->name, data, tensor->count, error) < 0)
         status = error_prefix(error, "%s", load->source->path);
     if (status == 0)
         status = network_set_tensor(load->network, tensor->name, data, tensor->count, error);
@@ -175,6 +175,11 @@ static int set_tensor(struct load *load, const struct network_tensor *tensor, st
 
 static int load_all(struct load *load, struct error *error)
 {
+    if (safetensors_metadata(load->file, "joulery.checkpoint"))
+        return error_set(error,
+                         "%s: a checkpoint: go on from it with --checkpoint FILE --resume, or give what "
+                         "--save wrote",
+                         load->source->path);
     if (load->source->whole)
         load->whole = graph_tensors(load->source->whole, &load->whole_count, error);
     if (load->source->whole && !load->whole)
@@ -218,7 +223,7 @@ static int fill(void *context, size_t entry, float *data, struct error *error)
     struct network_tensor tensor = network_tensor(network, entry);
     if (network_get_tensor(network, tensor.name, data, tensor.count, error) < 0)
         return -1;
-    return check_values(tensor.name, data, tensor.count, error);
+    return parameters_check(tensor.name, data, tensor.count, error);
 }
 
 int parameters_save(const struct network *network, const char *path, const char *const *metadata,
@@ -295,4 +300,9 @@ int parameters_copy_restore(const struct parameters_copy *copy, struct network *
             return -1;
     }
     return 0;
+}
+
+float *parameters_copy_tensor(const struct parameters_copy *copy, size_t tensor)
+{
+    return copy->tensors[tensor];
 }

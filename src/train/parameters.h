@@ -37,5 +37,12 @@ struct parameters_copy *parameters_copy_new(const struct network *network, struc
 void parameters_copy_free(struct parameters_copy *copy);
 int parameters_copy_take(struct parameters_copy *copy, const struct network *network, struct error *error);
 /* The optimiser forgets. */
-int parameters_copy_restore(const struct parameters_copy *copy, struct network *network, struct error *error);
+int parameters_copy_restore(
+    const struct parameters_copy *copy, struct network *network,
+    struct error *error); /* The copy of a tensor; NULL: one of a frozen base, of which there is none. */
+float *parameters_copy_tensor(const struct parameters_copy *copy, size_t tensor);
+
+/* -1 and an error that names the tensor if a value is infinite or no number. */
+int parameters_check(const char *name, const float *data, size_t count, struct error *error);
+
 #endif

@@ -74,6 +74,8 @@ struct training {
     const char *weights, *save; /* files, or NULL */
     bool head_loaded;           /* of the weights */
     uint64_t saved_epoch;       /* whose weights were saved; 0: none */
+    char *checkpoint_options;   /* owned */
+    bool wants_resume;          /* from a checkpoint, if there is one */
 };
 
 /* Smaller images are enlarged to it: every architecture takes it. */
@@ -88,6 +90,10 @@ int training_load(struct training *training, struct network *network, bool head_
                   struct error *error);
 /* To training->save, with what `saved_read` reads. */
 int training_save(const struct training *training, const struct network *network, struct error *error);
+
+/* What must be the same for a training to go on, as a JSON object of options and their texts; of one that
+ * fits its data. The caller frees it. */
+char *training_fingerprint(const struct training *training, struct error *error);
 
 /* What a file that was saved says of the network in it, checked; NULL and 0: nothing. */
 struct saved {
@@ -124,6 +130,7 @@ struct console {
 void console_start(struct console *console);
 void console_progress(void *context, const struct train_progress *progress);
 void console_epoch(void *context, const struct train_epoch *epoch);
+void console_warn(void *context, const char *message);
 /* What is trained on what, to standard error; the results, to `stream`. */
 void console_describe(const struct training *training);
 void console_results(const struct training *training, FILE *stream);

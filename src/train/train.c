@@ -1,10 +1,12 @@
 #include "train/train.h"
 
 #include "base/clock.h"
+#include "train/checkpoint.h"
 #include "train/evaluate.h"
 #include "train/features.h"
 #include "train/parameters.h"
 
+#include <inttypes.h>
 #include <math.h>
 #include <stdlib.h>
 
@@ -17,6 +19,8 @@ struct train {
     struct train_result *result;
     struct loader *loader, *test_loader;
     struct features features; /* if they are kept */
+    struct checkpoint from;   /* where the next epoch begins: anew, but for one that is resumed */
+    uint64_t batches;         /* done of the epoch under way */
     size_t step_room;
     int64_t begin_ns;
     uint64_t timed_images; /* of all steps but the first */
@@ -186,7 +190,8 @@ static int train_batch(struct train *train, struct sums *sums, struct error *err
     struct step_result step;
     if (network_train(train->network, batch->images, batch->labels, batch->count, &step, error) < 0)
         return -1;
-    if (train->result->steps_done++ > 0) {
+    train->batches++;
+    if (train->result->steps_done++ > train->result->resumed_steps) {
         train->timed_s += since_s(begin);
         train->timed_images += batch->count;
     }
@@ -199,31 +204,74 @@ static int train_batch(struct train *train, struct sums *sums, struct error *err
     return 1;
 }
 
-static int train_epoch(struct train *train, struct train_epoch *epoch, struct error *error)
+static int train_epoch(struct train *train, struct train_epoch *epoch, struct sums *sums, struct error *error)
 {
     int64_t begin = clock_boot_ns();
-    uint64_t total = batches_in_epoch(train, 0);
-    struct sums sums = {0};
+    const struct checkpoint from = train->from;
+    train->from = (struct checkpoint){0};
+    train->batches = from.batches;
+    *sums = (struct sums){from.loss_sum, from.correct, from.images};
+    uint64_t total = batches_in_epoch(train, from.batches);
     int result = 1;
     epoch->cut = total < loader_batches(train->loader);
-    loader_start(train->loader, epoch->epoch - 1);
-    for (uint64_t done = 0; done < total && result > 0 && train->result->end == TRAIN_FINISHED; done++) {
+    loader_start_at(train->loader, epoch->epoch - 1, from.batches);
+    while (train->batches < total && result > 0 && train->result->end == TRAIN_FINISHED) {
         if (asked_to_stop(train))
             break;
         set_rate(train, epoch->epoch);
-        result = train_batch(train, &sums, error);
-        show(train, epoch, false, done + 1, total, mean(sums.loss, sums.images),
-             mean((double)sums.correct, sums.images));
+        result = train_batch(train, sums, error);
+        show(train, epoch, false, train->batches, total, mean(sums->loss, sums->images),
+             mean((double)sums->correct, sums->images));
     }
     epoch->cut = epoch->cut || train->result->end != TRAIN_FINISHED || result < 0;
-    epoch->loss = mean(sums.loss, sums.images);
-    epoch->accuracy = mean((double)sums.correct, sums.images);
-    epoch->images = sums.images;
+    epoch->loss = mean(sums->loss, sums->images);
+    epoch->accuracy = mean((double)sums->correct, sums->images);
+    epoch->images = sums->images;
     epoch->learning_rate = train->rate;
-    epoch->train_s = since_s(begin);
-    epoch->waited_s = loader_waited_s(train->loader);
+    epoch->train_s = from.train_s + since_s(begin);
+    epoch->waited_s = from.waited_s + loader_waited_s(train->loader);
+    train->result->train_s += since_s(begin);
+    train->result->waited_s += loader_waited_s(train->loader);
     train->result->loader_busy_s += loader_busy_s(train->loader);
     return result < 0 ? -1 : 0;
+}
+
+/* A checkpoint that can't be written is told, and the old one stays; the training is worth more. */
+static void write_checkpoint(struct train *train, struct checkpoint *at)
+{
+    const struct train_options *options = train->options;
+    struct train_result *result = train->result;
+    struct error error = ERROR_INIT;
+    if (!options->checkpoint)
+        return;
+    at->steps_done = result->steps_done;
+    at->rate = train->rate;
+    at->last_loss = result->last_loss;
+    at->best = train->best;
+    at->best_epoch = result->best_epoch;
+    at->without_better = train->without_better;
+    at->epochs = result->epochs;
+    int status = checkpoint_write(options->checkpoint, options->checkpoint_options, train->network,
+                                  train->best_weights, at, &error);
+    result->checkpoint_failed = status < 0;
+    if (status < 0 && train->observer->warn) {
+        error_prefix(&error, "the checkpoint after step %" PRIu64 " was not written", result->steps_done);
+        train->observer->warn(train->observer->context, error_text(&error));
+    }
+    error_clear(&error);
+}
+
+/* In the middle of an epoch, or after its last batch: its validation is then still to come. */
+static void checkpoint_within(struct train *train, const struct train_epoch *epoch, const struct sums *sums)
+{
+    struct checkpoint at = {.epoch = epoch->epoch,
+                            .batches = train->batches,
+                            .loss_sum = sums->loss,
+                            .correct = sums->correct,
+                            .images = sums->images,
+                            .train_s = epoch->train_s,
+                            .waited_s = epoch->waited_s};
+    write_checkpoint(train, &at);
 }
 
 /* What a complete validation tells. */
@@ -297,25 +345,37 @@ static int judge(struct train *train, const struct train_epoch *epoch, struct er
 
 static int run_epoch(struct train *train, struct train_epoch *epoch, struct error *error)
 {
+    const struct train_result *result = train->result;
+    struct sums sums;
     epoch->val_loss = epoch->val_accuracy = epoch->val_top5 = epoch->val_f1 = NAN;
     mark_window(train, MARK_BEGIN, "epoch", epoch->epoch, NULL, 0);
-    int result = train_epoch(train, epoch, error);
-    if (result == 0 && train->test_loader && train->result->end == TRAIN_FINISHED)
-        result = validate(train, epoch, error);
+    int status = train_epoch(train, epoch, &sums, error);
+    bool whole = status == 0 && train->batches == loader_batches(train->loader);
+    bool good = status == 0 && result->end != TRAIN_DIVERGED;
+    if (good && !whole)
+        checkpoint_within(train, epoch, &sums);
+    if (status == 0 && train->test_loader && result->end == TRAIN_FINISHED)
+        status = validate(train, epoch, error);
     epoch->wall_s = epoch->train_s + epoch->val_s;
     mark_epoch_end(train, epoch);
-    train->result->train_s += epoch->train_s;
-    train->result->waited_s += epoch->waited_s;
-    if (result == 0 && train->observer->epoch && epoch->images > 0)
+    if (status == 0 && train->observer->epoch && epoch->images > 0)
         train->observer->epoch(train->observer->context, epoch);
-    return result < 0 ? -1 : judge(train, epoch, error);
+    if (status == 0)
+        status = judge(train, epoch, error);
+    if (status < 0 || !good || !whole)
+        return status;
+    if (result->end == TRAIN_STOPPED)
+        checkpoint_within(train, epoch, &sums);
+    else
+        write_checkpoint(train, &(struct checkpoint){.epoch = epoch->epoch + 1});
+    return 0;
 }
 
 static int run_epochs(struct train *train, struct error *error)
 {
     struct train_result *result = train->result;
     uint64_t count = epochs_to_do(train);
-    for (uint64_t i = 0; i < count && result->end == TRAIN_FINISHED; i++) {
+    for (uint64_t i = result->epoch_count; i < count && result->end == TRAIN_FINISHED; i++) {
         struct train_epoch *epochs = reallocarray(result->epochs, i + 1, sizeof *epochs);
         if (!epochs)
             return error_memory(error, "epochs");
@@ -328,6 +388,35 @@ static int run_epochs(struct train *train, struct error *error)
     /* an epoch that was stopped before its first step tells nothing */
     if (result->epoch_count && result->epochs[result->epoch_count - 1].images == 0)
         result->epoch_count--;
+    return 0;
+}
+
+/* Everything as it was when the checkpoint was written. */
+static int resume(struct train *train, struct error *error)
+{
+    const struct train_options *options = train->options;
+    struct train_result *result = train->result;
+    struct checkpoint *from = &train->from;
+    if (checkpoint_read(options->checkpoint, options->checkpoint_options, train->network, train->best_weights,
+                        from, error) < 0)
+        return -1;
+    result->epochs = from->epochs;
+    result->epoch_count = from->epoch - 1;
+    result->steps_done = result->resumed_steps = from->steps_done;
+    result->last_loss = from->last_loss;
+    result->best_epoch = from->best_epoch;
+    train->rate = from->rate;
+    train->best = from->best;
+    train->without_better = from->without_better;
+    if (from->batches > loader_batches(train->loader))
+        return error_set(error, "%s: %" PRIu64 " batches of an epoch, which has %zu: a broken checkpoint",
+                         options->checkpoint, from->batches, loader_batches(train->loader));
+    if (options->steps && options->steps < from->steps_done)
+        return error_set(error,
+                         "%s: %" PRIu64 " steps are done, and no more than %" PRIu64 " are to be: give more",
+                         options->checkpoint, from->steps_done, options->steps);
+    if (options->patience && train->without_better >= options->patience)
+        result->end = TRAIN_EARLY;
     return 0;
 }
 
@@ -401,6 +490,8 @@ int train_run(struct network *network, const struct dataset *dataset, const stru
         goto out;
     if (options->keep_best && options->validate &&
         !(train.best_weights = parameters_copy_new(network, error)))
+        goto out;
+    if (options->resume && resume(&train, error) < 0)
         goto out;
     status = run_epochs(&train, error);
     if (status == 0 && train.best_weights && result->best_epoch)

@@ -34,7 +34,10 @@ struct train_options {
     struct schedule schedule; /* its rate is the one the network was made with */
     enum train_monitor monitor;
     uint64_t patience; /* validations in a row without a better one after which training ends; 0: no end */
-    bool keep_best;    /* the network is left with the best epoch's weights; without validation, the last */
+    const char *checkpoint;         /* a file that is written after each epoch and when it ends, or NULL */
+    const char *checkpoint_options; /* as checkpoint_read says */
+    bool resume;                    /* from `checkpoint`, to the same losses as without the break */
+    bool keep_best; /* the network is left with the best epoch's weights; without validation, the last */
 };
 
 enum train_end {
@@ -71,14 +74,15 @@ struct train_result {
     size_t epoch_count;
     struct train_step *steps; /* with log_steps */
     size_t step_count;
-    uint64_t steps_done;
+    uint64_t steps_done, resumed_steps; /* the second: of them before this run went on */
     double last_loss;
     uint64_t best_epoch;        /* by options->monitor; the first of equals; 0: none was validated */
     struct confusion confusion; /* of the last complete validation, that of confusion_epoch; 0: none */
     uint64_t confusion_epoch;
-    double images_per_s; /* images trained on / seconds in steps with the wait for their batch, without the
-                            first step of the run (it includes warming up); NaN if there was only one */
-    double waited_s, train_s; /* sums over epochs */
+    double images_per_s;    /* images trained on / seconds in steps with the wait for their batch, without the
+                               first step of the run (it includes warming up); NaN if there was only one */
+    bool checkpoint_failed; /* the last could not be written */
+    double waited_s, train_s; /* sums over epochs, of this run */
     double loader_busy_s;     /* processor time that its threads used for the training images */
     double features_s;        /* to compute the features before; NaN if they are not kept */
     double wall_s;
@@ -99,9 +103,13 @@ struct train_observer {
     void (*progress)(void *context, const struct train_progress *progress);
     void (*epoch)(void *context, const struct train_epoch *epoch);
     bool (*stop)(void *context); /* asked before each batch */
+    void (*warn)(void *context, const char *message);
 };
 
-/* Trains `network` (compiled for options->batch) on `dataset`. `sender` may be NULL. 0, also when stopped or
+/* Figures of epochs before a break are those of then; all of the result's other times and rates are of this
+ * run alone, and `steps` and `confusion` hold what was seen in it.
+ *
+ * Trains `network` (compiled for options->batch) on `dataset`. `sender` may be NULL. 0, also when stopped or
  * diverged (result->end says so); -1: an error of the engine or the loader, with what was done until then in
  * `result`. */
 int train_run(struct network *network, const struct dataset *dataset, const struct train_options *options,

@@ -284,7 +284,8 @@ static void placeholders_are_filled(void **state)
 /* An option as the trainer's help has it: one without a value is followed by blanks alone. */
 static void check_option(const char *name, bool is_flag)
 {
-    static const char *const not_for_studies[] = {"seed", "json", "log-steps", "save", "help"};
+    static const char *const not_for_studies[] = {"seed",       "json",   "log-steps", "save",
+                                                  "checkpoint", "resume", "help"};
     bool allowed = true;
     for (size_t i = 0; i < sizeof not_for_studies / sizeof *not_for_studies; i++)
         allowed = allowed && strcmp(name, not_for_studies[i]) != 0;
@@ -320,7 +321,8 @@ static void a_study_knows_just_the_options_that_the_trainer_has(void **state)
     }
     free(line);
     assert_int_equal(pclose(help), 0);
-    assert_int_equal(count, STUDY_TRAIN_OPTIONS + 4); /* --json, --log-steps, --save, --help */
+    assert_int_equal(count, STUDY_TRAIN_OPTIONS +
+                                6); /* --json, --log-steps, --save, --checkpoint, --resume, --help */
 }
 
 int main(void)

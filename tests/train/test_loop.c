@@ -71,7 +71,7 @@ static struct train_result train(struct world *world, const struct train_options
         .optimizer = {.kind = OPTIMIZER_SGD, .learning_rate = learning_rate, .momentum = 0.9}};
     struct network *network = network_new(world->graph, &network_options, &error);
     assert_non_null(network);
-    struct train_observer observer = {seen, see_progress, see_epoch, see_stop};
+    struct train_observer observer = {seen, see_progress, see_epoch, see_stop, NULL};
     struct train_result result;
     if (train_run(network, world->dataset, options, sender, &observer, &result, &error) < 0)
         fail_msg("%s", error_text(&error));
@@ -147,7 +147,7 @@ static struct train_result train_with_all(struct world *world, const struct trai
                                                             .weight_decay = 1e-3}};
     struct network *network = network_new(world->graph, &network_options, &error);
     assert_non_null(network);
-    struct train_observer observer = {&seen, see_progress, see_epoch, see_stop};
+    struct train_observer observer = {&seen, see_progress, see_epoch, see_stop, NULL};
     struct train_result result;
     if (train_run(network, world->dataset, options, NULL, &observer, &result, &error) < 0)
         fail_msg("%s", error_text(&error));
@@ -183,7 +183,7 @@ static void a_warm_up_longer_than_the_run_is_refused(void **state)
     struct error error = ERROR_INIT;
     struct network_options network_options = {.batch = BATCH, .optimizer = {.learning_rate = 0.01}};
     struct network *network = network_new(world->graph, &network_options, &error);
-    struct train_observer observer = {NULL, NULL, NULL, NULL};
+    struct train_observer observer = {NULL, NULL, NULL, NULL, NULL};
     struct train_options options = two_epochs();
     struct train_result result;
     options.schedule = (struct schedule){.rate = 0.01, .per_step = true, .warmup = 2 * BATCHES};

@@ -400,6 +400,122 @@ static void a_full_disk_leaves_the_old_weights(void **state)
     remove_folder(folder);
 }
 
+enum { LOGGED_MOST = 64 };
+
+/* The losses of the steps that this run did, at their places. */
+static void take_losses(json_t *json, double *losses)
+{
+    json_t *entry;
+    size_t i;
+    json_array_foreach(json_object_get(json, "steps"), i, entry)
+    {
+        json_int_t step = count_of(entry, "step");
+        assert_true(step >= 1 && step < LOGGED_MOST);
+        losses[step] = number_of(entry, "loss");
+    }
+}
+
+static void same_epochs(json_t *expected, json_t *found)
+{
+    static const char *const figures[] = {"loss",         "accuracy", "val_loss",
+                                          "val_accuracy", "val_f1",   "learning_rate"};
+    json_t *all = json_object_get(expected, "epochs"), *others = json_object_get(found, "epochs");
+    assert_int_equal(json_array_size(all), json_array_size(others));
+    for (size_t i = 0; i < json_array_size(all); i++) {
+        json_t *one = json_array_get(all, i), *other = json_array_get(others, i);
+        assert_int_equal(count_of(one, "images"), count_of(other, "images"));
+        for (size_t k = 0; k < sizeof figures / sizeof *figures; k++)
+            assert_true(number_of(one, figures[k]) == number_of(other, figures[k]));
+    }
+}
+
+/* Broken off within the second epoch, and after it. */
+static void goes_on_to_the_same_losses(const char *options)
+{
+    char *folder = new_folder();
+    double expected[LOGGED_MOST] = {0}, found[LOGGED_MOST] = {0};
+    AUTO_FREE char *common = text_format("train --data shapes:100 --threads 1 --log-steps %s", options);
+    AUTO_FREE char *whole = text_format("%s --epochs 4 --save %s/a", common, folder);
+    json_t *all = run_json(whole);
+    take_losses(all, expected);
+    static const char *const limits[] = {"--epochs 4 --steps 6", "--epochs 2", "--epochs 4"};
+    json_t *last = NULL;
+    for (size_t i = 0; i < 3; i++) {
+        AUTO_FREE char *part =
+            text_format("%s %s --checkpoint %s/b --resume --save %s/bad", common, limits[i], folder, folder);
+        json_decref(last);
+        last = run_json(part);
+        take_losses(last, found);
+    }
+    assert_true(expected[16] > 0);
+    assert_memory_equal(expected, found, sizeof expected);
+    assert_int_equal(count_of(last, "resumed_at_step"), 8);
+    assert_int_equal(count_of(last, "best_epoch"), count_of(all, "best_epoch"));
+    same_epochs(all, last);
+    json_decref(all);
+    json_decref(last);
+    remove_folder(folder);
+}
+
+static void a_training_goes_on_to_the_same_losses(void **state)
+{
+    (void)state;
+    goes_on_to_the_same_losses("--arch lenet5 --augment paper --lr-scheduler step --lr-step 3 --lr-per step");
+    goes_on_to_the_same_losses("--arch vgg11_bn --width 0.1 --optimizer sgd --lr 0.01 --clip-grad-norm 1");
+    goes_on_to_the_same_losses(
+        "--arch resnet18 --width 0.1 --freeze base --head 16 --dropout 0.5 --cache-features");
+}
+
+static void a_checkpoint_of_something_else_is_refused(void **state)
+{
+    (void)state;
+    char *folder = new_folder();
+    AUTO_FREE char *common =
+        text_format("train --arch lenet5 --data shapes:100 --steps 3 --checkpoint %s/a", folder);
+    AUTO_FREE char *anew = text_format("%s --resume", common);
+    expect(anew, 0, "yet: training starts anew");
+    AUTO_FREE char *batch = text_format("%s --resume --batch 16", common);
+    expect(batch, 1, "--batch was '32' when it was written, and is '16' now");
+    AUTO_FREE char *fewer = text_format("%s --resume --steps 2", common);
+    expect(fewer, 1, "3 steps are done, and no more than 2 are to be");
+    AUTO_FREE char *weights = text_format("train --weights %s/a", folder);
+    expect(weights, 1, "a checkpoint: go on from it with --checkpoint FILE --resume");
+    AUTO_FREE char *both = text_format("%s --save %s/a", common, folder);
+    expect(both, 1, "--checkpoint and --save: expected two files");
+    expect("train --resume", 2, "--resume goes on from --checkpoint FILE");
+    AUTO_FREE char *cut = text_format("head -c 9000 %s/a > %s/bad;", folder, folder);
+    AUTO_FREE char *bad =
+        text_format("train --arch lenet5 --data shapes:100 --steps 3 --checkpoint %s/bad --resume", folder);
+    AUTO_FREE char *said = NULL;
+    assert_int_equal(run_after(cut, bad, &said), 1);
+    assert_non_null(strstr(said, "cut off"));
+    remove_folder(folder);
+}
+
+/* Training goes on, and the last good one stays. */
+static void a_full_disk_leaves_the_old_checkpoint(void **state)
+{
+    (void)state;
+    char *folder = new_folder();
+    struct error error = ERROR_INIT;
+    AUTO_FREE char *common =
+        text_format("train --arch lenet5 --data shapes:100 --checkpoint %s/a --resume", folder);
+    AUTO_FREE char *first = text_format("%s --epochs 1", common);
+    expect(first, 0, "4 steps in");
+    AUTO_FREE char *path = text_format("%s/a", folder);
+    size_t before_size, after_size;
+    AUTO_FREE char *before = file_read(path, 1 << 26, &before_size, &error);
+    AUTO_FREE char *second = text_format("%s --epochs 3", common);
+    AUTO_FREE char *said = NULL;
+    assert_int_equal(run_after("ulimit -f 64;", second, &said), 1);
+    assert_non_null(strstr(said, "warning: the checkpoint after step 8 was not written"));
+    assert_non_null(strstr(said, "12 steps in"));
+    AUTO_FREE char *after = file_read(path, 1 << 26, &after_size, &error);
+    assert_int_equal(before_size, after_size);
+    assert_memory_equal(before, after, before_size);
+    remove_folder(folder);
+}
+
 static void stop_with(int number, const char *name)
 {
     AUTO_FREE char *program = text_format("%s/joulery-train", getenv("JOULERY_BIN"));
@@ -460,6 +576,9 @@ int main(void)
         cmocka_unit_test(a_frozen_base_is_saved_as_it_was_loaded),
         cmocka_unit_test(weights_that_do_not_fit_are_refused),
         cmocka_unit_test(a_full_disk_leaves_the_old_weights),
+        cmocka_unit_test(a_training_goes_on_to_the_same_losses),
+        cmocka_unit_test(a_checkpoint_of_something_else_is_refused),
+        cmocka_unit_test(a_full_disk_leaves_the_old_checkpoint),
         cmocka_unit_test(signals_end_it_cleanly),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,1 @@
+joulery_fuzz(checkpoint USES joulery_train)
