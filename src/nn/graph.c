@@ -17,7 +17,7 @@ struct graph *graph_new(const char *architecture, enum init_scheme init)
     if (!graph)
         return NULL;
     graph->init = init;
-    graph->normalisation = (struct normalisation){.epsilon = 1e-5, .momentum = 0.1};
+    graph->normalisation = (struct norm_options){.epsilon = 1e-5, .momentum = 0.1};
     graph->architecture = strdup(architecture);
     if (!graph->architecture) {
         free(graph);

@@ -103,7 +103,7 @@ struct pooling {
 
 /* Of batch and layer normalisation: x / sqrt(variance + epsilon); moving += momentum * (batch - moving), as
  * PyTorch's (Keras's momentum is 1 minus that). */
-struct normalisation {
+struct norm_options {
     double epsilon, momentum;
 };
 
@@ -118,7 +118,7 @@ struct node {
     union {
         struct convolution convolution;
         struct pooling pooling;
-        struct normalisation normalisation;
+        struct norm_options normalisation;
         bool dense_bias;
         double dropout;     /* the probability of losing a value, or an image */
         double layer_scale; /* its parameters at the start */
@@ -133,10 +133,10 @@ struct graph {
     char *architecture;
     struct node *nodes;
     size_t count, capacity;
-    enum init_scheme init;              /* of the nodes added from now on */
-    struct normalisation normalisation; /* of those added from now on: 1e-5, 0.1 */
-    bool counts_statistics;             /* moving statistics are parameters, as Keras counts */
-    char *scope;                        /* put before the names of the nodes added from now on */
+    enum init_scheme init;             /* of the nodes added from now on */
+    struct norm_options normalisation; /* of those added from now on: 1e-5, 0.1 */
+    bool counts_statistics;            /* moving statistics are parameters, as Keras counts */
+    char *scope;                       /* put before the names of the nodes added from now on */
     size_t base; /* the last node of what transfer learning keeps; all nodes up to it belong to it */
     bool frozen; /* the base does not learn */
     bool failed;

@@ -65,7 +65,7 @@ struct graph *zoo_mobilenet_v3(const char *name, const struct zoo_options *optio
     struct graph *g = graph_new(name, INIT_KAIMING_01);
     if (!g)
         return graph_finish(g, 0, error);
-    g->normalisation = (struct normalisation){.epsilon = 0.001, .momentum = 0.01};
+    g->normalisation = (struct norm_options){.epsilon = 0.001, .momentum = 0.01};
     size_t channels = zoo_width(options, 16), x = zoo_input(g, options);
     x = zoo_unit(g, x, "features.0",
                  (struct convolution){.out = channels, .kernel = 3, .stride = 2, .padding = 1}, HS);

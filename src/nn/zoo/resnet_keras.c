@@ -29,7 +29,7 @@ struct graph *zoo_resnet_keras(const char *name, const struct zoo_options *optio
     if (!g)
         return graph_finish(g, 0, error);
     g->counts_statistics = true;
-    g->normalisation = (struct normalisation){.epsilon = 1.001e-5, .momentum = 0.01};
+    g->normalisation = (struct norm_options){.epsilon = 1.001e-5, .momentum = 0.01};
     size_t x = zoo_input(g, options);
     x = zoo_conv_bn(g, x, "conv1_conv", "conv1_bn",
                     (struct convolution){

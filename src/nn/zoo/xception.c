@@ -53,7 +53,7 @@ struct graph *zoo_xception(const char *name, const struct zoo_options *options, 
     if (!g)
         return graph_finish(g, 0, error);
     g->counts_statistics = true;
-    g->normalisation = (struct normalisation){.epsilon = 0.001, .momentum = 0.01};
+    g->normalisation = (struct norm_options){.epsilon = 0.001, .momentum = 0.01};
     size_t wide = zoo_width(options, 728), x = zoo_input(g, options);
     const struct convolution first = {.out = zoo_width(options, 32), .kernel = 3, .stride = 2};
     const struct convolution second = {.out = zoo_width(options, 64), .kernel = 3};
