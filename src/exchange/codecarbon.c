@@ -347,9 +347,11 @@ static int write_whole(int descriptor, const char *data, size_t size, off_t befo
         if (wrote < 0 && errno == EINTR)
             continue;
         if (wrote < 0) {
-            error_set(error, "%s", strerror(errno));
-            /* half a row would spoil the file; if this fails too, nothing more can be done */
-            return ftruncate(descriptor, before) == 0 ? -1 : -1;
+            const char *reason = strerror(errno);
+            /* half a row would spoil the file */
+            if (ftruncate(descriptor, before) < 0)
+                return error_set(error, "%s, and half a row was left at its end", reason);
+            return error_set(error, "%s", reason);
         }
         done += (size_t)wrote;
     }

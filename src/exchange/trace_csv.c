@@ -78,7 +78,8 @@ static int write_block(struct trace_csv *trace, const struct text *block)
         if (wrote < 0) {
             trace->failure = errno;
             /* half a block would make all of a gzip file suspect; on a pipe there is nothing to take back */
-            return ftruncate(trace->descriptor, trace->good) == 0 ? -1 : -1;
+            (void)!ftruncate(trace->descriptor, trace->good);
+            return -1;
         }
         done += (size_t)wrote;
     }
@@ -112,6 +113,8 @@ struct trace_csv *trace_csv_open(const char *path, struct error *error)
     }
     if (!trace || !trace->path) {
         error_memory(error, "trace");
+        if (trace)
+            text_free(&trace->rows);
         free(trace);
         return NULL;
     }

@@ -3,6 +3,7 @@
 
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
@@ -18,8 +19,8 @@ static void any_name_is_passed_over(void **state)
     (void)state;
     static const char *const names[] = {"sh", "a b", ") Z 1 1 1 (", "((", "))) R", "", "x\ny", "1 (2) S 3"};
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
-        char text[256] = "42 (";
-        strcat(strcat(strcat(text, names[i]), ")"), REST);
+        char text[256];
+        snprintf(text, sizeof text, "42 (%s)%s", names[i], REST);
         struct process process;
         struct error error = ERROR_INIT;
         if (process_parse(text, &process, &error) < 0)

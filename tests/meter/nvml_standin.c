@@ -105,7 +105,7 @@ static void set_text(char *to, size_t size, const char *value)
 {
     if (strlen(value) >= size)
         abort();
-    strcpy(to, value);
+    memcpy(to, value, strlen(value) + 1);
 }
 
 static void begin_gpu(const char *uuid)
@@ -260,7 +260,7 @@ static int give_text(const char *text, char *to, unsigned length)
 {
     if (strlen(text) >= length)
         return INSUFFICIENT_SIZE;
-    strcpy(to, text);
+    memcpy(to, text, strlen(text) + 1);
     return SUCCESS;
 }
 

@@ -11,6 +11,7 @@
 #include <setjmp.h>
 #include <sqlite3.h>
 #include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -25,7 +26,7 @@ struct fixture {
 static int setup(void **state)
 {
     struct fixture *fixture = calloc(1, sizeof *fixture);
-    strcpy(fixture->directory, "/tmp/joulery-XXXXXX");
+    snprintf(fixture->directory, sizeof fixture->directory, "/tmp/joulery-XXXXXX");
     if (!mkdtemp(fixture->directory))
         return -1;
     fixture->path = file_join(fixture->directory, "study.db");
