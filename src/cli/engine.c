@@ -1,5 +1,5 @@
-/* `joulery train`, `joulery eval` and `joulery zoo` become joulery-train, so that measuring never loads the engine's
- * libraries. */
+/* `joulery train`, `joulery eval`, `joulery convert` and `joulery zoo` become joulery-train, so that
+ * measuring never loads the engine's libraries. */
 #include "base/file.h"
 #include "base/text.h"
 #include "cli/cli.h"

@@ -17,6 +17,7 @@ static const struct subcommand subcommands[] = {
     {"study", cli_study, "run a study: factors x levels x repetitions, each run measured, into a database"},
     {"train", cli_engine, "train a network (joulery-train)"},
     {"eval", cli_engine, "score saved weights on a data set (joulery-train)"},
+    {"convert", cli_engine, "convert weights of Keras for --weights (joulery-train)"},
     {"zoo", cli_engine, "list the architectures with their parameters and FLOPs (joulery-train)"},
     {"report", cli_report, "say what a study found: the answer, its page, its figures"},
     {"locations", cli_locations, "list the places whose carbon intensity is known"},

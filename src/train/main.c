@@ -1,4 +1,4 @@
-/* joulery-train: what `joulery train`, `joulery eval` and `joulery zoo` execute. */
+/* joulery-train: what `joulery train`, `joulery eval`, `joulery convert` and `joulery zoo` execute. */
 #include "train/program.h"
 
 #include <signal.h>
@@ -6,6 +6,7 @@
 static const struct subcommand subcommands[] = {
     {"train", command_train, "train a network"},
     {"eval", command_eval, "score saved weights on a data set"},
+    {"convert", command_convert, "convert weights of Keras"},
     {"zoo", command_zoo, "list the architectures with their parameters and FLOPs"},
 };
 
@@ -13,7 +14,8 @@ int main(int argc, char **argv)
 {
     const struct subcommand_table table = {
         .name = "joulery-train",
-        .purpose = "The engine of joulery; `joulery train`, `joulery eval` and `joulery zoo` execute it.",
+        .purpose = "The engine of joulery; `joulery train`, `joulery eval`, `joulery convert` and `joulery "
+                   "zoo` execute it.",
         .exit_status = "0 done, 1 failed, 2 wrong usage, 130 or 143 stopped by SIGINT or SIGTERM",
         .subcommands = subcommands,
         .count = sizeof subcommands / sizeof *subcommands,

@@ -15,6 +15,7 @@
 #include <stdio.h>
 
 int command_train(int argc, char **argv);
+int command_convert(int argc, char **argv);
 int command_eval(int argc, char **argv);
 int command_zoo(int argc, char **argv);
 

@@ -1,0 +1,1 @@
+joulery_fuzz(keras USES joulery_weights)
