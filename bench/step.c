@@ -1,10 +1,10 @@
 /* bench_step: times training steps of one network on random data, beside the rate of a large matrix product
  * on the same threads.
  *
- *   bench_step ARCHITECTURE [SIZE [BATCH [STEPS [adam|sgd [THREADS [full|frozen|base]]]]]]
+ *   bench_step ARCHITECTURE [SIZE [BATCH [STEPS [adam|sgd [THREADS [full|frozen|base [fp32|bf16]]]]]]]
  *
  * full: everything learns. frozen: the base only infers, a head of 4096 and 4096 units learns. base: the
- * frozen base alone.
+ * frozen base alone. The matrix product is of floats also beside bf16.
  *
  * DNNL_VERBOSE=1 beside it prints what each oneDNN primitive took. */
 #include "base/clock.h"
@@ -72,13 +72,14 @@ int main(int argc, char **argv)
 {
     if (argc < 2) {
         fprintf(stderr, "usage: bench_step ARCHITECTURE [SIZE [BATCH [STEPS [adam|sgd [THREADS "
-                        "[full|frozen|base]]]]]]\n");
+                        "[full|frozen|base [fp32|bf16]]]]]]]\n");
         return 2;
     }
     size_t size = argument(argc, argv, 2, 32), batch = argument(argc, argv, 3, 32);
     size_t steps = argument(argc, argv, 4, 20), threads = argument(argc, argv, 6, 0);
     bool base = argc > 7 && strcmp(argv[7], "base") == 0;
     bool frozen = base || (argc > 7 && strcmp(argv[7], "frozen") == 0);
+    bool bf16 = argc > 8 && strcmp(argv[8], "bf16") == 0;
     bool sgd = argc > 5 && strcmp(argv[5], "sgd") == 0;
     if (threads)
         omp_set_num_threads((int)threads);
@@ -92,6 +93,7 @@ int main(int argc, char **argv)
                                     .freeze_base = frozen};
     struct graph *graph = zoo_build(argv[1], &zoo, &error);
     struct network_options options = {.batch = batch,
+                                      .precision = bf16 ? PRECISION_BF16 : PRECISION_FP32,
                                       .seed = 1,
                                       .optimizer = {.kind = sgd ? OPTIMIZER_SGD : OPTIMIZER_ADAM,
                                                     .learning_rate = 1e-4,

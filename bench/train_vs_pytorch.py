@@ -3,13 +3,15 @@
 
     python3 bench/train_vs_pytorch.py [--program PATH] [--architectures resnet18,resnet50,vgg16,vgg19] [--frozen] ...
 
-Both train torchvision's network on images of one size, batch and precision (float32), with the same optimiser and threads. They
+Both train torchvision's network on images of one size, batch and precision, with the same optimiser and threads. They
 take turns (joulery, PyTorch in each of its ways, joulery, ...), each turn a process of its own; the medians over the turns are
 compared. PyTorch gets its best of: contiguous or channels-last tensors. Its data is one batch in memory, so its loader costs
 nothing; joulery's is what `joulery train` really does. Peak memory is the process's.
 
 With --frozen the base only infers, and a head of two dense layers of 4096 units with dropout learns on it: in PyTorch the base
 is in evaluation mode without gradients. Peak memory is that of training on images, nothing cached, on both sides.
+
+With --precision bf16 PyTorch trains under torch.autocast; joulery with the same option.
 
 Needs torch and torchvision (Debian: python3-torch, python3-torchvision). Its own child runs with --child.
 """
@@ -34,6 +36,7 @@ def arguments():
     p.add_argument("--turns", type=int, default=3)
     p.add_argument("--optimizer", choices=("adam", "sgd"), default="adam")
     p.add_argument("--threads", type=int, default=len(os.sched_getaffinity(0)))
+    p.add_argument("--precision", choices=("fp32", "bf16"), default="fp32")
     p.add_argument("--frozen", action="store_true", help="the base is frozen, a head of 4096,4096 learns")
     p.add_argument("--child", help=argparse.SUPPRESS)
     p.add_argument("--channels-last", action="store_true", help=argparse.SUPPRESS)
@@ -88,7 +91,9 @@ def pytorch_child(a):
     for _ in range(a.steps + 2):
         begin = time.perf_counter()
         optimizer.zero_grad(set_to_none=True)
-        torch.nn.functional.cross_entropy(model(images), labels).backward()
+        with torch.autocast("cpu", torch.bfloat16, enabled=a.precision == "bf16"):
+            loss = torch.nn.functional.cross_entropy(model(images), labels)
+        loss.backward()
         optimizer.step()
         times.append(time.perf_counter() - begin)
     rate = a.batch * a.steps / sum(times[2:])  # the first two warm up
@@ -104,6 +109,7 @@ def run_pytorch(a, architecture, channels_last):
     command = [sys.executable, os.path.abspath(__file__), "--child", architecture, "--threads", str(a.threads)]
     command += ["--size", str(a.size), "--batch", str(a.batch), "--steps", str(a.steps), "--optimizer", a.optimizer]
     command += ["--channels-last"] if channels_last else []
+    command += ["--precision", a.precision]
     command += ["--frozen"] if a.frozen else []
     environment = dict(os.environ, OMP_NUM_THREADS=str(a.threads))
     return last_json(subprocess.run(command, check=True, capture_output=True, text=True, env=environment).stdout)
@@ -113,7 +119,7 @@ def run_joulery(a, architecture):
     images = max(2000, 2 * a.batch)
     command = [a.program, "train", "--arch", architecture, "--data", f"shapes:{images}", "--size", str(a.size)]
     command += ["--batch", str(a.batch), "--steps", str(a.steps), "--optimizer", a.optimizer]
-    command += ["--threads", str(a.threads), "--json", "-"]
+    command += ["--threads", str(a.threads), "--precision", a.precision, "--json", "-"]
     command += ["--freeze", "base", "--head", "4096,4096", "--dropout", "0.5"] if a.frozen else []
     return last_json(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
 
@@ -126,7 +132,7 @@ def main():
     a = arguments()
     if a.child:
         return pytorch_child(a)
-    mode = "float32, frozen base" if a.frozen else "float32"
+    mode = a.precision + (", frozen base" if a.frozen else "")
     print(f"{a.size}x{a.size}, batch {a.batch}, {a.optimizer}, {mode}, {a.threads} threads; medians of {a.turns} turns")
     print(f"{'':10} {'joulery':>12} {'PyTorch':>12} {'channels-last':>14} {'ratio':>7} {'peak MiB':>16}")
     for architecture in a.architectures.split(","):

@@ -196,12 +196,11 @@ static float *place(char *base, size_t *offset, size_t bytes)
 static void place_folded(struct cpu *cpu, char *base, size_t *offset)
 {
     for (size_t i = 0; cpu->inference && i < cpu->graph->count; i++) {
-        struct parameter *both[] = {&cpu->folded[i].weights, &cpu->folded[i].bias};
-        for (int k = 0; k < 2 && cpu->folded[i].norm; k++) {
-            size_t bytes = dnnl_memory_desc_get_size(&both[k]->md);
-            both[k]->stored_count = bytes / sizeof(float);
-            both[k]->data = place(base, offset, bytes);
-        }
+        struct folded *folded = &cpu->folded[i];
+        if (folded->used)
+            folded->weights.data = place(base, offset, dnnl_memory_desc_get_size(&folded->weights.md));
+        if (folded->norm)
+            folded->bias.data = place(base, offset, dnnl_memory_desc_get_size(&folded->bias.md));
     }
 }
 
@@ -386,6 +385,15 @@ static int open_memory(struct cpu *cpu, struct error *error)
     return 0;
 }
 
+/* Without these instructions oneDNN has only its reference loops for bfloat16. */
+static int check_precision(const struct cpu *cpu, struct error *error)
+{
+    if (cpu->type == dnnl_f32 ||
+        (dnnl_get_effective_cpu_isa() & dnnl_cpu_isa_avx512_core) == dnnl_cpu_isa_avx512_core)
+        return 0;
+    return error_set(error, "precision bf16 takes a processor with AVX-512, which this is not: use fp32");
+}
+
 static void *cpu_open(const struct graph *graph, const struct network_options *options, struct error *error)
 {
     struct cpu *cpu = calloc(1, sizeof *cpu);
@@ -395,8 +403,9 @@ static void *cpu_open(const struct graph *graph, const struct network_options *o
     }
     cpu->options = *options;
     cpu->inference = graph->nodes[graph->count - 1].kind != NODE_LOSS;
+    cpu->type = options->precision == PRECISION_BF16 ? dnnl_bf16 : dnnl_f32;
     cpu->beta1_power = cpu->beta2_power = 1;
-    if (open_tables(cpu, graph, error) || open_engine(cpu, error) ||
+    if (check_precision(cpu, error) || open_tables(cpu, graph, error) || open_engine(cpu, error) ||
         compile(cpu, first_slot(cpu), options->batch, error) || open_memory(cpu, error)) {
         cpu_close(cpu);
         return NULL;

@@ -13,16 +13,16 @@ static const struct elementwise {
     [ACTIVATION_GELU] = {dnnl_eltwise_gelu_erf, dnnl_eltwise_gelu_erf, 0, 0},
 };
 
-static void run_hardsigmoid(const struct step *step, float *const *data, struct pass *pass)
+static void run_hardsigmoid(const struct step *step, void *const *data, struct pass *pass)
 {
     (void)pass;
-    kernel_hardsigmoid(data[1], data[0], step->elements);
+    kernel_hardsigmoid(step->type, data[1], data[0], step->elements);
 }
 
-static void run_hardsigmoid_backward(const struct step *step, float *const *data, struct pass *pass)
+static void run_hardsigmoid_backward(const struct step *step, void *const *data, struct pass *pass)
 {
     (void)pass;
-    kernel_hardsigmoid_backward(data[2], data[0], data[1], step->elements);
+    kernel_hardsigmoid_backward(step->type, data[2], data[0], data[1], step->elements);
 }
 
 /* The sigmoids of 0 are not 0, which a layout's padding must stay: they work on plain layouts. */
@@ -46,7 +46,7 @@ void lower_activation(struct lowering *l, size_t node)
     const dnnl_memory_desc_t md = *value_layout(l, to->src);
     if (n->activation == ACTIVATION_HARDSIGMOID) {
         to->out = add_value(l, &md);
-        EMIT_FUNCTION(l, run_hardsigmoid, ((struct step){.elements = value_floats(l, to->src)}), to->src,
+        EMIT_FUNCTION(l, run_hardsigmoid, ((struct step){.elements = value_elements(l, to->src)}), to->src,
                       to->out);
         return;
     }
@@ -74,7 +74,7 @@ void lower_activation_backward(struct lowering *l, size_t node)
     gradient = as_layout(l, gradient, &md);
     size_t out = free_to_overwrite(l, gradient) ? gradient : add_value(l, &md);
     if (n->activation == ACTIVATION_HARDSIGMOID) {
-        EMIT_FUNCTION(l, run_hardsigmoid_backward, ((struct step){.elements = value_floats(l, out)}),
+        EMIT_FUNCTION(l, run_hardsigmoid_backward, ((struct step){.elements = value_elements(l, out)}),
                       gradient, from->src, out);
     } else {
         bool reads_output = n->activation == ACTIVATION_RELU6;

@@ -43,7 +43,7 @@ static size_t as_channels(struct lowering *l, size_t value, struct channel_layou
     if (l->failed || channel_layout_of(value_layout(l, value), layout))
         return value;
     const dnnl_dim_t *dims = value_layout(l, value)->dims;
-    dnnl_memory_desc_t plain = make_layout(l, 4, dims, dnnl_nchw);
+    dnnl_memory_desc_t plain = make_layout(l, l->cpu->type, 4, dims, dnnl_nchw);
     *layout = (struct channel_layout){1, (size_t)dims[1]};
     return as_layout(l, value, &plain);
 }
@@ -69,16 +69,16 @@ static size_t add_like(struct lowering *l, size_t like, struct shape shape, stru
     return value;
 }
 
-static void run_copy(const struct step *step, float *const *data, struct pass *pass)
+static void run_copy(const struct step *step, void *const *data, struct pass *pass)
 {
     (void)pass;
     kernel_copy_channels(data[1], data[0], &step->copy);
 }
 
-static void run_clear(const struct step *step, float *const *data, struct pass *pass)
+static void run_clear(const struct step *step, void *const *data, struct pass *pass)
 {
     (void)pass;
-    kernel_clear_last_block(data[0], &step->copy.dst, step->copy.images, step->copy.pixels);
+    kernel_clear_last_block(data[0], &step->copy);
 }
 
 /* ---- moved channels: every one of these layers is a few copies of rows of channels ---- */
@@ -136,7 +136,9 @@ static void clear_rest(struct lowering *l, size_t value, size_t channels, size_t
 void lower_channels(struct lowering *l, size_t node)
 {
     const struct node *n = &l->graph->nodes[node];
-    struct channel_copy copy = {.images = l->program->images, .pixels = n->shape.height * n->shape.width};
+    struct channel_copy copy = {.type = element_of(l),
+                                .images = l->program->images,
+                                .pixels = n->shape.height * n->shape.width};
     l->nodes[node].out = add_like(l, input_of(l, node), n->shape, &copy.dst);
     size_t written = 0;
     for (size_t i = 0; i < move_count(n); i++)
@@ -181,7 +183,9 @@ static void give_moved(struct lowering *l, size_t node, size_t input, size_t gra
 void lower_channels_backward(struct lowering *l, size_t node)
 {
     const struct node *n = &l->graph->nodes[node];
-    struct channel_copy copy = {.images = l->program->images, .pixels = n->shape.height * n->shape.width};
+    struct channel_copy copy = {.type = element_of(l),
+                                .images = l->program->images,
+                                .pixels = n->shape.height * n->shape.width};
     size_t gradient = as_channels(l, take_gradient(l, node, 0), &copy.src);
     for (size_t i = 0; i < n->input_count; i++)
         if (wants_gradient(l, n->inputs[i]))
@@ -190,19 +194,19 @@ void lower_channels_backward(struct lowering *l, size_t node)
 
 /* ---- multiplied channels ---- */
 
-static void run_gate(const struct step *step, float *const *data, struct pass *pass)
+static void run_gate(const struct step *step, void *const *data, struct pass *pass)
 {
     (void)pass;
     kernel_gate(data[2], data[0], data[1], &step->field);
 }
 
-static void run_gate_backward(const struct step *step, float *const *data, struct pass *pass)
+static void run_gate_backward(const struct step *step, void *const *data, struct pass *pass)
 {
     (void)pass;
     kernel_gate_backward(data[4], data[3], data[0], data[1], data[2], &step->field);
 }
 
-static void run_sum_images(const struct step *step, float *const *data, struct pass *pass)
+static void run_sum_images(const struct step *step, void *const *data, struct pass *pass)
 {
     (void)pass;
     kernel_sum_rows(data[1], data[0], step->field.images, step->field.channels);
@@ -211,7 +215,8 @@ static void run_sum_images(const struct step *step, float *const *data, struct p
 static struct step gate_step(const struct lowering *l, size_t node, struct channel_layout layout)
 {
     const struct node *n = &l->graph->nodes[node];
-    return (struct step){.field = {.images = l->program->images,
+    return (struct step){.field = {.type = element_of(l),
+                                   .images = l->program->images,
                                    .pixels = n->shape.height * n->shape.width,
                                    .channels = n->shape.channels,
                                    .layout = layout,
@@ -224,7 +229,7 @@ static size_t factors_of(struct lowering *l, size_t node)
     const struct node *n = &l->graph->nodes[node];
     if (n->kind == NODE_LAYER_SCALE)
         return parameter_value(l, parameter_of(l, node, TENSOR_WEIGHT));
-    dnnl_memory_desc_t plain = shape_layout(l, l->graph->nodes[n->inputs[1]].shape, dnnl_nchw);
+    dnnl_memory_desc_t plain = float_layout(l, l->graph->nodes[n->inputs[1]].shape, dnnl_nchw);
     return as_layout(l, l->nodes[n->inputs[1]].out, &plain);
 }
 
@@ -252,7 +257,7 @@ void lower_gate_backward(struct lowering *l, size_t node)
     gradient = as_layout(l, gradient, value_layout(l, from->src));
     channel_layout_of(value_layout(l, from->src), &layout);
     struct step step = gate_step(l, node, layout);
-    dnnl_memory_desc_t md = shape_layout(l, factors, dnnl_nchw);
+    dnnl_memory_desc_t md = float_layout(l, factors, dnnl_nchw);
     size_t sums = add_value(l, &md);
     size_t out = free_to_overwrite(l, gradient) ? gradient : add_value(l, value_layout(l, gradient));
     EMIT_FUNCTION(l, run_gate_backward, step, gradient, from->src, from->workspace, sums, out);
@@ -262,7 +267,8 @@ void lower_gate_backward(struct lowering *l, size_t node)
         EMIT_FUNCTION(l, run_sum_images, step, sums, total);
         emit_update(l, scale, total);
     } else {
-        give_gradient(l, n->inputs[1], sums);
+        dnnl_memory_desc_t plain = shape_layout(l, factors, dnnl_nchw);
+        give_gradient(l, n->inputs[1], as_layout(l, sums, &plain));
     }
     give_gradient(l, n->inputs[0], out);
 }

@@ -1,21 +1,21 @@
 /* ReLU, addition, dropout and the loss: functions of our own, in place where nobody else reads the input. */
 #include "nn/cpu_lower.h"
 
-static void run_relu(const struct step *step, float *const *data, struct pass *pass)
+static void run_relu(const struct step *step, void *const *data, struct pass *pass)
 {
     (void)pass;
-    kernel_relu(data[1], data[0], step->elements);
+    kernel_relu(step->type, data[1], data[0], step->elements);
 }
 
-static void run_add(const struct step *step, float *const *data, struct pass *pass)
+static void run_add(const struct step *step, void *const *data, struct pass *pass)
 {
     (void)pass;
-    kernel_add(data[2], data[0], data[1], step->sizes[0], step->elements);
+    kernel_add(step->type, data[2], data[0], data[1], step->sizes[0], step->elements);
 }
 
-static void run_dropout(const struct step *step, float *const *data, struct pass *pass)
+static void run_dropout(const struct step *step, void *const *data, struct pass *pass)
 {
-    kernel_dropout(data[1], data[0], step->share, pass->dropout_key ^ step->key, step->elements);
+    kernel_dropout(step->type, data[1], data[0], step->share, pass->dropout_key ^ step->key, step->elements);
 }
 
 /* Whether nobody but its one reader sees the value of `node`, under whatever name. */
@@ -57,7 +57,7 @@ void lower_relu(struct lowering *l, size_t node)
 {
     size_t src = input_of(l, node);
     l->nodes[node].out = in_place_output(l, l->graph->nodes[node].inputs[0], true);
-    EMIT_FUNCTION(l, run_relu, ((struct step){.elements = value_floats(l, src)}), src, l->nodes[node].out);
+    EMIT_FUNCTION(l, run_relu, ((struct step){.elements = value_elements(l, src)}), src, l->nodes[node].out);
 }
 
 void lower_add(struct lowering *l, size_t node)
@@ -67,13 +67,13 @@ void lower_add(struct lowering *l, size_t node)
     size_t b = as_layout(l, l->nodes[n->inputs[1]].out, value_layout(l, a));
     l->nodes[node].out = in_place_output(l, n->inputs[0], false);
     EMIT_FUNCTION(l, run_add,
-                  ((struct step){.elements = value_floats(l, a), .sizes = {l->nodes[node].relu != 0}}), a, b,
+                  ((struct step){.elements = value_elements(l, a), .sizes = {l->nodes[node].relu != 0}}), a, b,
                   l->nodes[node].out);
 }
 
 static struct step dropout_step(const struct lowering *l, size_t node, size_t value)
 {
-    return (struct step){.elements = value_floats(l, value),
+    return (struct step){.elements = value_elements(l, value),
                          .share = l->graph->nodes[node].dropout,
                          .key = (uint64_t)(node + 1) * 0xd1342543de82ef95u};
 }
@@ -91,7 +91,7 @@ void lower_dropout(struct lowering *l, size_t node)
         return;
     /* Values in (image, channel, height, width) order: the same are lost whatever layout a CPU likes best. */
     const dnnl_dim_t *dims = value_layout(l, src)->dims; /* a flattened image still has its own */
-    dnnl_memory_desc_t plain = make_layout(l, 4, dims, dnnl_nchw);
+    dnnl_memory_desc_t plain = make_layout(l, l->cpu->type, 4, dims, dnnl_nchw);
     size_t input = src;
     src = as_layout(l, input, &plain);
     l->nodes[node].out = src == input ? in_place_output(l, l->graph->nodes[node].inputs[0], true) : src;
@@ -110,9 +110,9 @@ void lower_dropout_backward(struct lowering *l, size_t node)
     give_gradient(l, l->graph->nodes[node].inputs[0], gradient);
 }
 
-static void run_drop_images(const struct step *step, float *const *data, struct pass *pass)
+static void run_drop_images(const struct step *step, void *const *data, struct pass *pass)
 {
-    kernel_drop_images(data[1], data[0], step->share, pass->dropout_key ^ step->key, step->sizes[0],
+    kernel_drop_images(step->type, data[1], data[0], step->share, pass->dropout_key ^ step->key, step->sizes[0],
                        step->elements);
 }
 
@@ -159,7 +159,7 @@ void lower_add_backward(struct lowering *l, size_t node)
         give_gradient(l, l->graph->nodes[node].inputs[i], gradient);
 }
 
-static void run_loss(const struct step *step, float *const *data, struct pass *pass)
+static void run_loss(const struct step *step, void *const *data, struct pass *pass)
 {
     struct loss_options options = {.labels = pass->labels,
                                    .count = step->sizes[0],
@@ -172,11 +172,11 @@ static void run_loss(const struct step *step, float *const *data, struct pass *p
 void lower_loss(struct lowering *l, size_t node)
 {
     struct shape shape = l->graph->nodes[node].shape;
-    dnnl_memory_desc_t md = shape_layout(l, shape, dnnl_nchw);
+    dnnl_memory_desc_t md = float_layout(l, shape, dnnl_nchw), plain = shape_layout(l, shape, dnnl_nchw);
     size_t scores = as_layout(l, input_of(l, node), &md);
     size_t gradient = l->training ? add_value(l, &md) : 0;
     EMIT_FUNCTION(l, run_loss, ((struct step){.sizes = {l->program->images, shape.channels}}), scores,
                   gradient);
     if (l->training)
-        give_gradient(l, l->graph->nodes[node].inputs[0], gradient);
+        give_gradient(l, l->graph->nodes[node].inputs[0], as_layout(l, gradient, &plain));
 }

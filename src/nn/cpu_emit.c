@@ -19,20 +19,36 @@ void lowering_check(struct lowering *l, dnnl_status_t status)
         lowering_fail(l, status);
 }
 
-dnnl_memory_desc_t make_layout(struct lowering *l, int dim_count, const dnnl_dims_t dims,
-                               dnnl_format_tag_t tag)
+dnnl_memory_desc_t make_layout(struct lowering *l, dnnl_data_type_t type, int dim_count,
+                               const dnnl_dims_t dims, dnnl_format_tag_t tag)
 {
     dnnl_memory_desc_t md = no_layout;
     if (!l->failed)
-        lowering_check(l, dnnl_memory_desc_init_by_tag(&md, dim_count, dims, dnnl_f32, tag));
+        lowering_check(l, dnnl_memory_desc_init_by_tag(&md, dim_count, dims, type, tag));
     return md;
+}
+
+dnnl_memory_desc_t image_layout(struct lowering *l, dnnl_data_type_t type, struct shape shape,
+                                dnnl_format_tag_t tag)
+{
+    dnnl_dims_t dims = {(dnnl_dim_t)l->program->images, (dnnl_dim_t)shape.channels, (dnnl_dim_t)shape.height,
+                        (dnnl_dim_t)shape.width};
+    return make_layout(l, type, 4, dims, tag);
 }
 
 dnnl_memory_desc_t shape_layout(struct lowering *l, struct shape shape, dnnl_format_tag_t tag)
 {
-    dnnl_dims_t dims = {(dnnl_dim_t)l->program->images, (dnnl_dim_t)shape.channels, (dnnl_dim_t)shape.height,
-                        (dnnl_dim_t)shape.width};
-    return make_layout(l, 4, dims, tag);
+    return image_layout(l, l->cpu->type, shape, tag);
+}
+
+dnnl_memory_desc_t float_layout(struct lowering *l, struct shape shape, dnnl_format_tag_t tag)
+{
+    return image_layout(l, dnnl_f32, shape, tag);
+}
+
+enum element element_of(const struct lowering *l)
+{
+    return l->cpu->type == dnnl_bf16 ? ELEMENT_BF16 : ELEMENT_FLOAT;
 }
 
 size_t add_value(struct lowering *l, const dnnl_memory_desc_t *md)
@@ -60,9 +76,10 @@ const dnnl_memory_desc_t *value_layout(const struct lowering *l, size_t value)
     return &l->program->values[value].md;
 }
 
-size_t value_floats(const struct lowering *l, size_t value)
+size_t value_elements(const struct lowering *l, size_t value)
 {
-    return l->program->values[value].bytes / sizeof(float);
+    const struct value *v = &l->program->values[value];
+    return v->bytes / (v->md.data_type == dnnl_bf16 ? sizeof(uint16_t) : sizeof(float));
 }
 
 dnnl_primitive_desc_t describe_primitive(struct lowering *l, const void *operation,
@@ -151,20 +168,21 @@ void emit_function(struct lowering *l, step_function *function, struct step step
     step.name = l->name;
     step.run = function;
     step.argument_count = count;
+    step.type = value_layout(l, values[0])->data_type == dnnl_bf16 ? ELEMENT_BF16 : ELEMENT_FLOAT;
     memcpy(step.values, values, (size_t)count * sizeof *values);
     if (program_add_step(l->program, &step, l->error))
         l->failed = true;
 }
 
-static void run_zero(const struct step *step, float *const *data, struct pass *pass)
+static void run_zero(const struct step *step, void *const *data, struct pass *pass)
 {
     (void)pass;
-    memset(data[0], 0, step->elements * sizeof *data[0]);
+    memset(data[0], 0, step->sizes[0]);
 }
 
 void emit_zero(struct lowering *l, size_t value)
 {
-    EMIT_FUNCTION(l, run_zero, ((struct step){.elements = value_floats(l, value)}), value);
+    EMIT_FUNCTION(l, run_zero, ((struct step){.sizes = {l->program->values[value].bytes}}), value);
 }
 
 void emit_reorder(struct lowering *l, const dnnl_memory_desc_t *from, size_t src,

@@ -1,5 +1,6 @@
-/* Batch normalisation folded into the convolution before it: with moving statistics it only scales and shifts
- * each channel, scale = weight / sqrt(variance + epsilon). */
+/* What an inference computes with: weights with the batch normalisation after them folded in (with moving
+ * statistics it only scales and shifts each channel, scale = weight / sqrt(variance + epsilon)), rounded where
+ * activations are. */
 #include "nn/cpu_program.h"
 
 #include <math.h>
@@ -24,15 +25,18 @@ int cpu_find_folds(struct cpu *cpu, struct error *error)
 {
     for (size_t i = 0; i < cpu->graph->count; i++) {
         struct folded *folded = &cpu->folded[i];
-        if (cpu->graph->nodes[i].kind != NODE_CONVOLUTION)
+        bool convolution = cpu->graph->nodes[i].kind == NODE_CONVOLUTION;
+        if (!convolution && cpu->graph->nodes[i].kind != NODE_DENSE)
             continue;
-        folded->norm = norm_after(cpu->graph, i);
-        if (!folded->norm)
+        folded->norm = convolution ? norm_after(cpu->graph, i) : 0;
+        folded->used = folded->norm || cpu->type != dnnl_f32;
+        if (!folded->used)
             continue;
         struct parameter *plain = &cpu->parameters[cpu->first_parameter[i]];
         folded->weights = *plain;
         folded->weights.form = FORM_WHOLE;
-        folded->bias = cpu->parameters[cpu->first_parameter[folded->norm] + TENSOR_BIAS];
+        if (folded->norm)
+            folded->bias = cpu->parameters[cpu->first_parameter[folded->norm] + TENSOR_BIAS];
         plain->decided = true;
         dnnl_status_t status = plain_layout(plain, &plain->md);
         if (status)
@@ -65,6 +69,8 @@ static int fold_node(struct cpu *cpu, size_t node, struct error *error)
 {
     struct folded *folded = &cpu->folded[node];
     const struct parameter *own = &cpu->parameters[cpu->first_parameter[node]];
+    if (!folded->norm)
+        return cpu_reorder(cpu, &own->md, own->data, &folded->weights.md, folded->weights.data, error);
     const struct parameter *norm = &cpu->parameters[cpu->first_parameter[folded->norm]];
     const struct node *nodes = cpu->graph->nodes;
     size_t count = plain_count(own), channels = nodes[node].shape.channels;
@@ -92,7 +98,7 @@ static int fold_node(struct cpu *cpu, size_t node, struct error *error)
 int cpu_fold(struct cpu *cpu, struct error *error)
 {
     for (size_t i = 0; cpu->folds_stale && i < cpu->graph->count; i++)
-        if (cpu->folded[i].norm && fold_node(cpu, i, error))
+        if (cpu->folded[i].used && fold_node(cpu, i, error))
             return -1;
     cpu->folds_stale = false;
     return 0;

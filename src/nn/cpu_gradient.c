@@ -3,10 +3,10 @@
 
 #include <math.h>
 
-static void run_gather(const struct step *step, float *const *data, struct pass *pass)
+static void run_gather(const struct step *step, void *const *data, struct pass *pass)
 {
     (void)pass;
-    kernel_gather_gradient(data[0], data[1], data[2], data[3], step->elements);
+    kernel_gather_gradient(step->type, data[0], data[1], data[2], data[3], step->elements);
 }
 
 static size_t gather(struct lowering *l, size_t a, size_t b, size_t mask, size_t like)
@@ -19,7 +19,7 @@ static size_t gather(struct lowering *l, size_t a, size_t b, size_t mask, size_t
                                                                : 0;
     if (!out)
         out = add_value(l, value_layout(l, like));
-    EMIT_FUNCTION(l, run_gather, ((struct step){.elements = value_floats(l, out)}), out, a, b, mask);
+    EMIT_FUNCTION(l, run_gather, ((struct step){.elements = value_elements(l, out)}), out, a, b, mask);
     return out;
 }
 
@@ -82,7 +82,7 @@ static float clip_scale(const struct pass *pass)
     return scale > 1 ? 1 : (float)scale;
 }
 
-static void run_update(const struct step *step, float *const *data, struct pass *pass)
+static void run_update(const struct step *step, void *const *data, struct pass *pass)
 {
     struct parameter *p = step->parameter;
     struct update update = pass->update;
@@ -94,7 +94,7 @@ static void run_update(const struct step *step, float *const *data, struct pass 
 }
 
 /* A layout's padding is 0, the taps left out have no gradient, and every copy has the same. */
-static void run_squares(const struct step *step, float *const *data, struct pass *pass)
+static void run_squares(const struct step *step, void *const *data, struct pass *pass)
 {
     const struct parameter *p = step->parameter;
     pass->squares += (double)p->copies * kernel_squares(data[0], p->stored_count);

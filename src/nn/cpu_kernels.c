@@ -1,116 +1,56 @@
-#include "nn/cpu_kernels.h"
+#include "nn/cpu_element.h"
 
 #include <math.h>
-#include <omp.h>
 #include <string.h>
 
-/* The loops over ranges are compiled for several instruction sets; the loader picks one (by feature: GCC
- * takes "arch=haswell" for that model alone, not for those after it). Sanitizers can't instrument the
- * picking. */
-#if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__) && !defined(__SANITIZE_ADDRESS__) &&     \
-    !defined(__SANITIZE_THREAD__)
-#define VECTOR __attribute__((target_clones("avx512f", "avx2", "default")))
-#else
-#define VECTOR
-#endif
+/* What a loop over elements reads and writes; what it doesn't need is NULL or 0. */
+struct work {
+    enum element type;
+    void *y;
+    const void *a, *b, *mask;
+    float scale;
+    uint64_t threshold, key;
+};
+typedef void range_function(const struct work *work, size_t begin, size_t end);
 
-/* Below this many elements, waking the other threads costs more than they save. */
-#define PARALLEL_LEAST ((size_t)16384)
-#define GRAIN          ((size_t)16)
-
-/* The part [*begin, *end) of `count` elements this thread takes, in whole cache lines. */
-static void my_range(size_t count, size_t *begin, size_t *end)
-{
-    size_t threads = (size_t)omp_get_num_threads(), thread = (size_t)omp_get_thread_num();
-    size_t lines = (count + GRAIN - 1) / GRAIN;
-    *begin = lines * thread / threads * GRAIN;
-    *end = lines * (thread + 1) / threads * GRAIN;
-    *begin = *begin < count ? *begin : count;
-    *end = *end < count ? *end : count;
-}
-
-VECTOR static void relu_range(float *y, const float *x, size_t begin, size_t end)
-{
-#pragma omp simd
-    for (size_t i = begin; i < end; i++)
-        y[i] = x[i] > 0 ? x[i] : 0;
-}
-
-void kernel_relu(float *y, const float *x, size_t count)
+static void share_out(range_function *range, const struct work *work, size_t count)
 {
 #pragma omp parallel if (count >= PARALLEL_LEAST)
     {
         size_t begin, end;
         my_range(count, &begin, &end);
-        relu_range(y, x, begin, end);
+        range(work, begin, end);
     }
 }
 
-VECTOR static void add_range(float *y, const float *a, const float *b, size_t begin, size_t end)
-{
-#pragma omp simd
-    for (size_t i = begin; i < end; i++)
-        y[i] = a[i] + b[i];
-}
-
-VECTOR static void add_relu_range(float *y, const float *a, const float *b, size_t begin, size_t end)
-{
-#pragma omp simd
-    for (size_t i = begin; i < end; i++) {
-        float sum = a[i] + b[i];
-        y[i] = sum > 0 ? sum : 0;
+/* y[i] = value, in which A, B and MASK are what is read, compiled for either type. */
+#define A    element_get(a, i, type)
+#define B    element_get(b, i, type)
+#define MASK element_get(mask, i, type)
+#define LOOP(own_type, value)                                                                                \
+    {                                                                                                        \
+        const enum element type = own_type;                                                                  \
+        void *y = work->y;                                                                                   \
+        const void *a = work->a, *b = work->b, *mask = work->mask;                                           \
+        (void)b, (void)mask;                                                                                 \
+        _Pragma("omp simd") for (size_t i = begin; i < end; i++) element_put(y, i, type, value);              \
     }
-}
-
-void kernel_add(float *y, const float *a, const float *b, bool relu, size_t count)
-{
-#pragma omp parallel if (count >= PARALLEL_LEAST)
-    {
-        size_t begin, end;
-        my_range(count, &begin, &end);
-        if (relu)
-            add_relu_range(y, a, b, begin, end);
-        else
-            add_range(y, a, b, begin, end);
+#define ELEMENTWISE(name, value)                                                                             \
+    VECTOR static void name(const struct work *work, size_t begin, size_t end)                               \
+    {                                                                                                        \
+        if (work->type == ELEMENT_BF16)                                                                      \
+            LOOP(ELEMENT_BF16, value)                                                                        \
+        else                                                                                                 \
+            LOOP(ELEMENT_FLOAT, value)                                                                       \
     }
-}
 
-VECTOR static void mask_range(float *d, const float *a, const float *mask, size_t begin, size_t end)
+static inline ALWAYS_INLINE float positive(float x)
 {
-#pragma omp simd
-    for (size_t i = begin; i < end; i++)
-        d[i] = mask[i] > 0 ? a[i] : 0;
-}
-
-VECTOR static void add_mask_range(float *d, const float *a, const float *b, const float *mask, size_t begin,
-                                  size_t end)
-{
-#pragma omp simd
-    for (size_t i = begin; i < end; i++) {
-        float sum = a[i] + b[i];
-        d[i] = mask[i] > 0 ? sum : 0;
-    }
-}
-
-void kernel_gather_gradient(float *d, const float *a, const float *b, const float *mask, size_t count)
-{
-#pragma omp parallel if (count >= PARALLEL_LEAST)
-    {
-        size_t begin, end;
-        my_range(count, &begin, &end);
-        if (b && mask)
-            add_mask_range(d, a, b, mask, begin, end);
-        else if (b)
-            add_range(d, a, b, begin, end);
-        else if (mask)
-            mask_range(d, a, mask, begin, end);
-        else if (d != a)
-            memcpy(d + begin, a + begin, (end - begin) * sizeof *d);
-    }
+    return x > 0 ? x : 0;
 }
 
 /* The finaliser of MurmurHash3 for 64 bits: every bit of the input reaches every bit of the output. */
-static inline uint64_t mix(uint64_t x)
+static inline ALWAYS_INLINE uint64_t mix(uint64_t x)
 {
     x ^= x >> 33;
     x *= 0xff51afd7ed558ccdu;
@@ -119,283 +59,88 @@ static inline uint64_t mix(uint64_t x)
     return x ^ (x >> 33);
 }
 
-VECTOR static void dropout_range(float *y, const float *x, uint64_t threshold, float scale, uint64_t key,
-                                 size_t begin, size_t end)
+static inline ALWAYS_INLINE bool kept(const struct work *work, size_t i)
 {
-#pragma omp simd
-    for (size_t i = begin; i < end; i++)
-        y[i] = mix(key + i * 0x9e3779b97f4a7c15u) >> 32 >= threshold ? x[i] * scale : 0;
+    return mix(work->key + i * 0x9e3779b97f4a7c15u) >> 32 >= work->threshold;
 }
 
-void kernel_dropout(float *y, const float *x, double probability, uint64_t key, size_t count)
+static inline ALWAYS_INLINE float hardsigmoid(float x)
 {
-    uint64_t threshold = (uint64_t)(probability * 0x1p32);
-    float scale = (float)(1 / (1 - probability));
-#pragma omp parallel if (count >= PARALLEL_LEAST)
-    {
-        size_t begin, end;
-        my_range(count, &begin, &end);
-        dropout_range(y, x, threshold, scale, key, begin, end);
-    }
+    float line = x / 6 + 0.5f;
+    return line < 0 ? 0 : line > 1 ? 1 : line;
 }
 
-VECTOR static void scale_range(float *y, const float *x, float scale, size_t begin, size_t end)
+ELEMENTWISE(relu_range, positive(A))
+ELEMENTWISE(add_range, A + B)
+ELEMENTWISE(add_relu_range, positive(A + B))
+ELEMENTWISE(mask_range, MASK > 0 ? A : 0)
+ELEMENTWISE(add_mask_range, MASK > 0 ? A + B : 0)
+ELEMENTWISE(dropout_range, kept(work, i) ? A *work->scale : 0)
+ELEMENTWISE(scale_range, work->scale *A)
+ELEMENTWISE(hardsigmoid_range, hardsigmoid(A))
+ELEMENTWISE(hardsigmoid_backward_range, B > -3 && B < 3 ? A / 6 : 0)
+
+static void copy_range(const struct work *work, size_t begin, size_t end)
 {
-#pragma omp simd
-    for (size_t i = begin; i < end; i++)
-        y[i] = scale * x[i];
+    if (work->y != work->a)
+        memcpy(element_at(work->y, begin, work->type), element_from(work->a, begin, work->type),
+               (end - begin) * element_size(work->type));
 }
 
-void kernel_drop_images(float *y, const float *x, double probability, uint64_t key, size_t images,
-                        size_t count)
+void kernel_relu(enum element type, void *y, const void *x, size_t count)
 {
-    uint64_t threshold = (uint64_t)(probability * 0x1p32);
-    float scale = (float)(1 / (1 - probability));
+    share_out(relu_range, &(struct work){.type = type, .y = y, .a = x}, count);
+}
+
+void kernel_add(enum element type, void *y, const void *a, const void *b, bool relu, size_t count)
+{
+    share_out(relu ? add_relu_range : add_range, &(struct work){.type = type, .y = y, .a = a, .b = b}, count);
+}
+
+void kernel_gather_gradient(enum element type, void *d, const void *a, const void *b, const void *mask,
+                            size_t count)
+{
+    range_function *range = b && mask ? add_mask_range : b ? add_range : mask ? mask_range : copy_range;
+    share_out(range, &(struct work){.type = type, .y = d, .a = a, .b = b, .mask = mask}, count);
+}
+
+static struct work dropout_work(enum element type, void *y, const void *x, double probability, uint64_t key)
+{
+    return (struct work){.type = type,
+                         .y = y,
+                         .a = x,
+                         .scale = (float)(1 / (1 - probability)),
+                         .threshold = (uint64_t)(probability * 0x1p32),
+                         .key = key};
+}
+
+void kernel_dropout(enum element type, void *y, const void *x, double probability, uint64_t key, size_t count)
+{
+    struct work work = dropout_work(type, y, x, probability, key);
+    share_out(dropout_range, &work, count);
+}
+
+void kernel_drop_images(enum element type, void *y, const void *x, double probability, uint64_t key,
+                        size_t images, size_t count)
+{
+    const struct work work = dropout_work(type, y, x, probability, key);
 #pragma omp parallel for schedule(static)
     for (size_t n = 0; n < images; n++) {
-        bool kept = mix(key + n * 0x9e3779b97f4a7c15u) >> 32 >= threshold;
-        if (kept)
-            scale_range(y, x, scale, n * count, (n + 1) * count);
+        if (kept(&work, n))
+            scale_range(&work, n * count, (n + 1) * count);
         else
-            memset(y + n * count, 0, count * sizeof *y);
+            memset(element_at(y, n * count, type), 0, count * element_size(type));
     }
 }
 
-VECTOR static void hardsigmoid_range(float *y, const float *x, size_t begin, size_t end)
+void kernel_hardsigmoid(enum element type, void *y, const void *x, size_t count)
 {
-#pragma omp simd
-    for (size_t i = begin; i < end; i++) {
-        float line = x[i] / 6 + 0.5f;
-        y[i] = line < 0 ? 0 : line > 1 ? 1 : line;
-    }
+    share_out(hardsigmoid_range, &(struct work){.type = type, .y = y, .a = x}, count);
 }
 
-void kernel_hardsigmoid(float *y, const float *x, size_t count)
+void kernel_hardsigmoid_backward(enum element type, void *dx, const void *dy, const void *x, size_t count)
 {
-#pragma omp parallel if (count >= PARALLEL_LEAST)
-    {
-        size_t begin, end;
-        my_range(count, &begin, &end);
-        hardsigmoid_range(y, x, begin, end);
-    }
-}
-
-VECTOR static void hardsigmoid_backward_range(float *dx, const float *dy, const float *x, size_t begin,
-                                              size_t end)
-{
-#pragma omp simd
-    for (size_t i = begin; i < end; i++)
-        dx[i] = x[i] > -3 && x[i] < 3 ? dy[i] / 6 : 0;
-}
-
-void kernel_hardsigmoid_backward(float *dx, const float *dy, const float *x, size_t count)
-{
-#pragma omp parallel if (count >= PARALLEL_LEAST)
-    {
-        size_t begin, end;
-        my_range(count, &begin, &end);
-        hardsigmoid_backward_range(dx, dy, x, begin, end);
-    }
-}
-
-/* ---- channels ---- */
-
-/* Where channel c of image n begins. */
-static size_t channel_at(const struct channel_layout *l, size_t n, size_t c, size_t pixels)
-{
-    return (n * l->blocks + c / l->lanes) * pixels * l->lanes + c % l->lanes;
-}
-
-/* `run` channels side by side in both, pixel by pixel. */
-VECTOR static void copy_run(float *restrict dst, size_t dst_lanes, const float *restrict src,
-                            size_t src_lanes, size_t pixels, size_t run)
-{
-    if (run == dst_lanes && run == src_lanes) {
-        memcpy(dst, src, pixels * run * sizeof *dst);
-    } else if (run == 1) {
-        for (size_t s = 0; s < pixels; s++)
-            dst[s * dst_lanes] = src[s * src_lanes];
-    } else {
-        for (size_t s = 0; s < pixels; s++)
-            for (size_t i = 0; i < run; i++)
-                dst[s * dst_lanes + i] = src[s * src_lanes + i];
-    }
-}
-
-static size_t least(size_t a, size_t b)
-{
-    return a < b ? a : b;
-}
-
-/* Channels [begin, end) of those to copy, of one image. */
-static void copy_some(float *dst, const float *src, const struct channel_copy *c, size_t n, size_t begin,
-                      size_t end)
-{
-    bool rows = c->dst_step == 1 && c->src_step == 1;
-    for (size_t i = begin; i < end;) {
-        size_t to = c->dst_first + i * c->dst_step, from = c->src_first + i * c->src_step, run = 1;
-        if (rows)
-            run = least(end - i, least(c->dst.lanes - to % c->dst.lanes, c->src.lanes - from % c->src.lanes));
-        copy_run(dst + channel_at(&c->dst, n, to, c->pixels), c->dst.lanes,
-                 src + channel_at(&c->src, n, from, c->pixels), c->src.lanes, c->pixels, run);
-        i += run;
-    }
-}
-
-/* Channels a thread takes at a time. */
-enum { COPY_CHANNELS = 64 };
-
-void kernel_copy_channels(float *dst, const float *src, const struct channel_copy *copy)
-{
-    size_t pieces = (copy->count + COPY_CHANNELS - 1) / COPY_CHANNELS;
-#pragma omp parallel for schedule(static) if (copy->images * copy->count * copy->pixels >= PARALLEL_LEAST)
-    for (size_t i = 0; i < copy->images * pieces; i++) {
-        size_t begin = i % pieces * COPY_CHANNELS;
-        copy_some(dst, src, copy, i / pieces, begin, least(begin + COPY_CHANNELS, copy->count));
-    }
-}
-
-void kernel_clear_last_block(float *dst, const struct channel_layout *layout, size_t images, size_t pixels)
-{
-    for (size_t n = 0; n < images; n++)
-        memset(dst + channel_at(layout, n, (layout->blocks - 1) * layout->lanes, pixels), 0,
-               pixels * layout->lanes * sizeof *dst);
-}
-
-/* One block: `valid` lanes have factors. */
-VECTOR static void gate_block(float *y, const float *x, const float *factors, size_t pixels, size_t lanes,
-                              size_t valid)
-{
-    for (size_t s = 0; s < pixels; s++) {
-#pragma omp simd
-        for (size_t i = 0; i < valid; i++)
-            y[s * lanes + i] = x[s * lanes + i] * factors[i];
-        for (size_t i = valid; i < lanes; i++)
-            y[s * lanes + i] = 0;
-    }
-}
-
-void kernel_gate(float *y, const float *x, const float *factors, const struct channel_field *f)
-{
-    size_t lanes = f->layout.lanes, block = f->pixels * lanes;
-#pragma omp parallel for schedule(static) if (f->images * f->channels * f->pixels >= PARALLEL_LEAST)
-    for (size_t i = 0; i < f->images * f->layout.blocks; i++) {
-        size_t first = i % f->layout.blocks * lanes;
-        const float *own = factors + i / f->layout.blocks * f->image_stride + first;
-        if (lanes == 1)
-            scale_range(y, x, *own, i * block, (i + 1) * block);
-        else
-            gate_block(y + i * block, x + i * block, own, f->pixels, lanes,
-                       least(lanes, f->channels - first));
-    }
-}
-
-VECTOR static void gate_block_backward(float *dx, float *restrict sums, const float *dy, const float *x,
-                                       const float *factors, size_t pixels, size_t lanes, size_t valid)
-{
-    memset(sums, 0, valid * sizeof *sums);
-    for (size_t s = 0; s < pixels; s++) {
-#pragma omp simd
-        for (size_t i = 0; i < valid; i++) {
-            float d = dy[s * lanes + i];
-            sums[i] += d * x[s * lanes + i];
-            dx[s * lanes + i] = d * factors[i];
-        }
-        for (size_t i = valid; i < lanes; i++)
-            dx[s * lanes + i] = 0;
-    }
-}
-
-VECTOR static float gate_plane_backward(float *dx, const float *dy, const float *x, float factor,
-                                        size_t pixels)
-{
-    float sum = 0;
-#pragma omp simd reduction(+ : sum)
-    for (size_t s = 0; s < pixels; s++) {
-        float d = dy[s];
-        sum += d * x[s];
-        dx[s] = d * factor;
-    }
-    return sum;
-}
-
-void kernel_gate_backward(float *dx, float *sums, const float *dy, const float *x, const float *factors,
-                          const struct channel_field *f)
-{
-    size_t lanes = f->layout.lanes, block = f->pixels * lanes;
-#pragma omp parallel for schedule(static) if (f->images * f->channels * f->pixels >= PARALLEL_LEAST)
-    for (size_t i = 0; i < f->images * f->layout.blocks; i++) {
-        size_t image = i / f->layout.blocks, first = i % f->layout.blocks * lanes;
-        const float *own = factors + image * f->image_stride + first;
-        float *sum = sums + image * f->channels + first;
-        if (lanes == 1)
-            *sum = gate_plane_backward(dx + i * block, dy + i * block, x + i * block, *own, block);
-        else
-            gate_block_backward(dx + i * block, sum, dy + i * block, x + i * block, own, f->pixels, lanes,
-                                least(lanes, f->channels - first));
-    }
-}
-
-void kernel_sum_rows(float *total, const float *x, size_t rows, size_t count)
-{
-    memcpy(total, x, count * sizeof *total);
-    for (size_t r = 1; r < rows; r++)
-        add_range(total, total, x + r * count, 0, count);
-}
-
-static size_t cell_begin(size_t cell, size_t in, size_t out)
-{
-    return cell * in / out;
-}
-
-static size_t cell_end(size_t cell, size_t in, size_t out)
-{
-    return ((cell + 1) * in + out - 1) / out;
-}
-
-static void pool_plane(float *y, const float *x, const size_t in[2], const size_t out[2])
-{
-    for (size_t h = 0; h < out[0]; h++) {
-        for (size_t w = 0; w < out[1]; w++) {
-            size_t top = cell_begin(h, in[0], out[0]), bottom = cell_end(h, in[0], out[0]);
-            size_t left = cell_begin(w, in[1], out[1]), right = cell_end(w, in[1], out[1]);
-            float sum = 0;
-            for (size_t i = top; i < bottom; i++)
-                for (size_t j = left; j < right; j++)
-                    sum += x[i * in[1] + j];
-            y[h * out[1] + w] = sum / (float)((bottom - top) * (right - left));
-        }
-    }
-}
-
-static void pool_plane_backward(float *dx, const float *dy, const size_t in[2], const size_t out[2])
-{
-    memset(dx, 0, in[0] * in[1] * sizeof *dx);
-    for (size_t h = 0; h < out[0]; h++) {
-        for (size_t w = 0; w < out[1]; w++) {
-            size_t top = cell_begin(h, in[0], out[0]), bottom = cell_end(h, in[0], out[0]);
-            size_t left = cell_begin(w, in[1], out[1]), right = cell_end(w, in[1], out[1]);
-            float share = dy[h * out[1] + w] / (float)((bottom - top) * (right - left));
-            for (size_t i = top; i < bottom; i++)
-                for (size_t j = left; j < right; j++)
-                    dx[i * in[1] + j] += share;
-        }
-    }
-}
-
-void kernel_adaptive_pool(float *y, const float *x, size_t planes, const size_t in[2], const size_t out[2])
-{
-#pragma omp parallel for schedule(static)
-    for (size_t p = 0; p < planes; p++)
-        pool_plane(y + p * out[0] * out[1], x + p * in[0] * in[1], in, out);
-}
-
-void kernel_adaptive_pool_backward(float *dx, const float *dy, size_t planes, const size_t in[2],
-                                   const size_t out[2])
-{
-#pragma omp parallel for schedule(static)
-    for (size_t p = 0; p < planes; p++)
-        pool_plane_backward(dx + p * in[0] * in[1], dy + p * out[0] * out[1], in, out);
+    share_out(hardsigmoid_backward_range, &(struct work){.type = type, .y = dx, .a = dy, .b = x}, count);
 }
 
 static size_t highest(const float *scores, size_t classes)

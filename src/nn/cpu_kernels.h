@@ -1,32 +1,42 @@
 /* cpu_kernels.h: loops that oneDNN has no primitive for, or only one that takes more passes over memory.
  *
  * Elementwise kernels work on whole buffers whatever their layout: the padding of blocked layouts is zero,
- * and stays so. All run on OpenMP's threads; results don't depend on which thread did what. */
+ * and stays so. All run on OpenMP's threads; results don't depend on which thread did what.
+ *
+ * Activations and their gradients are of one of two types; all is computed in float, and storing as bfloat16
+ * rounds to the nearest, ties to even. */
 #ifndef JOULERY_NN_CPU_KERNELS_H
 #define JOULERY_NN_CPU_KERNELS_H
 
 #include "nn/graph.h"
 
+enum element {
+    ELEMENT_FLOAT,
+    ELEMENT_BF16, /* the upper half of a float */
+};
+
 /* y = max(x, 0); in place if x == y. */
-void kernel_relu(float *y, const float *x, size_t count);
+void kernel_relu(enum element type, void *y, const void *x, size_t count);
 /* y = a + b, or max(a + b, 0); in place if y is a or b. */
-void kernel_add(float *y, const float *a, const float *b, bool relu, size_t count);
+void kernel_add(enum element type, void *y, const void *a, const void *b, bool relu, size_t count);
 /* d = (a + b) where mask > 0, else 0. b and mask may be NULL: nothing added; no mask. In place if d is a or
  * b. */
-void kernel_gather_gradient(float *d, const float *a, const float *b, const float *mask, size_t count);
+void kernel_gather_gradient(enum element type, void *d, const void *a, const void *b, const void *mask,
+                            size_t count);
 
 /* y = x / (1 - p) with probability 1 - p, else 0. The choice depends on (key, index) only, so that the
  * backward pass makes the same one. */
-void kernel_dropout(float *y, const float *x, double probability, uint64_t key, size_t count);
+void kernel_dropout(enum element type, void *y, const void *x, double probability, uint64_t key,
+                    size_t count);
 
 /* y = x / (1 - p) for each image that is kept, all 0 for one lost with probability p. The choice depends on
  * (key, image) only. In place if x == y. */
-void kernel_drop_images(float *y, const float *x, double probability, uint64_t key, size_t images,
-                        size_t count);
+void kernel_drop_images(enum element type, void *y, const void *x, double probability, uint64_t key,
+                        size_t images, size_t count);
 
 /* y = x / 6 + 1 / 2 within [0, 1]; dx = dy / 6 where x is inside (-3, 3), else 0. In place if dx == dy. */
-void kernel_hardsigmoid(float *y, const float *x, size_t count);
-void kernel_hardsigmoid_backward(float *dx, const float *dy, const float *x, size_t count);
+void kernel_hardsigmoid(enum element type, void *y, const void *x, size_t count);
+void kernel_hardsigmoid_backward(enum element type, void *dx, const void *dy, const void *x, size_t count);
 
 /* ---- channels ----
  *
@@ -38,23 +48,25 @@ struct channel_layout {
 
 /* `count` channels of src, each `src_step` after the other from `src_first` on, go to channels of dst. */
 struct channel_copy {
+    enum element type;
     size_t images, pixels, count;
     struct channel_layout dst, src;
     size_t dst_first, dst_step, src_first, src_step;
 };
-void kernel_copy_channels(float *dst, const float *src, const struct channel_copy *copy);
+void kernel_copy_channels(void *dst, const void *src, const struct channel_copy *copy);
 /* The lanes of the last block, for a dst with padding. */
-void kernel_clear_last_block(float *dst, const struct channel_layout *layout, size_t images, size_t pixels);
+void kernel_clear_last_block(void *dst, const struct channel_copy *copy);
 
 struct channel_field {
+    enum element type;
     size_t images, pixels, channels;
     struct channel_layout layout;
     size_t image_stride; /* of the factors: channels, or 0 where all images have the same */
 };
 /* y = x * factor of its channel. */
-void kernel_gate(float *y, const float *x, const float *factors, const struct channel_field *field);
+void kernel_gate(void *y, const void *x, const float *factors, const struct channel_field *field);
 /* dx = dy * factor; sums (images, channels) of dy * x. In place if dx == dy. */
-void kernel_gate_backward(float *dx, float *sums, const float *dy, const float *x, const float *factors,
+void kernel_gate_backward(void *dx, float *sums, const void *dy, const void *x, const float *factors,
                           const struct channel_field *field);
 /* total (count) = the sum of the rows of (rows, count). */
 void kernel_sum_rows(float *total, const float *x, size_t rows, size_t count);

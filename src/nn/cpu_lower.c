@@ -22,10 +22,11 @@ static void lower_node(struct lowering *l, size_t node)
     }
     switch (l->graph->nodes[node].kind) {
     case NODE_INPUT: {
-        dnnl_memory_desc_t md = shape_layout(l, l->graph->nodes[node].shape, dnnl_nchw);
+        dnnl_memory_desc_t md = float_layout(l, l->graph->nodes[node].shape, dnnl_nchw);
+        dnnl_memory_desc_t own = shape_layout(l, l->graph->nodes[node].shape, dnnl_nchw);
         if (!l->failed)
-            l->nodes[node].out = program_add_value(l->program, &md, &l->program->input);
-        l->program->input_value = l->nodes[node].out;
+            l->program->input_value = program_add_value(l->program, &md, &l->program->input);
+        l->nodes[node].out = as_layout(l, l->program->input_value, &own);
         break;
     }
     case NODE_CONVOLUTION:
@@ -212,7 +213,7 @@ static void find_fusions(struct lowering *l)
 static void keep_output(struct lowering *l)
 {
     size_t last = l->graph->count - 1;
-    dnnl_memory_desc_t plain = shape_layout(l, l->graph->nodes[last].shape, dnnl_nchw);
+    dnnl_memory_desc_t plain = float_layout(l, l->graph->nodes[last].shape, dnnl_nchw);
     l->program->output_value = as_layout(l, l->nodes[last].out, &plain);
 }
 

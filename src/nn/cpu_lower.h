@@ -47,14 +47,20 @@ struct lowering {
 void lowering_fail(struct lowering *l, dnnl_status_t status);
 void lowering_check(struct lowering *l, dnnl_status_t status);
 
-dnnl_memory_desc_t make_layout(struct lowering *l, int dim_count, const dnnl_dims_t dims,
-                               dnnl_format_tag_t tag);
+dnnl_memory_desc_t make_layout(struct lowering *l, dnnl_data_type_t type, int dim_count,
+                               const dnnl_dims_t dims, dnnl_format_tag_t tag);
 /* (images, channels, height, width) of a shape. */
+dnnl_memory_desc_t image_layout(struct lowering *l, dnnl_data_type_t type, struct shape shape,
+                                dnnl_format_tag_t tag);
+/* Of the type activations have. */
 dnnl_memory_desc_t shape_layout(struct lowering *l, struct shape shape, dnnl_format_tag_t tag);
+/* In float: for scores, factors and sums. No gradient that is given may stay so. */
+dnnl_memory_desc_t float_layout(struct lowering *l, struct shape shape, dnnl_format_tag_t tag);
+enum element element_of(const struct lowering *l); /* the type of activations */
 size_t add_value(struct lowering *l, const dnnl_memory_desc_t *md);
 size_t parameter_value(struct lowering *l, struct parameter *parameter);
 const dnnl_memory_desc_t *value_layout(const struct lowering *l, size_t value);
-size_t value_floats(const struct lowering *l, size_t value);
+size_t value_elements(const struct lowering *l, size_t value);
 
 /* Keeps the description until the lowering is done. NULL if oneDNN has no implementation, which is a failure
  * only where one is `required`. */

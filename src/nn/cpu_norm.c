@@ -1,7 +1,7 @@
 /* Batch normalisation, with the ReLU after it where there is one, and layer normalisation. */
 #include "nn/cpu_lower.h"
 
-static void run_running_statistics(const struct step *step, float *const *data, struct pass *pass)
+static void run_running_statistics(const struct step *step, void *const *data, struct pass *pass)
 {
     (void)pass;
     kernel_running_statistics(data[0], data[1], data[2], data[3], step->sizes[0], step->sizes[1],
@@ -86,8 +86,8 @@ static struct rows rows_of(struct lowering *l, size_t node)
     dnnl_dims_t dims = {(dnnl_dim_t)(l->program->images * shape.height * shape.width),
                         (dnnl_dim_t)shape.channels};
     return (struct rows){.images = shape_layout(l, shape, dnnl_nhwc),
-                         .rows = make_layout(l, 2, dims, dnnl_ab),
-                         .statistics = make_layout(l, 1, dims, dnnl_a)};
+                         .rows = make_layout(l, l->cpu->type, 2, dims, dnnl_ab),
+                         .statistics = make_layout(l, dnnl_f32, 1, dims, dnnl_a)};
 }
 
 void lower_layer_norm(struct lowering *l, size_t node)

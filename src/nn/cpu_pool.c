@@ -33,13 +33,13 @@ static bool pool_of(const struct lowering *l, size_t node, struct pool *pool)
     return true;
 }
 
-static void run_adaptive_pool(const struct step *step, float *const *data, struct pass *pass)
+static void run_adaptive_pool(const struct step *step, void *const *data, struct pass *pass)
 {
     (void)pass;
     kernel_adaptive_pool(data[1], data[0], step->elements, step->sizes, step->sizes + 2);
 }
 
-static void run_adaptive_pool_backward(const struct step *step, float *const *data, struct pass *pass)
+static void run_adaptive_pool_backward(const struct step *step, void *const *data, struct pass *pass)
 {
     (void)pass;
     kernel_adaptive_pool_backward(data[1], data[0], step->elements, step->sizes, step->sizes + 2);
@@ -57,11 +57,24 @@ static void lower_adaptive_pool(struct lowering *l, size_t node)
 {
     struct lowered *to = &l->nodes[node];
     const struct node *n = &l->graph->nodes[node];
-    dnnl_memory_desc_t in = shape_layout(l, l->graph->nodes[n->inputs[0]].shape, dnnl_nchw);
-    dnnl_memory_desc_t out = shape_layout(l, n->shape, dnnl_nchw);
+    dnnl_memory_desc_t in = float_layout(l, l->graph->nodes[n->inputs[0]].shape, dnnl_nchw);
+    dnnl_memory_desc_t out = float_layout(l, n->shape, dnnl_nchw), kept = shape_layout(l, n->shape, dnnl_nchw);
     to->src = as_layout(l, input_of(l, node), &in);
-    to->out = add_value(l, &out);
-    EMIT_FUNCTION(l, run_adaptive_pool, adaptive_step(l, node), to->src, to->out);
+    size_t pooled = add_value(l, &out);
+    EMIT_FUNCTION(l, run_adaptive_pool, adaptive_step(l, node), to->src, pooled);
+    to->out = as_layout(l, pooled, &kept);
+}
+
+static void lower_adaptive_pool_backward(struct lowering *l, size_t node, size_t gradient)
+{
+    const struct node *n = &l->graph->nodes[node];
+    struct shape shape = l->graph->nodes[n->inputs[0]].shape;
+    dnnl_memory_desc_t out = float_layout(l, n->shape, dnnl_nchw), in = float_layout(l, shape, dnnl_nchw);
+    dnnl_memory_desc_t given = shape_layout(l, shape, dnnl_nchw);
+    gradient = as_layout(l, gradient, &out);
+    size_t spread = add_value(l, &in);
+    EMIT_FUNCTION(l, run_adaptive_pool_backward, adaptive_step(l, node), gradient, spread);
+    give_gradient(l, n->inputs[0], as_layout(l, spread, &given));
 }
 
 static bool passes_through(const struct lowering *l, size_t node)
@@ -111,13 +124,12 @@ void lower_pool_backward(struct lowering *l, size_t node)
         give_gradient(l, n->inputs[0], gradient);
         return;
     }
-    gradient = as_layout(l, gradient, value_layout(l, from->out));
-    size_t out = add_value(l, value_layout(l, from->src));
     if (!pool_of(l, node, &pool)) {
-        EMIT_FUNCTION(l, run_adaptive_pool_backward, adaptive_step(l, node), gradient, out);
-        give_gradient(l, n->inputs[0], out);
+        lower_adaptive_pool_backward(l, node, gradient);
         return;
     }
+    gradient = as_layout(l, gradient, value_layout(l, from->out));
+    size_t out = add_value(l, value_layout(l, from->src));
     dnnl_pooling_desc_t operation;
     if (l->failed)
         return;

@@ -6,18 +6,24 @@
 
 #include <string.h>
 
-static bool is_reference(dnnl_primitive_desc_t description)
+static const char *implementation(dnnl_primitive_desc_t description)
 {
     const char *name = NULL;
-    return !description || dnnl_primitive_desc_query(description, dnnl_query_impl_info_str, 0, &name) ||
-           strncmp(name, "ref", 3) == 0;
+    if (!description || dnnl_primitive_desc_query(description, dnnl_query_impl_info_str, 0, &name))
+        return "ref";
+    return name;
 }
 
-/* What the node computes with, a batch normalisation folded in included. */
+static bool is_reference(dnnl_primitive_desc_t description)
+{
+    return strncmp(implementation(description), "ref", 3) == 0;
+}
+
+/* What the node computes with. */
 static struct parameter *weights_of(const struct lowering *l, size_t node)
 {
     struct folded *folded = &l->cpu->folded[node];
-    return folded->norm ? &folded->weights : parameter_of(l, node, TENSOR_WEIGHT);
+    return folded->used ? &folded->weights : parameter_of(l, node, TENSOR_WEIGHT);
 }
 
 /* NULL if it has none. */
@@ -59,30 +65,41 @@ static struct geometry geometry_of(const struct lowering *l, size_t node)
     return g;
 }
 
-/* The layouts of a product's operands; `weights` is what the caller wants them to be stored as. */
+enum product { PRODUCT_FORWARD, PRODUCT_BACKWARD_DATA, PRODUCT_BACKWARD_WEIGHTS };
+
+/* Gradients of weights are float, as the weights are that they change. */
+static dnnl_data_type_t weights_type(const struct lowering *l, enum product which)
+{
+    return which == PRODUCT_BACKWARD_WEIGHTS ? dnnl_f32 : l->cpu->type;
+}
+
+/* The layouts of a product's operands; `stored`: the weights' is that in which they are kept. */
 struct operands {
     dnnl_memory_desc_t src, weights, bias, dst;
     bool dense;
 };
 
-static struct operands operands_of(struct lowering *l, size_t node, bool stored)
+static struct operands operands_of(struct lowering *l, size_t node, enum product which, bool stored,
+                                   dnnl_data_type_t type)
 {
     const struct node *n = &l->graph->nodes[node];
     const struct parameter *weights = weights_of(l, node);
     struct operands o = {.dense = weights->dense};
-    o.weights = stored ? weights->md : make_layout(l, weights->dim_count, weights->dims, dnnl_format_tag_any);
+    o.weights = stored ? weights->md
+                       : make_layout(l, weights_type(l, which), weights->dim_count, weights->dims,
+                                     dnnl_format_tag_any);
     if (bias_of(l, node))
         o.bias = bias_of(l, node)->md;
     if (o.dense) {
         dnnl_dims_t src = {(dnnl_dim_t)l->program->images, weights->dims[1]},
                     dst = {src[0], weights->dims[0]};
-        o.src = make_layout(l, 2, src, dnnl_nc);
-        o.dst = make_layout(l, 2, dst, dnnl_nc);
+        o.src = make_layout(l, type, 2, src, dnnl_nc);
+        o.dst = make_layout(l, type, 2, dst, dnnl_nc);
     } else {
-        o.src = shape_layout(l, l->graph->nodes[n->inputs[0]].shape, dnnl_format_tag_any);
         size_t addend = l->nodes[node].addend;
-        o.dst =
-            addend ? *value_layout(l, l->nodes[addend].out) : shape_layout(l, n->shape, dnnl_format_tag_any);
+        o.src = image_layout(l, type, l->graph->nodes[n->inputs[0]].shape, dnnl_format_tag_any);
+        o.dst = addend ? *value_layout(l, l->nodes[addend].out)
+                       : image_layout(l, type, n->shape, dnnl_format_tag_any);
     }
     return o;
 }
@@ -152,14 +169,18 @@ static size_t whole_gradient(struct lowering *l, size_t node, size_t gradient)
     return whole;
 }
 
-enum product { PRODUCT_FORWARD, PRODUCT_BACKWARD_DATA, PRODUCT_BACKWARD_WEIGHTS };
+/* The forward primitive of the same types, if that is what was described. */
+static dnnl_primitive_desc_t forward_hint(const struct lowering *l, size_t node, const struct operands *o)
+{
+    return o->src.data_type == l->cpu->type ? l->nodes[node].forward : NULL;
+}
 
 static dnnl_primitive_desc_t describe_dense(struct lowering *l, size_t node, enum product which,
                                             const struct operands *o, const dnnl_memory_desc_t *bias,
                                             bool required)
 {
     dnnl_inner_product_desc_t operation;
-    dnnl_primitive_desc_t forward = l->nodes[node].forward;
+    dnnl_primitive_desc_t forward = forward_hint(l, node, o);
     if (l->failed)
         return NULL;
     if (which == PRODUCT_FORWARD) {
@@ -181,7 +202,7 @@ static dnnl_primitive_desc_t describe_convolution(struct lowering *l, size_t nod
                                                   bool required)
 {
     dnnl_convolution_desc_t operation;
-    dnnl_primitive_desc_t forward = l->nodes[node].forward;
+    dnnl_primitive_desc_t forward = forward_hint(l, node, o);
     if (l->failed)
         return NULL;
     struct geometry g = geometry_of(l, node);
@@ -202,21 +223,46 @@ static dnnl_primitive_desc_t describe_convolution(struct lowering *l, size_t nod
     return describe_primitive(l, &operation, l->cpu->attributes[0][0], forward, required);
 }
 
+static dnnl_primitive_desc_t describe_typed(struct lowering *l, size_t node, enum product which, bool stored,
+                                            dnnl_data_type_t type, bool required)
+{
+    struct operands o = operands_of(l, node, which, stored, type);
+    const dnnl_memory_desc_t *bias = bias_of(l, node) ? &o.bias : NULL;
+    return o.dense ? describe_dense(l, node, which, &o, bias, required)
+                   : describe_convolution(l, node, which, &o, bias, required);
+}
+
 /* Describes a product with the weights as they are stored or, where that is not to be had well, as it likes.
- * A convolution's backward pass wants channels swapped within a block: a reordered copy is far cheaper. */
+ * A convolution's backward pass wants channels swapped within a block: a reordered copy is far cheaper. Some
+ * gradients of a depthwise convolution's weights are faster in float, copies included, than oneDNN's matrix
+ * products of bfloat16, an image and a channel at a time. */
 static dnnl_primitive_desc_t describe_product(struct lowering *l, size_t node, enum product which)
 {
-    bool stored = weights_of(l, node)->decided;
+    dnnl_data_type_t type = l->cpu->type;
+    const struct parameter *weights = weights_of(l, node);
+    bool stored = weights->decided && weights->md.data_type == weights_type(l, which);
     for (int attempt = stored ? 0 : 1; attempt < 2; attempt++) {
-        struct operands o = operands_of(l, node, attempt == 0);
-        const dnnl_memory_desc_t *bias = bias_of(l, node) ? &o.bias : NULL;
-        dnnl_primitive_desc_t description =
-            o.dense ? describe_dense(l, node, which, &o, bias, attempt == 1)
-                    : describe_convolution(l, node, which, &o, bias, attempt == 1);
+        dnnl_primitive_desc_t description = describe_typed(l, node, which, attempt == 0, type, attempt == 1);
+        if (which == PRODUCT_BACKWARD_WEIGHTS && type != dnnl_f32 &&
+            strstr(implementation(description), ":gemm"))
+            description = describe_typed(l, node, which, attempt == 0, dnnl_f32, attempt == 1);
         if (attempt == 1 || !is_reference(description))
             return description;
     }
     return NULL;
+}
+
+/* Weights are kept as the forward pass reads them; those it reads rounded, as their gradient comes, so that
+ * the optimiser's step needs no copy of it. */
+static void decide_layout(struct lowering *l, size_t node)
+{
+    struct parameter *weights = weights_of(l, node);
+    bool rounded = l->cpu->type != dnnl_f32 && !l->cpu->inference;
+    dnnl_primitive_desc_t d = rounded ? describe_product(l, node, PRODUCT_BACKWARD_WEIGHTS) : l->nodes[node].forward;
+    if (l->failed)
+        return;
+    weights->md = *wanted_layout(l, d, rounded ? DNNL_ARG_DIFF_WEIGHTS : DNNL_ARG_WEIGHTS);
+    weights->decided = true;
 }
 
 void lower_product(struct lowering *l, size_t node)
@@ -227,10 +273,8 @@ void lower_product(struct lowering *l, size_t node)
     to->forward = describe_product(l, node, PRODUCT_FORWARD);
     if (l->failed)
         return;
-    if (!weights->decided) {
-        weights->md = *wanted_layout(l, to->forward, DNNL_ARG_WEIGHTS);
-        weights->decided = true;
-    }
+    if (!weights->decided)
+        decide_layout(l, node);
     to->src = as_layout(l, product_source(l, node), wanted_layout(l, to->forward, DNNL_ARG_SRC));
     size_t w = as_layout(l, parameter_value(l, weights), wanted_layout(l, to->forward, DNNL_ARG_WEIGHTS));
     size_t b = bias ? parameter_value(l, bias) : 0;

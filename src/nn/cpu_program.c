@@ -172,7 +172,7 @@ int program_bind(struct program *program, char *arena, struct error *error)
 {
     for (size_t v = 1; v < program->value_count; v++) {
         struct value *value = &program->values[v];
-        program->data[v] = value->fixed ? *value->fixed : (float *)(void *)(arena + value->offset);
+        program->data[v] = value->fixed ? (void *)*value->fixed : arena + value->offset;
     }
     for (size_t s = 0; s < program->step_count; s++) {
         struct step *step = &program->steps[s];
@@ -214,7 +214,7 @@ int program_run(struct program *program, dnnl_stream_t stream, const float *imag
     for (size_t s = 0; s < program->step_count; s++) {
         const struct step *step = &program->steps[s];
         if (!step->primitive) {
-            float *data[STEP_ARGUMENTS];
+            void *data[STEP_ARGUMENTS];
             for (int k = 0; k < step->argument_count; k++)
                 data[k] = program->data[step->values[k]];
             step->run(step, data, pass);

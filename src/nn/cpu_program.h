@@ -41,9 +41,10 @@ struct parameter {
     double decay, decay_momentum;
 };
 
-/* A batch normalisation folded into the convolution before it, where the network only infers. */
+/* What a node computes with in place of its own weights, where the network only infers. */
 struct folded {
-    size_t norm; /* the normalisation's node; 0: nothing is folded into this node */
+    bool used;
+    size_t norm; /* the batch normalisation after it, folded into its weights and a bias; 0: none */
     struct parameter weights, bias;
 };
 
@@ -69,7 +70,7 @@ struct pass {
 };
 
 struct step;
-typedef void step_function(const struct step *step, float *const *data, struct pass *pass);
+typedef void step_function(const struct step *step, void *const *data, struct pass *pass);
 
 #define STEP_ARGUMENTS 12
 struct step {
@@ -80,6 +81,7 @@ struct step {
     size_t values[STEP_ARGUMENTS];
     dnnl_exec_arg_t arguments[STEP_ARGUMENTS]; /* of a primitive */
     /* For functions, as each needs: */
+    enum element type; /* of the first value */
     size_t elements, sizes[4];
     double share; /* a probability, a momentum */
     struct channel_field field;
@@ -98,7 +100,7 @@ struct program {
     float *input; /* the images of this pass */
     size_t input_value;
     size_t output_value; /* kept to the end of a pass; 0: none */
-    float **data;        /* addresses of all values */
+    void **data;         /* addresses of all values */
 };
 
 int program_init(struct program *program, size_t images, struct error *error);
@@ -122,6 +124,7 @@ struct cpu {
     struct network_options options;
     dnnl_engine_t engine;
     dnnl_stream_t stream;
+    dnnl_data_type_t type; /* of activations and their gradients; parameters are float */
     /* Scratchpads are ours. [sum][relu]: what is there is added, then a ReLU. */
     dnnl_primitive_attr_t attributes[2][2];
     struct tensor *tensors;
@@ -149,8 +152,8 @@ size_t plain_count(const struct parameter *parameter);
 
 /* ---- cpu_fold.c ---- */
 
-/* Finds the convolutions that a batch normalisation alone reads; those are stored plain, and what both are
- * together in a layout of its own. */
+/* Finds the convolutions that a batch normalisation alone reads, and with bfloat16 all products; those are
+ * stored plain, and what they compute with in a layout and type of its own. */
 int cpu_find_folds(struct cpu *cpu, struct error *error);
 /* Computes the folded weights and biases if a tensor has changed. */
 int cpu_fold(struct cpu *cpu, struct error *error);

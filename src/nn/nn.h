@@ -57,8 +57,14 @@ struct optimizer_options {
     double beta1, beta2, epsilon; /* Adam, AdamW; 0: 0.9, 0.999, 1e-8 */
 };
 
+/* BF16: activations and their gradients are bfloat16, and so is what convolutions and dense layers read of
+ * their weights; sums within a layer, statistics, scores and the loss are float, and so are the weights that
+ * the optimiser changes, and its memory. As torch.autocast has it. */
+enum precision { PRECISION_FP32, PRECISION_BF16 };
+
 struct network_options {
     size_t batch;
+    enum precision precision;
     uint64_t seed; /* of the initial weights and of dropout */
     struct optimizer_options optimizer;
     /* 0 to 1: as label_smoothing of PyTorch's cross_entropy. Evaluation never smooths. */
@@ -78,7 +84,8 @@ struct step_result {
 
 /* Compiles the graph; keeps no reference to it. Threads are OpenMP's (omp_set_num_threads before, and no
  * change after). The same seed and number of threads give the same losses to the bit on one machine. NULL:
- * options out of range, or too little memory (says how much is needed). */
+ * options out of range, a precision the processor has no instructions for, too little
+ * memory (says how much is needed). */
 struct network *network_new(const struct graph *graph, const struct network_options *options,
                             struct error *error);
 void network_free(struct network *network);

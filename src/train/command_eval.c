@@ -11,7 +11,7 @@
 #include <string.h>
 
 struct arguments {
-    const char *weights, *arch, *data, *split, *head, *normalize, *json;
+    const char *weights, *arch, *data, *split, *head, *normalize, *precision, *json;
     uint64_t size, classes, batch, threads;
     double width;
 };
@@ -36,6 +36,8 @@ static enum options_result parse(int argc, char **argv, struct arguments *a, str
          "computed, imagenet, caffe, tf or means/deviations, as in training (as the weights say, or "
          "computed)",
          0, 0},
+        {"--precision", 0, OPTION_TEXT, &a->precision, "TYPE",
+         "fp32, or bf16: activations and products in bfloat16 (fp32)", 0, 0},
         {"--batch", 0, OPTION_COUNT, &a->batch, "N", "images at a time (32)", 1, 1 << 20},
         {"--threads", 0, OPTION_COUNT, &a->threads, "N", "of the engine; 0: the cores there are (0)", 0,
          4096},
@@ -98,6 +100,8 @@ static int prepare(const struct arguments *arguments, struct training *training,
                                          .freeze_base = true};
     if (normalisation_parse(arguments->normalize, &training->normalisation, error) < 0)
         return error_prefix(error, "--normalize");
+    if (precision_parse(arguments->precision, &training->precision, error) < 0)
+        return -1;
     if (arguments->head && training_set_head(training, arguments->head, error) < 0)
         return -1;
     struct graph *graph = zoo_build(arguments->arch, &training->zoo, error);

@@ -101,6 +101,8 @@ static enum options_result parse(int argc, char **argv, struct arguments *a, str
          "go on from --checkpoint, to the same losses; from the start if there is no such file", 0, 0},
         {"--no-validation", 0, OPTION_FLAG, &a->no_validation, NULL,
          "don't score the test images after each epoch", 0, 0},
+        {"--precision", 0, OPTION_TEXT, &r->precision, "TYPE",
+         "fp32, or bf16: activations and products in bfloat16, weights and optimiser in fp32 (fp32)", 0, 0},
         {"--seed", 0, OPTION_COUNT, &a->seed, "N", "of weights, order, augmentation and dropout (0)", 0,
          SEED_MOST},
         {"--threads", 0, OPTION_COUNT, &a->threads, "N", "of the engine; 0: the cores there are (0)", 0,

@@ -89,6 +89,7 @@ char *training_fingerprint(const struct training *training, struct error *error)
     struct fingerprint fingerprint = {.object = json_object()};
     put_network(&fingerprint, training);
     put_data(&fingerprint, training);
+    put_name(&fingerprint, "--precision", precision_name(training->precision));
     put_name(&fingerprint, "--optimizer", optimizer_name(optimizer->kind));
     put_number(&fingerprint, "--lr", optimizer->learning_rate);
     put_number(&fingerprint, "--momentum", optimizer->momentum);

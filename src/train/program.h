@@ -25,7 +25,7 @@ size_t program_cores(void);
 
 /* How to learn, as given on the command line; NULL, NaN and 0: not given. */
 struct recipe {
-    const char *optimizer, *scheduler, *lr_per, *monitor;
+    const char *optimizer, *scheduler, *lr_per, *monitor, *precision;
     double lr, momentum, weight_decay, label_smoothing, clip_norm;
     double lr_gamma, lr_least, lr_warmup_start;
     uint64_t lr_step, lr_warmup, patience;
@@ -54,6 +54,9 @@ int transfer_apply(const struct transfer *transfer, struct training *training, s
 /* Fills the optimiser, the loss and the schedule of `training`, whose limits and validation are known. -1:
  * options that don't go together (names them). */
 int recipe_apply(const struct recipe *recipe, struct training *training, struct error *error);
+/* NULL: fp32. -1: none of their names. */
+int precision_parse(const char *name, enum precision *precision, struct error *error);
+const char *precision_name(enum precision precision);
 const char *optimizer_name(enum optimizer_kind kind);
 const char *monitor_name(enum train_monitor monitor);
 
@@ -66,6 +69,7 @@ struct training {
     struct normalisation normalisation;
     struct optimizer_options optimizer;
     double label_smoothing, clip_norm;
+    enum precision precision;
     size_t threads;
     uint64_t parameters, trainable_parameters, flops;
     size_t memory_bytes; /* of the network */

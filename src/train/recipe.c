@@ -8,6 +8,7 @@ static const char *const optimizers[] = {
     [OPTIMIZER_SGD] = "sgd", [OPTIMIZER_ADAM] = "adam", [OPTIMIZER_ADAMW] = "adamw"};
 static const char *const monitors[] = {
     [MONITOR_VAL_LOSS] = "val_loss", [MONITOR_VAL_ACCURACY] = "val_accuracy"};
+static const char *const precisions[] = {[PRECISION_FP32] = "fp32", [PRECISION_BF16] = "bf16"};
 static const char *const units[] = {"epoch", "step"};
 
 const char *optimizer_name(enum optimizer_kind kind)
@@ -34,6 +35,20 @@ static int choose(const char *option, const char *name, const char *const *names
     const char *nearest = text_nearest(name, names, count);
     return error_set(error, "%s: expected %s, found '%s'%s%s%s", option, all ? all : "another", name,
                      nearest ? " (did you mean " : "", nearest ? nearest : "", nearest ? "?)" : "");
+}
+
+int precision_parse(const char *name, enum precision *precision, struct error *error)
+{
+    int chosen = choose("--precision", name, precisions, sizeof precisions / sizeof *precisions, error);
+    if (chosen < 0)
+        return -1;
+    *precision = (enum precision)chosen;
+    return 0;
+}
+
+const char *precision_name(enum precision precision)
+{
+    return precisions[precision];
 }
 
 static double given(double value, double otherwise)
@@ -112,7 +127,8 @@ int recipe_apply(const struct recipe *recipe, struct training *training, struct 
 {
     struct train_options *train = &training->train;
     int monitor = choose("--monitor", recipe->monitor, monitors, 2, error);
-    if (monitor < 0 || apply_optimizer(recipe, &training->optimizer, error) < 0 ||
+    if (monitor < 0 || precision_parse(recipe->precision, &training->precision, error) < 0 ||
+        apply_optimizer(recipe, &training->optimizer, error) < 0 ||
         apply_schedule(recipe, training->optimizer.learning_rate, train, error) < 0)
         return -1;
     if (recipe->patience && !train->validate)

@@ -29,6 +29,7 @@ struct network *training_compile(struct training *training, struct error *error)
     training->flops = graph_flops(graph);
     omp_set_num_threads((int)training->threads);
     struct network_options options = {.batch = training->train.batch,
+                                      .precision = training->precision,
                                       .seed = training->train.seed,
                                       .optimizer = training->optimizer,
                                       .label_smoothing = training->label_smoothing,

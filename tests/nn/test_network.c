@@ -300,8 +300,8 @@ static void dropout_keeps_the_mean_and_repeats(void **state)
     float *x = malloc(COUNT * sizeof *x), *y = malloc(COUNT * sizeof *y), *z = malloc(COUNT * sizeof *z);
     for (size_t i = 0; i < COUNT; i++)
         x[i] = 1;
-    kernel_dropout(y, x, 0.3, 99, COUNT);
-    kernel_dropout(z, x, 0.3, 99, COUNT);
+    kernel_dropout(ELEMENT_FLOAT, y, x, 0.3, 99, COUNT);
+    kernel_dropout(ELEMENT_FLOAT, z, x, 0.3, 99, COUNT);
     assert_memory_equal(y, z, COUNT * sizeof *y);
     double sum = 0;
     for (size_t i = 0; i < COUNT; i++) {
@@ -309,7 +309,7 @@ static void dropout_keeps_the_mean_and_repeats(void **state)
         sum += y[i];
     }
     assert_true(fabs(sum / COUNT - 1) < 0.01);
-    kernel_dropout(z, x, 0.3, 100, COUNT);
+    kernel_dropout(ELEMENT_FLOAT, z, x, 0.3, 100, COUNT);
     assert_true(memcmp(y, z, COUNT * sizeof *y) != 0);
     free(x);
     free(y);
