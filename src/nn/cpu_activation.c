@@ -80,7 +80,8 @@ void lower_activation_backward(struct lowering *l, size_t node)
         bool reads_output = n->activation == ACTIVATION_RELU6;
         lowering_check(l,
                        dnnl_eltwise_backward_desc_init(&operation, e->backward, &md, &md, e->alpha, e->beta));
-        dnnl_primitive_desc_t d = describe_primitive(l, &operation, l->cpu->attributes[0][0], from->forward, true);
+        dnnl_primitive_desc_t d =
+            describe_primitive(l, &operation, l->cpu->attributes[0][0], from->forward, true);
         EMIT(l, d, {reads_output ? DNNL_ARG_DST : DNNL_ARG_SRC, reads_output ? from->out : from->src},
              {DNNL_ARG_DIFF_DST, gradient}, {DNNL_ARG_DIFF_SRC, out});
     }

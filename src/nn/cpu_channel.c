@@ -37,8 +37,7 @@ static bool channel_layout_of(const dnnl_memory_desc_t *md, struct channel_layou
     return fits(md, first);
 }
 
-/* The value, or a copy, as blocks of channels. */
-static size_t as_channels(struct lowering *l, size_t value, struct channel_layout *layout)
+size_t as_channels(struct lowering *l, size_t value, struct channel_layout *layout)
 {
     if (l->failed || channel_layout_of(value_layout(l, value), layout))
         return value;
@@ -136,9 +135,8 @@ static void clear_rest(struct lowering *l, size_t value, size_t channels, size_t
 void lower_channels(struct lowering *l, size_t node)
 {
     const struct node *n = &l->graph->nodes[node];
-    struct channel_copy copy = {.type = element_of(l),
-                                .images = l->program->images,
-                                .pixels = n->shape.height * n->shape.width};
+    struct channel_copy copy = {
+        .type = element_of(l), .images = l->program->images, .pixels = n->shape.height * n->shape.width};
     l->nodes[node].out = add_like(l, input_of(l, node), n->shape, &copy.dst);
     size_t written = 0;
     for (size_t i = 0; i < move_count(n); i++)
@@ -183,9 +181,8 @@ static void give_moved(struct lowering *l, size_t node, size_t input, size_t gra
 void lower_channels_backward(struct lowering *l, size_t node)
 {
     const struct node *n = &l->graph->nodes[node];
-    struct channel_copy copy = {.type = element_of(l),
-                                .images = l->program->images,
-                                .pixels = n->shape.height * n->shape.width};
+    struct channel_copy copy = {
+        .type = element_of(l), .images = l->program->images, .pixels = n->shape.height * n->shape.width};
     size_t gradient = as_channels(l, take_gradient(l, node, 0), &copy.src);
     for (size_t i = 0; i < n->input_count; i++)
         if (wants_gradient(l, n->inputs[i]))

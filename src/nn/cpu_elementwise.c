@@ -67,8 +67,8 @@ void lower_add(struct lowering *l, size_t node)
     size_t b = as_layout(l, l->nodes[n->inputs[1]].out, value_layout(l, a));
     l->nodes[node].out = in_place_output(l, n->inputs[0], false);
     EMIT_FUNCTION(l, run_add,
-                  ((struct step){.elements = value_elements(l, a), .sizes = {l->nodes[node].relu != 0}}), a, b,
-                  l->nodes[node].out);
+                  ((struct step){.elements = value_elements(l, a), .sizes = {l->nodes[node].relu != 0}}), a,
+                  b, l->nodes[node].out);
 }
 
 static struct step dropout_step(const struct lowering *l, size_t node, size_t value)
@@ -112,8 +112,8 @@ void lower_dropout_backward(struct lowering *l, size_t node)
 
 static void run_drop_images(const struct step *step, void *const *data, struct pass *pass)
 {
-    kernel_drop_images(step->type, data[1], data[0], step->share, pass->dropout_key ^ step->key, step->sizes[0],
-                       step->elements);
+    kernel_drop_images(step->type, data[1], data[0], step->share, pass->dropout_key ^ step->key,
+                       step->sizes[0], step->elements);
 }
 
 static void emit_drop_images(struct lowering *l, size_t node, size_t from, size_t to)

@@ -1,6 +1,6 @@
 /* What an inference computes with: weights with the batch normalisation after them folded in (with moving
- * statistics it only scales and shifts each channel, scale = weight / sqrt(variance + epsilon)), rounded where
- * activations are. */
+ * statistics it only scales and shifts each channel, scale = weight / sqrt(variance + epsilon)), rounded
+ * where activations are. */
 #include "nn/cpu_program.h"
 
 #include <math.h>

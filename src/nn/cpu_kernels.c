@@ -33,7 +33,7 @@ static void share_out(range_function *range, const struct work *work, size_t cou
         void *y = work->y;                                                                                   \
         const void *a = work->a, *b = work->b, *mask = work->mask;                                           \
         (void)b, (void)mask;                                                                                 \
-        _Pragma("omp simd") for (size_t i = begin; i < end; i++) element_put(y, i, type, value);              \
+        _Pragma("omp simd") for (size_t i = begin; i < end; i++) element_put(y, i, type, value);             \
     }
 #define ELEMENTWISE(name, value)                                                                             \
     VECTOR static void name(const struct work *work, size_t begin, size_t end)                               \
@@ -75,7 +75,7 @@ ELEMENTWISE(add_range, A + B)
 ELEMENTWISE(add_relu_range, positive(A + B))
 ELEMENTWISE(mask_range, MASK > 0 ? A : 0)
 ELEMENTWISE(add_mask_range, MASK > 0 ? A + B : 0)
-ELEMENTWISE(dropout_range, kept(work, i) ? A *work->scale : 0)
+ELEMENTWISE(dropout_range, kept(work, i) ? A * work->scale : 0)
 ELEMENTWISE(scale_range, work->scale *A)
 ELEMENTWISE(hardsigmoid_range, hardsigmoid(A))
 ELEMENTWISE(hardsigmoid_backward_range, B > -3 && B < 3 ? A / 6 : 0)

@@ -71,6 +71,18 @@ void kernel_gate_backward(void *dx, float *sums, const void *dy, const void *x, 
 /* total (count) = the sum of the rows of (rows, count). */
 void kernel_sum_rows(float *total, const float *x, size_t rows, size_t count);
 
+/* Weight gradients of a depthwise convolution, dw (channels, kernel[0], kernel[1]), and of its bias, db,
+ * unless NULL: sums over images and output pixels of dy times what the tap saw of x. */
+#define DEPTHWISE_TAPS ((size_t)64) /* at most */
+struct depthwise {
+    enum element type;
+    size_t images, channels, in[2], out[2], kernel[2], stride, dilation;
+    ptrdiff_t before[2]; /* padding */
+    struct channel_layout x, dy;
+};
+void kernel_depthwise_weights(float *dw, float *db, const void *x, const void *dy,
+                              const struct depthwise *depthwise);
+
 /* x is (planes, in[0], in[1]), y (planes, out[0], out[1]). */
 void kernel_adaptive_pool(float *y, const float *x, size_t planes, const size_t in[2], const size_t out[2]);
 void kernel_adaptive_pool_backward(float *dx, const float *dy, size_t planes, const size_t in[2],

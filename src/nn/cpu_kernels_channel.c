@@ -15,7 +15,7 @@ static size_t channel_at(const struct channel_layout *l, size_t n, size_t c, siz
                             size_t src_lanes, size_t pixels, size_t run)                                     \
     {                                                                                                        \
         if (run == dst_lanes && run == src_lanes) {                                                          \
-            memcpy(dst, src, pixels * run * sizeof *dst);                                                    \
+            memcpy(dst, src, pixels *run * sizeof *dst);                                                     \
         } else if (run == 1) {                                                                               \
             for (size_t s = 0; s < pixels; s++)                                                              \
                 dst[s * dst_lanes] = src[s * src_lanes];                                                     \
@@ -207,6 +207,80 @@ void kernel_sum_rows(float *total, const float *x, size_t rows, size_t count)
         add_row(total, x + r * count, count);
 }
 
+/* Channels computed side by side. */
+enum { LANES = 16 };
+
+/* `width` channels from `channel` on, which lie side by side in x and dy. */
+static inline ALWAYS_INLINE void depthwise_lanes(const struct depthwise *d, const void *x, const void *dy,
+                                                 size_t channel, const size_t width, const enum element type,
+                                                 float sums[DEPTHWISE_TAPS][LANES], float *bias)
+{
+    size_t in = d->in[0] * d->in[1], out = d->out[0] * d->out[1];
+    for (size_t n = 0; n < d->images; n++) {
+        const void *image = element_from(x, channel_at(&d->x, n, channel, in), type);
+        const void *gradient = element_from(dy, channel_at(&d->dy, n, channel, out), type);
+        for (size_t pixel = 0; pixel < out; pixel++) {
+            float g[LANES];
+            ptrdiff_t top = (ptrdiff_t)(pixel / d->out[1] * d->stride) - d->before[0];
+            ptrdiff_t left = (ptrdiff_t)(pixel % d->out[1] * d->stride) - d->before[1];
+            for (size_t i = 0; i < width; i++) {
+                g[i] = element_get(gradient, pixel * d->dy.lanes + i, type);
+                bias[i] += g[i];
+            }
+            for (size_t tap = 0; tap < d->kernel[0] * d->kernel[1]; tap++) {
+                size_t row = (size_t)(top + (ptrdiff_t)(tap / d->kernel[1] * d->dilation));
+                size_t column = (size_t)(left + (ptrdiff_t)(tap % d->kernel[1] * d->dilation));
+                if (row >= d->in[0] || column >= d->in[1]) /* those before the image have wrapped */
+                    continue;
+                size_t seen = (row * d->in[1] + column) * d->x.lanes;
+                for (size_t i = 0; i < width; i++)
+                    sums[tap][i] += g[i] * element_get(image, seen + i, type);
+            }
+        }
+    }
+}
+
+VECTOR static void depthwise_some(const struct depthwise *d, const void *x, const void *dy, size_t channel,
+                                  size_t width, float sums[DEPTHWISE_TAPS][LANES], float *bias)
+{
+    if (d->type == ELEMENT_BF16 && width == LANES)
+        depthwise_lanes(d, x, dy, channel, LANES, ELEMENT_BF16, sums, bias);
+    else if (d->type == ELEMENT_BF16)
+        depthwise_lanes(d, x, dy, channel, width, ELEMENT_BF16, sums, bias);
+    else if (width == LANES)
+        depthwise_lanes(d, x, dy, channel, LANES, ELEMENT_FLOAT, sums, bias);
+    else
+        depthwise_lanes(d, x, dy, channel, width, ELEMENT_FLOAT, sums, bias);
+}
+
+/* Channels [begin, end). */
+static void depthwise_channels(float *dw, float *db, const void *x, const void *dy, const struct depthwise *d,
+                               size_t begin, size_t end)
+{
+    size_t taps = d->kernel[0] * d->kernel[1];
+    while (begin < end) {
+        float sums[DEPTHWISE_TAPS][LANES] = {{0}}, bias[LANES] = {0};
+        size_t side_by_side = least(d->x.lanes - begin % d->x.lanes, d->dy.lanes - begin % d->dy.lanes);
+        size_t width = least(end - begin, side_by_side);
+        depthwise_some(d, x, dy, begin, width, sums, bias);
+        for (size_t i = 0; i < width; i++)
+            for (size_t tap = 0; tap < taps; tap++)
+                dw[(begin + i) * taps + tap] = sums[tap][i];
+        if (db)
+            memcpy(db + begin, bias, width * sizeof *db);
+        begin += width;
+    }
+}
+
+void kernel_depthwise_weights(float *dw, float *db, const void *x, const void *dy, const struct depthwise *d)
+{
+    size_t pieces = (d->channels + LANES - 1) / LANES;
+#pragma omp parallel for schedule(static) if (d->images * d->channels * d->out[0] * d->out[1] >=             \
+                                              PARALLEL_LEAST)
+    for (size_t i = 0; i < pieces; i++)
+        depthwise_channels(dw, db, x, dy, d, i * LANES, least((i + 1) * LANES, d->channels));
+}
+
 static size_t cell_begin(size_t cell, size_t in, size_t out)
 {
     return cell * in / out;
@@ -261,4 +335,3 @@ void kernel_adaptive_pool_backward(float *dx, const float *dy, size_t planes, co
     for (size_t p = 0; p < planes; p++)
         pool_plane_backward(dx + p * in[0] * in[1], dy + p * out[0] * out[1], in, out);
 }
-

@@ -103,6 +103,8 @@ dnnl_prop_kind_t forward_kind(const struct lowering *l);
 /* The value of `input` where a layer may overwrite it, else a new one. A layer that `keeps_sign` leaves
  * what is positive positive, and nothing else. (cpu_elementwise.c) */
 size_t in_place_output(struct lowering *l, size_t input, bool keeps_sign);
+/* The value, or a copy, as blocks of channels. (cpu_channel.c) */
+size_t as_channels(struct lowering *l, size_t value, struct channel_layout *layout);
 /* Fills a value with zeros. */
 void emit_zero(struct lowering *l, size_t value);
 

@@ -124,7 +124,8 @@ void lower_layer_norm_backward(struct lowering *l, size_t node)
     lowering_check(l, dnnl_layer_normalization_backward_desc_init(&operation, dnnl_backward, &r.rows, &r.rows,
                                                                   &r.statistics, epsilon_of(l, node),
                                                                   dnnl_use_scale | dnnl_use_shift));
-    dnnl_primitive_desc_t d = describe_primitive(l, &operation, l->cpu->attributes[0][0], from->forward, true);
+    dnnl_primitive_desc_t d =
+        describe_primitive(l, &operation, l->cpu->attributes[0][0], from->forward, true);
     struct parameter *scale = parameter_of(l, node, TENSOR_WEIGHT),
                      *shift = parameter_of(l, node, TENSOR_BIAS);
     size_t out = add_value(l, &r.images), dscale = add_value(l, &scale->md),

@@ -58,7 +58,8 @@ static void lower_adaptive_pool(struct lowering *l, size_t node)
     struct lowered *to = &l->nodes[node];
     const struct node *n = &l->graph->nodes[node];
     dnnl_memory_desc_t in = float_layout(l, l->graph->nodes[n->inputs[0]].shape, dnnl_nchw);
-    dnnl_memory_desc_t out = float_layout(l, n->shape, dnnl_nchw), kept = shape_layout(l, n->shape, dnnl_nchw);
+    dnnl_memory_desc_t out = float_layout(l, n->shape, dnnl_nchw),
+                       kept = shape_layout(l, n->shape, dnnl_nchw);
     to->src = as_layout(l, input_of(l, node), &in);
     size_t pooled = add_value(l, &out);
     EMIT_FUNCTION(l, run_adaptive_pool, adaptive_step(l, node), to->src, pooled);

@@ -73,14 +73,15 @@ static dnnl_data_type_t weights_type(const struct lowering *l, enum product whic
     return which == PRODUCT_BACKWARD_WEIGHTS ? dnnl_f32 : l->cpu->type;
 }
 
-/* The layouts of a product's operands; `stored`: the weights' is that in which they are kept. */
+/* The layouts of a product's operands. */
 struct operands {
     dnnl_memory_desc_t src, weights, bias, dst;
     bool dense;
 };
 
+/* `stored`: the weights' is that in which they are kept. `images`: that of a convolution's images. */
 static struct operands operands_of(struct lowering *l, size_t node, enum product which, bool stored,
-                                   dnnl_data_type_t type)
+                                   dnnl_format_tag_t images)
 {
     const struct node *n = &l->graph->nodes[node];
     const struct parameter *weights = weights_of(l, node);
@@ -93,13 +94,12 @@ static struct operands operands_of(struct lowering *l, size_t node, enum product
     if (o.dense) {
         dnnl_dims_t src = {(dnnl_dim_t)l->program->images, weights->dims[1]},
                     dst = {src[0], weights->dims[0]};
-        o.src = make_layout(l, type, 2, src, dnnl_nc);
-        o.dst = make_layout(l, type, 2, dst, dnnl_nc);
+        o.src = make_layout(l, l->cpu->type, 2, src, dnnl_nc);
+        o.dst = make_layout(l, l->cpu->type, 2, dst, dnnl_nc);
     } else {
         size_t addend = l->nodes[node].addend;
-        o.src = image_layout(l, type, l->graph->nodes[n->inputs[0]].shape, dnnl_format_tag_any);
-        o.dst = addend ? *value_layout(l, l->nodes[addend].out)
-                       : image_layout(l, type, n->shape, dnnl_format_tag_any);
+        o.src = shape_layout(l, l->graph->nodes[n->inputs[0]].shape, images);
+        o.dst = addend ? *value_layout(l, l->nodes[addend].out) : shape_layout(l, n->shape, images);
     }
     return o;
 }
@@ -169,18 +169,12 @@ static size_t whole_gradient(struct lowering *l, size_t node, size_t gradient)
     return whole;
 }
 
-/* The forward primitive of the same types, if that is what was described. */
-static dnnl_primitive_desc_t forward_hint(const struct lowering *l, size_t node, const struct operands *o)
-{
-    return o->src.data_type == l->cpu->type ? l->nodes[node].forward : NULL;
-}
-
 static dnnl_primitive_desc_t describe_dense(struct lowering *l, size_t node, enum product which,
                                             const struct operands *o, const dnnl_memory_desc_t *bias,
                                             bool required)
 {
     dnnl_inner_product_desc_t operation;
-    dnnl_primitive_desc_t forward = forward_hint(l, node, o);
+    dnnl_primitive_desc_t forward = l->nodes[node].forward;
     if (l->failed)
         return NULL;
     if (which == PRODUCT_FORWARD) {
@@ -202,7 +196,7 @@ static dnnl_primitive_desc_t describe_convolution(struct lowering *l, size_t nod
                                                   bool required)
 {
     dnnl_convolution_desc_t operation;
-    dnnl_primitive_desc_t forward = forward_hint(l, node, o);
+    dnnl_primitive_desc_t forward = l->nodes[node].forward;
     if (l->failed)
         return NULL;
     struct geometry g = geometry_of(l, node);
@@ -223,29 +217,44 @@ static dnnl_primitive_desc_t describe_convolution(struct lowering *l, size_t nod
     return describe_primitive(l, &operation, l->cpu->attributes[0][0], forward, required);
 }
 
-static dnnl_primitive_desc_t describe_typed(struct lowering *l, size_t node, enum product which, bool stored,
-                                            dnnl_data_type_t type, bool required)
+static dnnl_primitive_desc_t describe_with(struct lowering *l, size_t node, enum product which, bool stored,
+                                           dnnl_format_tag_t images, bool required)
 {
-    struct operands o = operands_of(l, node, which, stored, type);
+    struct operands o = operands_of(l, node, which, stored, images);
     const dnnl_memory_desc_t *bias = bias_of(l, node) ? &o.bias : NULL;
     return o.dense ? describe_dense(l, node, which, &o, bias, required)
                    : describe_convolution(l, node, which, &o, bias, required);
 }
 
+/* Pixels of a side, up to which blocks of channels are tried. */
+enum { SMALL_IMAGE = 8 };
+
+/* oneDNN's first choice for inference is channels last, which on small images reaches half of what it does
+ * with blocks of channels (bench_step vgg16 32 32 20 adam 2 base). NULL: not so here. */
+static dnnl_primitive_desc_t describe_blocked(struct lowering *l, size_t node, bool stored)
+{
+    const struct node *n = &l->graph->nodes[node];
+    const struct shape *in = &l->graph->nodes[n->inputs[0]].shape;
+    if (!l->cpu->inference || l->cpu->type != dnnl_f32 || weights_of(l, node)->dense ||
+        n->convolution.groups > 1 || in->height > SMALL_IMAGE || in->channels % 16 || n->shape.channels % 16)
+        return NULL;
+    dnnl_primitive_desc_t d = describe_with(l, node, PRODUCT_FORWARD, stored, dnnl_nChw16c, false);
+    return strncmp(implementation(d), "jit", 3) == 0 ? d : NULL;
+}
+
 /* Describes a product with the weights as they are stored or, where that is not to be had well, as it likes.
- * A convolution's backward pass wants channels swapped within a block: a reordered copy is far cheaper. Some
- * gradients of a depthwise convolution's weights are faster in float, copies included, than oneDNN's matrix
- * products of bfloat16, an image and a channel at a time. */
+ * A convolution's backward pass wants channels swapped within a block: a reordered copy is far cheaper. */
 static dnnl_primitive_desc_t describe_product(struct lowering *l, size_t node, enum product which)
 {
-    dnnl_data_type_t type = l->cpu->type;
     const struct parameter *weights = weights_of(l, node);
     bool stored = weights->decided && weights->md.data_type == weights_type(l, which);
     for (int attempt = stored ? 0 : 1; attempt < 2; attempt++) {
-        dnnl_primitive_desc_t description = describe_typed(l, node, which, attempt == 0, type, attempt == 1);
-        if (which == PRODUCT_BACKWARD_WEIGHTS && type != dnnl_f32 &&
-            strstr(implementation(description), ":gemm"))
-            description = describe_typed(l, node, which, attempt == 0, dnnl_f32, attempt == 1);
+        dnnl_primitive_desc_t blocked =
+            which == PRODUCT_FORWARD ? describe_blocked(l, node, attempt == 0) : NULL;
+        if (blocked)
+            return blocked;
+        dnnl_primitive_desc_t description =
+            describe_with(l, node, which, attempt == 0, dnnl_format_tag_any, attempt == 1);
         if (attempt == 1 || !is_reference(description))
             return description;
     }
@@ -258,7 +267,8 @@ static void decide_layout(struct lowering *l, size_t node)
 {
     struct parameter *weights = weights_of(l, node);
     bool rounded = l->cpu->type != dnnl_f32 && !l->cpu->inference;
-    dnnl_primitive_desc_t d = rounded ? describe_product(l, node, PRODUCT_BACKWARD_WEIGHTS) : l->nodes[node].forward;
+    dnnl_primitive_desc_t d =
+        rounded ? describe_product(l, node, PRODUCT_BACKWARD_WEIGHTS) : l->nodes[node].forward;
     if (l->failed)
         return;
     weights->md = *wanted_layout(l, d, rounded ? DNNL_ARG_DIFF_WEIGHTS : DNNL_ARG_WEIGHTS);
@@ -303,6 +313,60 @@ static void lower_product_backward_data(struct lowering *l, size_t node, size_t 
     give_gradient(l, n->inputs[0], whole_gradient(l, node, out));
 }
 
+/* For a depthwise convolution on small images oneDNN has nothing but a matrix product for every image and
+ * channel, which takes longer than all the rest of the network. */
+static bool has_own_gradient(const struct lowering *l, size_t node, dnnl_primitive_desc_t description)
+{
+    const struct parameter *weights = weights_of(l, node);
+    return weights->dim_count == 5 && weights->dims[1] == 1 && weights->dims[2] == 1 &&
+           (size_t)(weights->dims[3] * weights->dims[4]) <= DEPTHWISE_TAPS &&
+           (is_reference(description) || strstr(implementation(description), ":gemm"));
+}
+
+static void run_depthwise_weights(const struct step *step, void *const *data, struct pass *pass)
+{
+    (void)pass;
+    kernel_depthwise_weights(data[2], step->argument_count > 3 ? data[3] : NULL, data[0], data[1],
+                             &step->depthwise);
+}
+
+/* Channels last where they lie one after the other. */
+static size_t as_rows_of_channels(struct lowering *l, size_t value, struct shape shape,
+                                  struct channel_layout *layout)
+{
+    value = as_channels(l, value, layout);
+    if (l->failed || layout->lanes > 1)
+        return value;
+    dnnl_memory_desc_t last = shape_layout(l, shape, dnnl_nhwc);
+    return as_channels(l, as_layout(l, value, &last), layout);
+}
+
+static void lower_depthwise_weights(struct lowering *l, size_t node, size_t gradient)
+{
+    const struct node *n = &l->graph->nodes[node];
+    const struct shape *in = &l->graph->nodes[n->inputs[0]].shape;
+    struct parameter *weights = weights_of(l, node), *bias = bias_of(l, node);
+    struct geometry g = geometry_of(l, node);
+    struct depthwise depthwise = {.type = element_of(l),
+                                  .images = l->program->images,
+                                  .channels = n->shape.channels,
+                                  .in = {in->height, in->width},
+                                  .out = {n->shape.height, n->shape.width},
+                                  .kernel = {(size_t)weights->dims[3], (size_t)weights->dims[4]},
+                                  .stride = (size_t)g.strides[0],
+                                  .dilation = (size_t)g.dilates[0] + 1,
+                                  .before = {g.before[0], g.before[1]}};
+    size_t x = as_rows_of_channels(l, l->nodes[node].src, *in, &depthwise.x);
+    size_t dy = as_rows_of_channels(l, gradient, n->shape, &depthwise.dy);
+    dnnl_memory_desc_t plain = make_layout(l, dnnl_f32, weights->dim_count, weights->dims, dnnl_abcde);
+    size_t dw = add_value(l, &plain), db = bias ? add_value(l, &bias->md) : 0;
+    emit_function(l, run_depthwise_weights, (struct step){.depthwise = depthwise},
+                  (const size_t[]){x, dy, dw, db}, bias ? 4 : 3);
+    emit_update(l, weights, dw);
+    if (bias)
+        emit_update(l, bias, db);
+}
+
 void lower_product_backward(struct lowering *l, size_t node)
 {
     size_t gradient = take_gradient(l, node, 0);
@@ -312,6 +376,10 @@ void lower_product_backward(struct lowering *l, size_t node)
     dnnl_primitive_desc_t d = describe_product(l, node, PRODUCT_BACKWARD_WEIGHTS);
     if (l->failed)
         return;
+    if (has_own_gradient(l, node, d)) {
+        lower_depthwise_weights(l, node, gradient);
+        return;
+    }
     gradient = as_layout(l, gradient, wanted_layout(l, d, DNNL_ARG_DIFF_DST));
     size_t src = as_layout(l, l->nodes[node].src, wanted_layout(l, d, DNNL_ARG_SRC));
     size_t dw = add_value(l, wanted_layout(l, d, DNNL_ARG_DIFF_WEIGHTS));

@@ -86,6 +86,7 @@ struct step {
     double share; /* a probability, a momentum */
     struct channel_field field;
     struct channel_copy copy;
+    struct depthwise depthwise;
     uint64_t key;
     struct parameter *parameter;
 };

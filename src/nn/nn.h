@@ -141,8 +141,8 @@ struct network_tensor network_tensor(const struct network *network, size_t numbe
 
 /* ---- the state of a training ----
  *
- * All parts of all tensors and the scalars, given to a network of the same graph, options and backend: it goes
- * on to the same losses to the bit. What the parts mean is the backend's own affair. */
+ * All parts of all tensors and the scalars, given to a network of the same graph, options and backend: it
+ * goes on to the same losses to the bit. What the parts mean is the backend's own affair. */
 
 enum network_part {
     PART_VALUES, /* as they are kept; not always PyTorch's tensor */

@@ -31,7 +31,7 @@ struct study_option {
 };
 
 /* How many options of `joulery train` a study may set, seed among them. */
-#define STUDY_TRAIN_OPTIONS 34
+#define STUDY_TRAIN_OPTIONS 35
 
 /* Whether an option of `joulery train` takes no value, or needs none: in a study it is true or false. */
 bool study_option_is_flag(const char *name);

@@ -280,6 +280,7 @@ static const char *const train_options[STUDY_TRAIN_OPTIONS] = {
     "head",           "dropout",
     "freeze",         "cache-features",
     "normalize",      "weights",
+    "precision",
 };
 
 bool study_option_is_flag(const char *name)

@@ -57,13 +57,13 @@ void console_describe(const struct training *training)
     AUTO_FREE char *train = units_count(dataset->train.count);
     AUTO_FREE char *test = units_count(dataset->test.count);
     AUTO_FREE char *memory = units_bytes(training->memory_bytes);
-    fprintf(
-        stderr,
-        "%s: %s parameters; %s: %s training and %s test images of %zu x %zu in %zu classes; %zu thread%s, "
-        "%s for the network\n",
-        training->architecture, parameters ? parameters : "?", dataset->name, train ? train : "?",
-        test ? test : "?", dataset->size, dataset->size, dataset->classes, training->threads,
-        training->threads == 1 ? "" : "s", memory ? memory : "?");
+    fprintf(stderr,
+            "%s: %s parameters; %s: %s training and %s test images of %zu x %zu in %zu classes; %s, %zu "
+            "thread%s, %s for the network\n",
+            training->architecture, parameters ? parameters : "?", dataset->name, train ? train : "?",
+            test ? test : "?", dataset->size, dataset->size, dataset->classes,
+            precision_name(training->precision), training->threads, training->threads == 1 ? "" : "s",
+            memory ? memory : "?");
     if (dataset->note)
         fprintf(stderr, "note: %s\n", dataset->note);
     if (dataset->skipped)

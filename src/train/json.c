@@ -116,7 +116,8 @@ static json_t *options_json(const struct training *training)
     const struct train_options *options = &training->train;
     bool augment = augmentation_any(&options->augment);
     AUTO_FREE char *augmentation = augment ? augmentation_text(&options->augment) : NULL;
-    return json_pack("{s:o, s:o, s:o, s:o, s:f, s:b, s:o, s:b, s:f, s:o, s:o, s:s, s:o}", "epochs",
+    return json_pack("{s:s, s:o, s:o, s:o, s:o, s:f, s:b, s:o, s:b, s:f, s:o, s:o, s:s, s:o}", "precision",
+                     precision_name(training->precision), "epochs",
                      options->epochs ? count(options->epochs) : json_null(), "steps",
                      options->steps ? count(options->steps) : json_null(), "size", count(training->zoo.size),
                      "outputs", count(training->zoo.classes), "width", training->zoo.width, "augment",
@@ -212,6 +213,7 @@ static json_t *evaluation_document(const struct evaluation *evaluation)
     json_object_set_new(root, "width", json_real(training->zoo.width));
     json_object_set_new(root, "outputs", count(training->zoo.classes));
     json_object_set_new(root, "batch", count(training->train.batch));
+    json_object_set_new(root, "precision", json_string(precision_name(training->precision)));
     json_object_set_new(root, "threads", count(training->threads));
     json_object_set_new(root, "data", data_json(training->dataset, &training->normalisation));
     json_object_set_new(root, "split", json_string(evaluation->train_split ? "train" : "test"));

@@ -208,6 +208,7 @@ static void what_does_not_go_together_is_refused(void **state)
         {"--lr-warmup 5", "a warm-up of 5 epochs in a run of 5"},
         {"--lr-per step --steps 10 --lr-warmup 11", "a warm-up of 11 steps in a run of 10"},
         {"--patience 2 --no-validation", "--no-validation is given"},
+        {"--precision fp16", "--precision: expected fp32 or bf16, found 'fp16'"},
         {"--monitor loss", "expected val_loss or val_accuracy, found 'loss'"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
@@ -244,6 +245,27 @@ static void the_recipe_and_its_scores_are_in_the_results(void **state)
         assert_true(json_number_value(rate) > rates[i] * 0.999999 &&
                     json_number_value(rate) < rates[i] * 1.000001);
     }
+    json_decref(json);
+}
+
+/* Whether or not this processor has what it takes. */
+static void bfloat16_trains_or_is_refused(void **state)
+{
+    (void)state;
+    assert_int_equal(setenv("ONEDNN_MAX_CPU_ISA", "AVX2", 1), 0);
+    expect("train --arch lenet5 --data shapes:100 --steps 1 --precision bf16", 1,
+           "lenet5: precision bf16 takes a processor with AVX-512, which this is not: use fp32");
+    assert_int_equal(unsetenv("ONEDNN_MAX_CPU_ISA"), 0);
+    json_t *json = run_json("train --arch lenet5 --data shapes:100 --steps 1");
+    assert_string_equal(text_of(json_object_get(json, "options"), "precision"), "fp32");
+    json_decref(json);
+    if (!__builtin_cpu_supports("avx512bw") || !__builtin_cpu_supports("avx512vl"))
+        return;
+    json = run_json("train --arch lenet5 --data shapes:400 --epochs 4 --precision bf16");
+    assert_string_equal(text_of(json_object_get(json, "options"), "precision"), "bf16");
+    json_t *epochs = json_object_get(json, "epochs");
+    assert_true(json_number_value(json_object_get(json_array_get(epochs, 3), "loss")) <
+                json_number_value(json_object_get(json_array_get(epochs, 0), "loss")));
     json_decref(json);
 }
 
@@ -571,6 +593,7 @@ int main(void)
         cmocka_unit_test(wrong_usage_says_what_to_do),
         cmocka_unit_test(what_does_not_go_together_is_refused),
         cmocka_unit_test(the_recipe_and_its_scores_are_in_the_results),
+        cmocka_unit_test(bfloat16_trains_or_is_refused),
         cmocka_unit_test(divergence_is_told_and_fails),
         cmocka_unit_test(saved_weights_score_as_the_best_epoch_did),
         cmocka_unit_test(a_frozen_base_is_saved_as_it_was_loaded),
