@@ -1,7 +1,8 @@
 /* bench_step: times training steps of one network on random data, beside the rate of a large matrix product
  * on the same threads.
  *
- *   bench_step ARCHITECTURE [SIZE [BATCH [STEPS [adam|sgd [THREADS [full|frozen|base [fp32|bf16]]]]]]]
+ *   bench_step [--json] ARCHITECTURE [SIZE [BATCH [STEPS [adam|sgd [THREADS [full|frozen|base
+ * [fp32|bf16]]]]]]]
  *
  * full: everything learns. frozen: the base only infers, a head of 4096 and 4096 units learns. base: the
  * frozen base alone. The matrix product is of floats also beside bf16.
@@ -68,10 +69,38 @@ static double flops_of_step(const struct graph *graph, bool base, bool frozen)
     return base ? kept : kept + 3 * (all - kept);
 }
 
+struct found {
+    double step_s, first_s, open_s, images_per_s, loss, flops_per_s, product_flops_per_s;
+    size_t planned_bytes, peak_bytes;
+};
+
+static void print_json(const char *architecture, size_t size, size_t batch, const struct found *f)
+{
+    printf(
+        "{\"architecture\": \"%s\", \"size\": %zu, \"batch\": %zu, \"step_s\": %.9g, \"images_per_s\": %.9g, "
+        "\"first_step_s\": %.9g, \"open_s\": %.9g, \"flops_per_s\": %.9g, \"product_flops_per_s\": %.9g, "
+        "\"planned_bytes\": %zu, \"peak_rss_bytes\": %zu}\n",
+        architecture, size, batch, f->step_s, f->images_per_s, f->first_s, f->open_s, f->flops_per_s,
+        f->product_flops_per_s, f->planned_bytes, f->peak_bytes);
+}
+
+static void print_text(const char *architecture, size_t size, size_t batch, const struct found *f)
+{
+    printf(
+        "%s %zux%zu batch %zu: %.2f ms a step, %.1f images/s, loss %.4f; first %.0f ms, opened in %.0f ms; "
+        "%.0f GFLOP/s of %.0f; planned %.0f MiB, peak %.0f MiB\n",
+        architecture, size, size, batch, f->step_s * 1e3, f->images_per_s, f->loss, f->first_s * 1e3,
+        f->open_s * 1e3, f->flops_per_s / 1e9, f->product_flops_per_s / 1e9,
+        (double)f->planned_bytes / 0x1p20, (double)f->peak_bytes / 0x1p20);
+}
+
 int main(int argc, char **argv)
 {
+    bool json = argc > 1 && strcmp(argv[1], "--json") == 0;
+    argc -= json;
+    argv += json;
     if (argc < 2) {
-        fprintf(stderr, "usage: bench_step ARCHITECTURE [SIZE [BATCH [STEPS [adam|sgd [THREADS "
+        fprintf(stderr, "usage: bench_step [--json] ARCHITECTURE [SIZE [BATCH [STEPS [adam|sgd [THREADS "
                         "[full|frozen|base [fp32|bf16]]]]]]]\n");
         return 2;
     }
@@ -129,16 +158,18 @@ int main(int argc, char **argv)
     }
     qsort(times + 1, steps, sizeof *times, by_value);
     double median = steps ? times[1 + steps / 2] : times[0];
-    double limit = getenv("DNNL_VERBOSE") ? 0 : matrix_rate(4096);
-    double rate = flops_of_step(graph, base, frozen) * (double)batch / median;
     struct rusage usage;
     getrusage(RUSAGE_SELF, &usage);
-    printf(
-        "%s %zux%zu batch %zu: %.2f ms a step, %.1f images/s, loss %.4f; first %.0f ms, opened in %.0f ms; "
-        "%.0f GFLOP/s of %.0f; planned %.0f MiB, peak %.0f MiB\n",
-        argv[1], size, size, batch, median * 1e3, (double)batch / median, result.loss, times[0] * 1e3,
-        opened * 1e3, rate / 1e9, limit / 1e9, (double)network_memory_bytes(network) / 0x1p20,
-        (double)usage.ru_maxrss / 1024);
+    const struct found found = {.step_s = median,
+                                .first_s = times[0],
+                                .open_s = opened,
+                                .images_per_s = (double)batch / median,
+                                .loss = result.loss,
+                                .flops_per_s = flops_of_step(graph, base, frozen) * (double)batch / median,
+                                .product_flops_per_s = getenv("DNNL_VERBOSE") ? 0 : matrix_rate(4096),
+                                .planned_bytes = network_memory_bytes(network),
+                                .peak_bytes = (size_t)usage.ru_maxrss * 1024};
+    (json ? print_json : print_text)(argv[1], size, batch, &found);
     network_free(network);
     graph_free(graph);
     free(features);

@@ -13,6 +13,8 @@ is in evaluation mode without gradients. Peak memory is that of training on imag
 
 With --precision bf16 PyTorch trains under torch.autocast; joulery with the same option.
 
+First step: seconds from the start of the process to the end of the first step, of joulery to the end of a process that does one.
+
 Needs torch and torchvision (Debian: python3-torch, python3-torchvision). Its own child runs with --child.
 """
 import argparse
@@ -96,9 +98,11 @@ def pytorch_child(a):
         loss.backward()
         optimizer.step()
         times.append(time.perf_counter() - begin)
+        if len(times) == 1:
+            first = time.time() - float(os.environ["BENCH_STARTED"])
     rate = a.batch * a.steps / sum(times[2:])  # the first two warm up
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
-    print(json.dumps({"images_per_s": rate, "peak_rss_bytes": peak}))
+    print(json.dumps({"images_per_s": rate, "peak_rss_bytes": peak, "first_step_s": first}))
 
 
 def last_json(output):
@@ -111,17 +115,25 @@ def run_pytorch(a, architecture, channels_last):
     command += ["--channels-last"] if channels_last else []
     command += ["--precision", a.precision]
     command += ["--frozen"] if a.frozen else []
-    environment = dict(os.environ, OMP_NUM_THREADS=str(a.threads))
-    return last_json(subprocess.run(command, check=True, capture_output=True, text=True, env=environment).stdout)
+    environment = dict(os.environ, OMP_NUM_THREADS=str(a.threads), BENCH_STARTED=str(time.time()))
+    done = subprocess.run(command, capture_output=True, text=True, env=environment)
+    if done.returncode:
+        reason = done.stderr.strip().splitlines()[-1] if done.stderr.strip() else "no reason given"
+        return {"images_per_s": 0.0, "peak_rss_bytes": 0, "first_step_s": 0.0, "failed": reason}
+    return last_json(done.stdout)
 
 
 def run_joulery(a, architecture):
     images = max(2000, 2 * a.batch)
     command = [a.program, "train", "--arch", architecture, "--data", f"shapes:{images}", "--size", str(a.size)]
-    command += ["--batch", str(a.batch), "--steps", str(a.steps), "--optimizer", a.optimizer]
+    command += ["--batch", str(a.batch), "--optimizer", a.optimizer]
     command += ["--threads", str(a.threads), "--precision", a.precision, "--json", "-"]
     command += ["--freeze", "base", "--head", "4096,4096", "--dropout", "0.5"] if a.frozen else []
-    return last_json(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+    result = last_json(subprocess.run(command + ["--steps", str(a.steps)], check=True, capture_output=True, text=True).stdout)
+    begin = time.time()
+    subprocess.run(command + ["--steps", "1", "--no-validation"], check=True, capture_output=True)
+    result["first_step_s"] = time.time() - begin
+    return result
 
 
 def median(results, key):
@@ -134,7 +146,7 @@ def main():
         return pytorch_child(a)
     mode = a.precision + (", frozen base" if a.frozen else "")
     print(f"{a.size}x{a.size}, batch {a.batch}, {a.optimizer}, {mode}, {a.threads} threads; medians of {a.turns} turns")
-    print(f"{'':10} {'joulery':>12} {'PyTorch':>12} {'channels-last':>14} {'ratio':>7} {'peak MiB':>16}")
+    print(f"{'':18} {'joulery':>12} {'PyTorch':>12} {'channels-last':>14} {'ratio':>7} {'peak MiB':>16} {'first step s':>14}")
     for architecture in a.architectures.split(","):
         ours, plain, last = [], [], []
         for _ in range(a.turns):
@@ -143,9 +155,13 @@ def main():
             last.append(run_pytorch(a, architecture, True))
         rates = [median(r, "images_per_s") for r in (ours, plain, last)]
         best = plain if rates[1] >= rates[2] else last
+        if not max(rates[1:]):
+            print(f"{architecture:18} {rates[0]:8.1f} im/s   PyTorch fails: {best[0]['failed']}", flush=True)
+            continue
+        firsts = [median(r, "first_step_s") for r in (ours, best)]
         peaks = [median(r, "peak_rss_bytes") / 2**20 for r in (ours, best)]
-        print(f"{architecture:10} {rates[0]:8.1f} im/s {rates[1]:8.1f} im/s {rates[2]:10.1f} im/s "
-              f"{rates[0] / max(rates[1:]):6.2f}x {peaks[0]:7.0f} /{peaks[1]:7.0f}")
+        print(f"{architecture:18} {rates[0]:8.1f} im/s {rates[1]:8.1f} im/s {rates[2]:10.1f} im/s "
+              f"{rates[0] / max(rates[1:]):6.2f}x {peaks[0]:7.0f} /{peaks[1]:7.0f} {firsts[0]:6.2f} /{firsts[1]:6.2f}")
         sys.stdout.flush()
 
 
