@@ -115,11 +115,26 @@ static void form_dense(struct cpu *cpu, const struct tensor *tensor, struct para
     p->dims[1] = (dnnl_dim_t)pixel->channels;
 }
 
-dnnl_status_t plain_layout(const struct parameter *p, dnnl_memory_desc_t *md)
+static int form_parameter(struct cpu *cpu, const struct tensor *tensor, struct parameter *p,
+                          struct error *error)
 {
     static const dnnl_format_tag_t tags[] = {
         dnnl_format_tag_undef, dnnl_a, dnnl_ab, dnnl_abc, dnnl_abcd, dnnl_abcde};
-    return dnnl_memory_desc_init_by_tag(md, p->dim_count, p->dims, dnnl_f32, tags[p->dim_count]);
+    bool product = tensor->role == TENSOR_WEIGHT && tensor->dim_count > 1;
+    if (product && cpu->graph->nodes[tensor->node].kind == NODE_CONVOLUTION) {
+        form_convolution(cpu, tensor, p);
+    } else if (product && cpu->graph->nodes[tensor->node].kind == NODE_DENSE) {
+        form_dense(cpu, tensor, p);
+    } else {
+        p->dim_count = 1;
+        p->dims[0] = (dnnl_dim_t)tensor->count;
+        p->decided = true;
+    }
+    dnnl_status_t status =
+        layout_by_tag(&cpu->layouts, &p->plain, dnnl_f32, p->dim_count, p->dims, tags[p->dim_count]);
+    if (p->decided)
+        p->layout = p->plain;
+    return status ? dnnl_fail(error, status, tensor->name) : 0;
 }
 
 static int form_parameters(struct cpu *cpu, struct error *error)
@@ -131,19 +146,8 @@ static int form_parameters(struct cpu *cpu, struct error *error)
             cpu->first_parameter[tensor->node] = i;
         *p = (struct parameter){
             .trainable = tensor->trainable, .count = tensor->count, .copies = 1, .decay = 1};
-        bool product = tensor->role == TENSOR_WEIGHT && tensor->dim_count > 1;
-        if (product && cpu->graph->nodes[tensor->node].kind == NODE_CONVOLUTION) {
-            form_convolution(cpu, tensor, p);
-        } else if (product && cpu->graph->nodes[tensor->node].kind == NODE_DENSE) {
-            form_dense(cpu, tensor, p);
-        } else {
-            p->dim_count = 1;
-            p->dims[0] = (dnnl_dim_t)tensor->count;
-            p->decided = true;
-            dnnl_status_t status = plain_layout(p, &p->md);
-            if (status != dnnl_success)
-                return dnnl_fail(error, status, tensor->name);
-        }
+        if (form_parameter(cpu, tensor, p, error))
+            return -1;
     }
     return 0;
 }
@@ -198,9 +202,9 @@ static void place_folded(struct cpu *cpu, char *base, size_t *offset)
     for (size_t i = 0; cpu->inference && i < cpu->graph->count; i++) {
         struct folded *folded = &cpu->folded[i];
         if (folded->used)
-            folded->weights.data = place(base, offset, dnnl_memory_desc_get_size(&folded->weights.md));
+            folded->weights.data = place(base, offset, layout_bytes(&folded->weights.layout));
         if (folded->norm)
-            folded->bias.data = place(base, offset, dnnl_memory_desc_get_size(&folded->bias.md));
+            folded->bias.data = place(base, offset, layout_bytes(&folded->bias.layout));
     }
 }
 
@@ -212,7 +216,7 @@ static size_t place_parameters(struct cpu *cpu, char *base)
     place_folded(cpu, base, &offset);
     for (size_t i = 0; i < cpu->parameter_count; i++) {
         struct parameter *p = &cpu->parameters[i];
-        size_t bytes = dnnl_memory_desc_get_size(&p->md);
+        size_t bytes = layout_bytes(&p->layout);
         p->stored_count = bytes / sizeof(float);
         p->data = place(base, &offset, bytes);
         if (p->trainable && moment)
@@ -296,9 +300,9 @@ static dnnl_status_t make_attributes(dnnl_primitive_attr_t *attributes, bool sum
     if (!status)
         status = dnnl_post_ops_create(&after);
     if (!status && sum)
-        status = dnnl_post_ops_append_sum(after, 1);
+        status = append_sum(after);
     if (!status && relu)
-        status = dnnl_post_ops_append_eltwise(after, 1, dnnl_eltwise_relu, 0, 0);
+        status = append_relu(after);
     if (!status)
         status = dnnl_primitive_attr_set_post_ops(*attributes, after);
     if (after)
@@ -335,6 +339,7 @@ static void cpu_close(void *state)
         munmap(cpu->arena, cpu->arena_bytes);
     if (cpu->tensors)
         graph_tensors_free(cpu->tensors, cpu->parameter_count);
+    layouts_free(&cpu->layouts);
     free(cpu->parameters);
     free(cpu->first_parameter);
     free(cpu->folded);
@@ -361,7 +366,9 @@ static int open_tables(struct cpu *cpu, const struct graph *graph, struct error 
         return error_memory(error, "parameters");
     if (form_parameters(cpu, error))
         return -1;
-    return cpu->inference ? cpu_find_folds(cpu, error) : 0;
+    if (cpu->inference)
+        cpu_find_folds(cpu);
+    return 0;
 }
 
 static int first_slot(const struct cpu *cpu)
@@ -493,20 +500,20 @@ static size_t cpu_memory_bytes(const void *state)
 
 /* ---- tensors in and out ---- */
 
-int cpu_reorder(const struct cpu *cpu, const dnnl_memory_desc_t *from, const float *src,
-                const dnnl_memory_desc_t *to, float *dst, struct error *error)
+int cpu_reorder(const struct cpu *cpu, const struct layout *from, const float *src, const struct layout *to,
+                float *dst, struct error *error)
 {
     dnnl_primitive_desc_t description = NULL;
     dnnl_primitive_t primitive = NULL;
     dnnl_memory_t memories[2] = {NULL, NULL};
-    dnnl_status_t status =
-        dnnl_reorder_primitive_desc_create(&description, from, cpu->engine, to, cpu->engine, NULL);
+    const struct description_options options = {.engine = cpu->engine};
+    dnnl_status_t status = reorder(&description, &options, from, to);
     if (!status)
         status = dnnl_primitive_create(&primitive, description);
     if (!status)
-        status = dnnl_memory_create(&memories[0], from, cpu->engine, (float *)src);
+        status = memory_of_layout(&memories[0], from, cpu->engine, (float *)src);
     if (!status)
-        status = dnnl_memory_create(&memories[1], to, cpu->engine, dst);
+        status = memory_of_layout(&memories[1], to, cpu->engine, dst);
     dnnl_exec_arg_t arguments[] = {{DNNL_ARG_FROM, memories[0]}, {DNNL_ARG_TO, memories[1]}};
     if (!status)
         status = dnnl_primitive_execute(primitive, cpu->stream, 2, arguments);
@@ -532,12 +539,8 @@ size_t plain_count(const struct parameter *p)
 static int convert(const struct cpu *cpu, const struct parameter *p, float *plain, bool store,
                    struct error *error)
 {
-    dnnl_memory_desc_t md;
-    dnnl_status_t status = plain_layout(p, &md);
-    if (status)
-        return dnnl_fail(error, status, "tensor");
-    return store ? cpu_reorder(cpu, &md, plain, &p->md, p->data, error)
-                 : cpu_reorder(cpu, &p->md, p->data, &md, plain, error);
+    return store ? cpu_reorder(cpu, &p->plain, plain, &p->layout, p->data, error)
+                 : cpu_reorder(cpu, &p->layout, p->data, &p->plain, plain, error);
 }
 
 /* Between the live taps, plane by plane, and the full kernels. */

@@ -2,49 +2,55 @@
  * in whatever order the convolutions around them like images to lie. */
 #include "nn/cpu_lower.h"
 
-static bool fits(const dnnl_memory_desc_t *md, const dnnl_dims_t strides)
+static bool fits(const struct layout_facts *facts, const dnnl_dims_t strides)
 {
     for (int d = 0; d < 4; d++)
-        if (md->dims[d] > 1 && md->format_desc.blocking.strides[d] != strides[d])
+        if (facts->dims[d] > 1 && facts->strides[d] != strides[d])
             return false;
     return true;
 }
 
 /* False: the images don't lie as blocks of channels. Single pixels are channels-last whatever they are
  * called. */
-static bool channel_layout_of(const dnnl_memory_desc_t *md, struct channel_layout *layout)
+static bool channel_layout_of(struct layout layout, struct channel_layout *found)
 {
-    const dnnl_blocking_desc_t *b = &md->format_desc.blocking;
-    dnnl_dim_t channels = md->padded_dims[1], height = md->dims[2], width = md->dims[3];
+    struct layout_facts facts = layout_facts(&layout);
+    dnnl_dim_t channels = facts.padded_dims[1], height = facts.dims[2], width = facts.dims[3];
     const dnnl_dims_t last = {channels * height * width, 1, width * channels, channels},
                       first = {channels * height * width, height * width, width, 1};
-    if (md->format_kind != dnnl_blocked || md->ndims != 4 || b->inner_nblks > 1)
+    if (!facts.blocked || facts.rank != 4 || facts.block_count > 1)
         return false;
-    if (b->inner_nblks == 1) {
-        dnnl_dim_t lanes = b->inner_blks[0];
+    if (facts.block_count == 1) {
+        dnnl_dim_t lanes = facts.blocks[0];
         const dnnl_dims_t blocked = {channels * height * width, height * width * lanes, width * lanes, lanes};
-        *layout = (struct channel_layout){(size_t)lanes, (size_t)(channels / lanes)};
+        *found = (struct channel_layout){(size_t)lanes, (size_t)(channels / lanes)};
         /* A single block's stride is read by nobody. */
-        dnnl_memory_desc_t seen = *md;
-        seen.dims[1] = channels / lanes;
-        return b->inner_idxs[0] == 1 && fits(&seen, blocked);
+        facts.dims[1] = channels / lanes;
+        return facts.block_dims[0] == 1 && fits(&facts, blocked);
     }
-    if (fits(md, last)) {
-        *layout = (struct channel_layout){(size_t)channels, 1};
+    if (fits(&facts, last)) {
+        *found = (struct channel_layout){(size_t)channels, 1};
         return true;
     }
-    *layout = (struct channel_layout){1, (size_t)channels};
-    return fits(md, first);
+    *found = (struct channel_layout){1, (size_t)channels};
+    return fits(&facts, first);
 }
 
 size_t as_channels(struct lowering *l, size_t value, struct channel_layout *layout)
 {
     if (l->failed || channel_layout_of(value_layout(l, value), layout))
         return value;
-    const dnnl_dim_t *dims = value_layout(l, value)->dims;
-    dnnl_memory_desc_t plain = make_layout(l, l->cpu->type, 4, dims, dnnl_nchw);
-    *layout = (struct channel_layout){1, (size_t)dims[1]};
-    return as_layout(l, value, &plain);
+    struct layout own = value_layout(l, value);
+    struct layout_facts facts = layout_facts(&own);
+    struct layout plain = make_layout(l, l->cpu->type, 4, facts.dims, dnnl_nchw);
+    *layout = (struct channel_layout){1, (size_t)facts.dims[1]};
+    return as_layout(l, value, plain);
+}
+
+static bool has_blocks(const struct lowering *l, size_t value)
+{
+    struct layout layout = value_layout(l, value);
+    return layout_facts(&layout).block_count == 1;
 }
 
 /* A value of this shape that lies as blocks like those of `like`. */
@@ -53,8 +59,7 @@ static size_t add_like(struct lowering *l, size_t like, struct shape shape, stru
     dnnl_format_tag_t tag = dnnl_nchw;
     if (l->failed)
         return 0;
-    const dnnl_memory_desc_t *md = value_layout(l, like);
-    bool blocked = channel_layout_of(md, layout) && md->format_desc.blocking.inner_nblks == 1;
+    bool blocked = channel_layout_of(value_layout(l, like), layout) && has_blocks(l, like);
     if (blocked)
         tag = layout->lanes == 16  ? dnnl_nChw16c
               : layout->lanes == 8 ? dnnl_nChw8c
@@ -62,9 +67,9 @@ static size_t add_like(struct lowering *l, size_t like, struct shape shape, stru
                                    : dnnl_nchw;
     else if (layout->blocks == 1)
         tag = dnnl_nhwc;
-    dnnl_memory_desc_t own = shape_layout(l, shape, tag);
-    size_t value = add_value(l, &own);
-    channel_layout_of(&own, layout);
+    struct layout own = shape_layout(l, shape, tag);
+    size_t value = add_value(l, own);
+    channel_layout_of(own, layout);
     return value;
 }
 
@@ -226,8 +231,8 @@ static size_t factors_of(struct lowering *l, size_t node)
     const struct node *n = &l->graph->nodes[node];
     if (n->kind == NODE_LAYER_SCALE)
         return parameter_value(l, parameter_of(l, node, TENSOR_WEIGHT));
-    dnnl_memory_desc_t plain = float_layout(l, l->graph->nodes[n->inputs[1]].shape, dnnl_nchw);
-    return as_layout(l, l->nodes[n->inputs[1]].out, &plain);
+    struct layout plain = float_layout(l, l->graph->nodes[n->inputs[1]].shape, dnnl_nchw);
+    return as_layout(l, l->nodes[n->inputs[1]].out, plain);
 }
 
 void lower_gate(struct lowering *l, size_t node)
@@ -254,18 +259,18 @@ void lower_gate_backward(struct lowering *l, size_t node)
     gradient = as_layout(l, gradient, value_layout(l, from->src));
     channel_layout_of(value_layout(l, from->src), &layout);
     struct step step = gate_step(l, node, layout);
-    dnnl_memory_desc_t md = float_layout(l, factors, dnnl_nchw);
-    size_t sums = add_value(l, &md);
+    struct layout factor_layout = float_layout(l, factors, dnnl_nchw);
+    size_t sums = add_value(l, factor_layout);
     size_t out = free_to_overwrite(l, gradient) ? gradient : add_value(l, value_layout(l, gradient));
     EMIT_FUNCTION(l, run_gate_backward, step, gradient, from->src, from->workspace, sums, out);
     if (n->kind == NODE_LAYER_SCALE) {
         struct parameter *scale = parameter_of(l, node, TENSOR_WEIGHT);
-        size_t total = add_value(l, &scale->md);
+        size_t total = add_value(l, scale->layout);
         EMIT_FUNCTION(l, run_sum_images, step, sums, total);
         emit_update(l, scale, total);
     } else {
-        dnnl_memory_desc_t plain = shape_layout(l, factors, dnnl_nchw);
-        give_gradient(l, n->inputs[1], as_layout(l, sums, &plain));
+        struct layout plain = shape_layout(l, factors, dnnl_nchw);
+        give_gradient(l, n->inputs[1], as_layout(l, sums, plain));
     }
     give_gradient(l, n->inputs[0], out);
 }

@@ -90,10 +90,11 @@ void lower_dropout(struct lowering *l, size_t node)
     if (!drops(l, node))
         return;
     /* Values in (image, channel, height, width) order: the same are lost whatever layout a CPU likes best. */
-    const dnnl_dim_t *dims = value_layout(l, src)->dims; /* a flattened image still has its own */
-    dnnl_memory_desc_t plain = make_layout(l, l->cpu->type, 4, dims, dnnl_nchw);
+    struct layout own = value_layout(l, src); /* a flattened image still has its own dimensions */
+    struct layout_facts facts = layout_facts(&own);
+    struct layout plain = make_layout(l, l->cpu->type, 4, facts.dims, dnnl_nchw);
     size_t input = src;
-    src = as_layout(l, input, &plain);
+    src = as_layout(l, input, plain);
     l->nodes[node].out = src == input ? in_place_output(l, l->graph->nodes[node].inputs[0], true) : src;
     EMIT_FUNCTION(l, run_dropout, dropout_step(l, node, src), src, l->nodes[node].out);
 }
@@ -172,11 +173,11 @@ static void run_loss(const struct step *step, void *const *data, struct pass *pa
 void lower_loss(struct lowering *l, size_t node)
 {
     struct shape shape = l->graph->nodes[node].shape;
-    dnnl_memory_desc_t md = float_layout(l, shape, dnnl_nchw), plain = shape_layout(l, shape, dnnl_nchw);
-    size_t scores = as_layout(l, input_of(l, node), &md);
-    size_t gradient = l->training ? add_value(l, &md) : 0;
+    struct layout layout = float_layout(l, shape, dnnl_nchw), plain = shape_layout(l, shape, dnnl_nchw);
+    size_t scores = as_layout(l, input_of(l, node), layout);
+    size_t gradient = l->training ? add_value(l, layout) : 0;
     EMIT_FUNCTION(l, run_loss, ((struct step){.sizes = {l->program->images, shape.channels}}), scores,
                   gradient);
     if (l->training)
-        give_gradient(l, l->graph->nodes[node].inputs[0], as_layout(l, gradient, &plain));
+        give_gradient(l, l->graph->nodes[node].inputs[0], as_layout(l, gradient, plain));
 }

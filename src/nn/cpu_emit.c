@@ -4,8 +4,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const dnnl_memory_desc_t no_layout;
-
 void lowering_fail(struct lowering *l, dnnl_status_t status)
 {
     if (!l->failed)
@@ -19,29 +17,29 @@ void lowering_check(struct lowering *l, dnnl_status_t status)
         lowering_fail(l, status);
 }
 
-dnnl_memory_desc_t make_layout(struct lowering *l, dnnl_data_type_t type, int dim_count,
-                               const dnnl_dims_t dims, dnnl_format_tag_t tag)
+struct layout make_layout(struct lowering *l, dnnl_data_type_t type, int dim_count, const dnnl_dims_t dims,
+                          dnnl_format_tag_t tag)
 {
-    dnnl_memory_desc_t md = no_layout;
+    struct layout layout = {0};
     if (!l->failed)
-        lowering_check(l, dnnl_memory_desc_init_by_tag(&md, dim_count, dims, type, tag));
-    return md;
+        lowering_check(l, layout_by_tag(&l->cpu->layouts, &layout, type, dim_count, dims, tag));
+    return layout;
 }
 
-dnnl_memory_desc_t image_layout(struct lowering *l, dnnl_data_type_t type, struct shape shape,
-                                dnnl_format_tag_t tag)
+struct layout image_layout(struct lowering *l, dnnl_data_type_t type, struct shape shape,
+                           dnnl_format_tag_t tag)
 {
     dnnl_dims_t dims = {(dnnl_dim_t)l->program->images, (dnnl_dim_t)shape.channels, (dnnl_dim_t)shape.height,
                         (dnnl_dim_t)shape.width};
     return make_layout(l, type, 4, dims, tag);
 }
 
-dnnl_memory_desc_t shape_layout(struct lowering *l, struct shape shape, dnnl_format_tag_t tag)
+struct layout shape_layout(struct lowering *l, struct shape shape, dnnl_format_tag_t tag)
 {
     return image_layout(l, l->cpu->type, shape, tag);
 }
 
-dnnl_memory_desc_t float_layout(struct lowering *l, struct shape shape, dnnl_format_tag_t tag)
+struct layout float_layout(struct lowering *l, struct shape shape, dnnl_format_tag_t tag)
 {
     return image_layout(l, dnnl_f32, shape, tag);
 }
@@ -51,11 +49,11 @@ enum element element_of(const struct lowering *l)
     return l->cpu->type == dnnl_bf16 ? ELEMENT_BF16 : ELEMENT_FLOAT;
 }
 
-size_t add_value(struct lowering *l, const dnnl_memory_desc_t *md)
+size_t add_value(struct lowering *l, struct layout layout)
 {
     if (l->failed)
         return 0;
-    size_t value = program_add_value(l->program, md, NULL);
+    size_t value = program_add_value(l->program, &layout, NULL);
     if (!value)
         lowering_fail(l, dnnl_out_of_memory);
     return value;
@@ -65,32 +63,34 @@ size_t parameter_value(struct lowering *l, struct parameter *parameter)
 {
     if (l->failed)
         return 0;
-    size_t value = program_add_value(l->program, &parameter->md, &parameter->data);
+    size_t value = program_add_value(l->program, &parameter->layout, &parameter->data);
     if (!value)
         lowering_fail(l, dnnl_out_of_memory);
     return value;
 }
 
-const dnnl_memory_desc_t *value_layout(const struct lowering *l, size_t value)
+struct layout value_layout(const struct lowering *l, size_t value)
 {
-    return &l->program->values[value].md;
+    return l->program->values[value].layout;
 }
 
 size_t value_elements(const struct lowering *l, size_t value)
 {
     const struct value *v = &l->program->values[value];
-    return v->bytes / (v->md.data_type == dnnl_bf16 ? sizeof(uint16_t) : sizeof(float));
+    return v->bytes / (layout_type(&v->layout) == dnnl_bf16 ? sizeof(uint16_t) : sizeof(float));
 }
 
-dnnl_primitive_desc_t describe_primitive(struct lowering *l, const void *operation,
-                                         dnnl_primitive_attr_t attributes, dnnl_primitive_desc_t forward,
-                                         bool required)
+struct description_options description_options(const struct lowering *l, dnnl_primitive_desc_t forward)
 {
-    dnnl_primitive_desc_t description = NULL;
-    if (l->failed)
-        return NULL;
-    dnnl_status_t status =
-        dnnl_primitive_desc_create(&description, operation, attributes, l->cpu->engine, forward);
+    return (struct description_options){.engine = l->cpu->engine,
+                                        .attributes = l->cpu->attributes[0][0],
+                                        .kind = l->training ? dnnl_forward_training : dnnl_forward_inference,
+                                        .forward = forward};
+}
+
+dnnl_primitive_desc_t keep_description(struct lowering *l, dnnl_status_t status,
+                                       dnnl_primitive_desc_t description, bool required)
+{
     if (status != dnnl_success) {
         if (required || status != dnnl_unimplemented)
             lowering_fail(l, status);
@@ -110,22 +110,21 @@ dnnl_primitive_desc_t describe_primitive(struct lowering *l, const void *operati
     return l->descriptions[l->description_count++] = description;
 }
 
-const dnnl_memory_desc_t *wanted_layout(const struct lowering *l, dnnl_primitive_desc_t description,
-                                        int argument)
+struct layout wanted_layout(struct lowering *l, dnnl_primitive_desc_t description, int argument)
 {
-    const dnnl_memory_desc_t *md = NULL;
+    struct layout layout = {0};
     if (!l->failed && description)
-        md = dnnl_primitive_desc_query_md(description, dnnl_query_exec_arg_md, argument);
-    return md ? md : &no_layout;
+        lowering_check(l, layout_of_argument(&l->cpu->layouts, &layout, description, argument));
+    return layout;
 }
 
 static void add_argument(struct lowering *l, struct step *step, int argument, size_t value,
-                         const dnnl_memory_desc_t *md)
+                         struct layout layout)
 {
     if (l->failed)
         return;
     dnnl_memory_t memory = NULL;
-    lowering_check(l, dnnl_memory_create(&memory, md, l->cpu->engine, DNNL_MEMORY_NONE));
+    lowering_check(l, memory_of_layout(&memory, &layout, l->cpu->engine, DNNL_MEMORY_NONE));
     step->values[step->argument_count] = value;
     step->arguments[step->argument_count++] = (dnnl_exec_arg_t){argument, memory};
 }
@@ -150,9 +149,8 @@ void emit_primitive(struct lowering *l, dnnl_primitive_desc_t description, const
         if (uses[i].value)
             add_argument(l, &step, uses[i].argument, uses[i].value,
                          wanted_layout(l, description, uses[i].argument));
-    const dnnl_memory_desc_t *scratch =
-        dnnl_primitive_desc_query_md(description, dnnl_query_scratchpad_md, 0);
-    if (scratch && dnnl_memory_desc_get_size(scratch) > 0)
+    struct layout scratch = wanted_layout(l, description, DNNL_ARG_SCRATCHPAD);
+    if (layout_bytes(&scratch) > 0)
         add_argument(l, &step, DNNL_ARG_SCRATCHPAD, add_value(l, scratch), scratch);
     if (!l->failed && program_add_step(l->program, &step, l->error))
         l->failed = true;
@@ -168,7 +166,8 @@ void emit_function(struct lowering *l, step_function *function, struct step step
     step.name = l->name;
     step.run = function;
     step.argument_count = count;
-    step.type = value_layout(l, values[0])->data_type == dnnl_bf16 ? ELEMENT_BF16 : ELEMENT_FLOAT;
+    step.type =
+        layout_type(&l->program->values[values[0]].layout) == dnnl_bf16 ? ELEMENT_BF16 : ELEMENT_FLOAT;
     memcpy(step.values, values, (size_t)count * sizeof *values);
     if (program_add_step(l->program, &step, l->error))
         l->failed = true;
@@ -185,45 +184,44 @@ void emit_zero(struct lowering *l, size_t value)
     EMIT_FUNCTION(l, run_zero, ((struct step){.sizes = {l->program->values[value].bytes}}), value);
 }
 
-void emit_reorder(struct lowering *l, const dnnl_memory_desc_t *from, size_t src,
-                  const dnnl_memory_desc_t *to, size_t dst)
+void emit_reorder(struct lowering *l, struct layout from, size_t src, struct layout to, size_t dst)
 {
     if (l->failed)
         return;
     dnnl_primitive_desc_t description = NULL;
-    lowering_check(l, dnnl_reorder_primitive_desc_create(&description, from, l->cpu->engine, to,
-                                                         l->cpu->engine, l->cpu->attributes[0][0]));
+    const struct description_options options = description_options(l, NULL);
+    lowering_check(l, reorder(&description, &options, &from, &to));
     EMIT(l, description, {DNNL_ARG_SRC, src}, {DNNL_ARG_DST, dst});
     if (description)
         dnnl_primitive_desc_destroy(description);
 }
 
-size_t as_layout(struct lowering *l, size_t value, const dnnl_memory_desc_t *want)
+size_t as_layout(struct lowering *l, size_t value, struct layout want)
 {
     if (l->failed)
         return 0;
-    /* Both may move when a value is added. */
-    const dnnl_memory_desc_t to = *want;
-    dnnl_memory_desc_t have = *value_layout(l, value);
-    if (have.ndims != to.ndims)
-        lowering_check(l, dnnl_memory_desc_reshape(&have, value_layout(l, value), to.ndims, to.dims));
-    if (l->failed || same_layout(&have, &to))
+    struct layout own = value_layout(l, value), have = own;
+    if (layout_rank(&own) != layout_rank(&want)) {
+        struct layout_facts to = layout_facts(&want);
+        lowering_check(l, layout_reshape(&l->cpu->layouts, &have, &own, to.rank, to.dims));
+    }
+    if (l->failed || layout_same(&have, &want))
         return value;
-    size_t copy = add_value(l, &to);
-    emit_reorder(l, &have, value, &to, copy);
+    size_t copy = add_value(l, want);
+    emit_reorder(l, have, value, want, copy);
     return copy;
 }
 
 size_t new_output(struct lowering *l, struct shape shape, dnnl_primitive_desc_t description, int argument)
 {
-    const dnnl_memory_desc_t *md = wanted_layout(l, description, argument);
-    if (l->failed || md->ndims == 4)
-        return add_value(l, md);
+    struct layout wanted = wanted_layout(l, description, argument);
+    if (l->failed || layout_rank(&wanted) == 4)
+        return add_value(l, wanted);
     /* The same memory for single pixels, but batch normalisation is faster on what is called channels-last.
      */
     bool pixel = shape.height * shape.width == 1;
-    dnnl_memory_desc_t plain = shape_layout(l, shape, pixel ? dnnl_nhwc : dnnl_nchw);
-    return add_value(l, &plain);
+    struct layout plain = shape_layout(l, shape, pixel ? dnnl_nhwc : dnnl_nchw);
+    return add_value(l, plain);
 }
 
 struct parameter *parameter_of(const struct lowering *l, size_t node, enum tensor_role role)
@@ -234,9 +232,4 @@ struct parameter *parameter_of(const struct lowering *l, size_t node, enum tenso
 size_t input_of(const struct lowering *l, size_t node)
 {
     return l->nodes[l->graph->nodes[node].inputs[0]].out;
-}
-
-dnnl_prop_kind_t forward_kind(const struct lowering *l)
-{
-    return l->training ? dnnl_forward_training : dnnl_forward_inference;
 }

@@ -21,7 +21,7 @@ static size_t norm_after(const struct graph *graph, size_t node)
     return readers == 1 && graph->nodes[last].kind == NODE_BATCH_NORM ? last : 0;
 }
 
-int cpu_find_folds(struct cpu *cpu, struct error *error)
+void cpu_find_folds(struct cpu *cpu)
 {
     for (size_t i = 0; i < cpu->graph->count; i++) {
         struct folded *folded = &cpu->folded[i];
@@ -32,17 +32,14 @@ int cpu_find_folds(struct cpu *cpu, struct error *error)
         folded->used = folded->norm || cpu->type != dnnl_f32;
         if (!folded->used)
             continue;
-        struct parameter *plain = &cpu->parameters[cpu->first_parameter[i]];
-        folded->weights = *plain;
+        struct parameter *own = &cpu->parameters[cpu->first_parameter[i]];
+        folded->weights = *own;
         folded->weights.form = FORM_WHOLE;
         if (folded->norm)
             folded->bias = cpu->parameters[cpu->first_parameter[folded->norm] + TENSOR_BIAS];
-        plain->decided = true;
-        dnnl_status_t status = plain_layout(plain, &plain->md);
-        if (status)
-            return dnnl_fail(error, status, cpu->graph->nodes[i].name);
+        own->decided = true;
+        own->layout = own->plain;
     }
-    return 0;
 }
 
 /* weights: (channels, row), plain. */
@@ -70,12 +67,12 @@ static int fold_node(struct cpu *cpu, size_t node, struct error *error)
     struct folded *folded = &cpu->folded[node];
     const struct parameter *own = &cpu->parameters[cpu->first_parameter[node]];
     if (!folded->norm)
-        return cpu_reorder(cpu, &own->md, own->data, &folded->weights.md, folded->weights.data, error);
+        return cpu_reorder(cpu, &own->layout, own->data, &folded->weights.layout, folded->weights.data,
+                           error);
     const struct parameter *norm = &cpu->parameters[cpu->first_parameter[folded->norm]];
     const struct node *nodes = cpu->graph->nodes;
     size_t count = plain_count(own), channels = nodes[node].shape.channels;
     float *weights = malloc(count * sizeof *weights);
-    dnnl_memory_desc_t plain;
     if (!weights)
         return error_memory(error, nodes[node].name);
     fold(&(struct fold){.weights = own->data,
@@ -88,9 +85,7 @@ static int fold_node(struct cpu *cpu, size_t node, struct error *error)
                         .row = count / channels,
                         .epsilon = nodes[folded->norm].normalisation.epsilon},
          weights, folded->bias.data);
-    dnnl_status_t status = plain_layout(own, &plain);
-    int result = status ? dnnl_fail(error, status, nodes[node].name)
-                        : cpu_reorder(cpu, &plain, weights, &folded->weights.md, folded->weights.data, error);
+    int result = cpu_reorder(cpu, &own->plain, weights, &folded->weights.layout, folded->weights.data, error);
     free(weights);
     return result;
 }

@@ -108,7 +108,7 @@ static void emit_step_of(struct lowering *l, struct parameter *parameter, size_t
 
 void emit_update(struct lowering *l, struct parameter *parameter, size_t gradient)
 {
-    gradient = as_layout(l, gradient, &parameter->md);
+    gradient = as_layout(l, gradient, parameter->layout);
     if (!l->late) {
         emit_step_of(l, parameter, gradient);
         return;

@@ -22,11 +22,11 @@ static void lower_node(struct lowering *l, size_t node)
     }
     switch (l->graph->nodes[node].kind) {
     case NODE_INPUT: {
-        dnnl_memory_desc_t md = float_layout(l, l->graph->nodes[node].shape, dnnl_nchw);
-        dnnl_memory_desc_t own = shape_layout(l, l->graph->nodes[node].shape, dnnl_nchw);
+        struct layout layout = float_layout(l, l->graph->nodes[node].shape, dnnl_nchw);
+        struct layout own = shape_layout(l, l->graph->nodes[node].shape, dnnl_nchw);
         if (!l->failed)
-            l->program->input_value = program_add_value(l->program, &md, &l->program->input);
-        l->nodes[node].out = as_layout(l, l->program->input_value, &own);
+            l->program->input_value = program_add_value(l->program, &layout, &l->program->input);
+        l->nodes[node].out = as_layout(l, l->program->input_value, own);
         break;
     }
     case NODE_CONVOLUTION:
@@ -213,8 +213,8 @@ static void find_fusions(struct lowering *l)
 static void keep_output(struct lowering *l)
 {
     size_t last = l->graph->count - 1;
-    dnnl_memory_desc_t plain = float_layout(l, l->graph->nodes[last].shape, dnnl_nchw);
-    l->program->output_value = as_layout(l, l->nodes[last].out, &plain);
+    struct layout plain = float_layout(l, l->graph->nodes[last].shape, dnnl_nchw);
+    l->program->output_value = as_layout(l, l->nodes[last].out, plain);
 }
 
 int cpu_lower(struct cpu *cpu, struct program *program, bool training, struct error *error)

@@ -47,29 +47,29 @@ struct lowering {
 void lowering_fail(struct lowering *l, dnnl_status_t status);
 void lowering_check(struct lowering *l, dnnl_status_t status);
 
-dnnl_memory_desc_t make_layout(struct lowering *l, dnnl_data_type_t type, int dim_count,
-                               const dnnl_dims_t dims, dnnl_format_tag_t tag);
+struct layout make_layout(struct lowering *l, dnnl_data_type_t type, int dim_count, const dnnl_dims_t dims,
+                          dnnl_format_tag_t tag);
 /* (images, channels, height, width) of a shape. */
-dnnl_memory_desc_t image_layout(struct lowering *l, dnnl_data_type_t type, struct shape shape,
-                                dnnl_format_tag_t tag);
+struct layout image_layout(struct lowering *l, dnnl_data_type_t type, struct shape shape,
+                           dnnl_format_tag_t tag);
 /* Of the type activations have. */
-dnnl_memory_desc_t shape_layout(struct lowering *l, struct shape shape, dnnl_format_tag_t tag);
+struct layout shape_layout(struct lowering *l, struct shape shape, dnnl_format_tag_t tag);
 /* In float: for scores, factors and sums. No gradient that is given may stay so. */
-dnnl_memory_desc_t float_layout(struct lowering *l, struct shape shape, dnnl_format_tag_t tag);
+struct layout float_layout(struct lowering *l, struct shape shape, dnnl_format_tag_t tag);
 enum element element_of(const struct lowering *l); /* the type of activations */
-size_t add_value(struct lowering *l, const dnnl_memory_desc_t *md);
+size_t add_value(struct lowering *l, struct layout layout);
 size_t parameter_value(struct lowering *l, struct parameter *parameter);
-const dnnl_memory_desc_t *value_layout(const struct lowering *l, size_t value);
+struct layout value_layout(const struct lowering *l, size_t value);
 size_t value_elements(const struct lowering *l, size_t value);
 
-/* Keeps the description until the lowering is done. NULL if oneDNN has no implementation, which is a failure
- * only where one is `required`. */
-dnnl_primitive_desc_t describe_primitive(struct lowering *l, const void *operation,
-                                         dnnl_primitive_attr_t attributes, dnnl_primitive_desc_t forward,
-                                         bool required);
+/* To describe a primitive without post-operations; `forward` is NULL for a forward one. */
+struct description_options description_options(const struct lowering *l, dnnl_primitive_desc_t forward);
+/* Keeps what was described with `status` until the lowering is done. NULL if oneDNN has no implementation,
+ * which is a failure only where one is `required`. */
+dnnl_primitive_desc_t keep_description(struct lowering *l, dnnl_status_t status,
+                                       dnnl_primitive_desc_t description, bool required);
 /* The layout the primitive wants for an argument. */
-const dnnl_memory_desc_t *wanted_layout(const struct lowering *l, dnnl_primitive_desc_t description,
-                                        int argument);
+struct layout wanted_layout(struct lowering *l, dnnl_primitive_desc_t description, int argument);
 
 struct use {
     int argument;
@@ -89,16 +89,14 @@ void emit_function(struct lowering *l, step_function *function, struct step step
     emit_function(l, function, step, (const size_t[]){__VA_ARGS__},                                          \
                   (int)(sizeof((const size_t[]){__VA_ARGS__}) / sizeof(size_t)))
 
-void emit_reorder(struct lowering *l, const dnnl_memory_desc_t *from, size_t src,
-                  const dnnl_memory_desc_t *to, size_t dst);
+void emit_reorder(struct lowering *l, struct layout from, size_t src, struct layout to, size_t dst);
 /* The value in the wanted layout: itself, or a reordered copy. Dimensions of one may come or go. */
-size_t as_layout(struct lowering *l, size_t value, const dnnl_memory_desc_t *want);
+size_t as_layout(struct lowering *l, size_t value, struct layout want);
 /* A value of a node's shape stored as `description` wants its argument, which may have fewer dimensions. */
 size_t new_output(struct lowering *l, struct shape shape, dnnl_primitive_desc_t description, int argument);
 
 struct parameter *parameter_of(const struct lowering *l, size_t node, enum tensor_role role);
 size_t input_of(const struct lowering *l, size_t node);
-dnnl_prop_kind_t forward_kind(const struct lowering *l);
 
 /* The value of `input` where a layer may overwrite it, else a new one. A layer that `keeps_sign` leaves
  * what is positive positive, and nothing else. (cpu_elementwise.c) */

@@ -23,14 +23,14 @@ void lower_batch_norm(struct lowering *l, size_t node)
     flags |= to->relu ? dnnl_fuse_norm_relu : 0;
     flags |= l->training ? 0 : dnnl_use_global_stats;
     to->src = input_of(l, node);
-    dnnl_memory_desc_t md = *value_layout(l, to->src);
-    dnnl_batch_normalization_desc_t operation;
+    struct layout layout = value_layout(l, to->src);
     if (l->failed)
         return;
-    lowering_check(l, dnnl_batch_normalization_forward_desc_init(&operation, forward_kind(l), &md,
-                                                                 epsilon_of(l, node), flags));
-    to->forward = describe_primitive(l, &operation, l->cpu->attributes[0][0], NULL, true);
-    to->out = add_value(l, &md);
+    const struct description_options options = description_options(l, NULL);
+    dnnl_primitive_desc_t forward = NULL;
+    dnnl_status_t status = batch_norm_forward(&forward, &options, &layout, epsilon_of(l, node), flags);
+    to->forward = keep_description(l, status, forward, true);
+    to->out = add_value(l, layout);
     to->mean = l->training ? add_value(l, wanted_layout(l, to->forward, DNNL_ARG_MEAN)) : running_mean;
     to->variance = l->training ? add_value(l, wanted_layout(l, to->forward, DNNL_ARG_VARIANCE)) : running_var;
     if (l->training && to->relu)
@@ -50,18 +50,17 @@ void lower_batch_norm(struct lowering *l, size_t node)
 void lower_batch_norm_backward(struct lowering *l, size_t node)
 {
     struct lowered *from = &l->nodes[node];
-    const dnnl_memory_desc_t md = *value_layout(l, from->src);
-    size_t gradient = as_layout(l, take_gradient(l, node, 0), &md);
+    const struct layout layout = value_layout(l, from->src);
+    size_t gradient = as_layout(l, take_gradient(l, node, 0), layout);
     unsigned flags = dnnl_use_scale | dnnl_use_shift;
     flags |= from->relu ? dnnl_fuse_norm_relu : 0;
-    dnnl_batch_normalization_desc_t operation;
     if (l->failed)
         return;
-    lowering_check(l, dnnl_batch_normalization_backward_desc_init(&operation, dnnl_backward, &md, &md,
-                                                                  epsilon_of(l, node), flags));
-    dnnl_primitive_desc_t d =
-        describe_primitive(l, &operation, l->cpu->attributes[0][0], from->forward, true);
-    size_t out = free_to_overwrite(l, gradient) ? gradient : add_value(l, &md);
+    const struct description_options options = description_options(l, from->forward);
+    dnnl_primitive_desc_t d = NULL;
+    dnnl_status_t status = batch_norm_backward(&d, &options, &layout, epsilon_of(l, node), flags);
+    d = keep_description(l, status, d, true);
+    size_t out = free_to_overwrite(l, gradient) ? gradient : add_value(l, layout);
     struct parameter *scale = parameter_of(l, node, TENSOR_WEIGHT),
                      *shift = parameter_of(l, node, TENSOR_BIAS);
     size_t dscale = add_value(l, wanted_layout(l, d, DNNL_ARG_DIFF_SCALE));
@@ -77,7 +76,7 @@ void lower_batch_norm_backward(struct lowering *l, size_t node)
 
 /* Layer normalisation is oneDNN's over rows: with channels last, a pixel is one. */
 struct rows {
-    dnnl_memory_desc_t images, rows, statistics;
+    struct layout images, rows, statistics;
 };
 
 static struct rows rows_of(struct lowering *l, size_t node)
@@ -94,18 +93,18 @@ void lower_layer_norm(struct lowering *l, size_t node)
 {
     struct lowered *to = &l->nodes[node];
     struct rows r = rows_of(l, node);
-    dnnl_layer_normalization_desc_t operation;
-    to->src = as_layout(l, input_of(l, node), &r.images);
+    to->src = as_layout(l, input_of(l, node), r.images);
     if (l->failed)
         return;
-    lowering_check(l, dnnl_layer_normalization_forward_desc_init(&operation, forward_kind(l), &r.rows,
-                                                                 &r.statistics, epsilon_of(l, node),
-                                                                 dnnl_use_scale | dnnl_use_shift));
-    to->forward = describe_primitive(l, &operation, l->cpu->attributes[0][0], NULL, true);
-    to->out = add_value(l, &r.images);
+    const struct description_options options = description_options(l, NULL);
+    dnnl_primitive_desc_t forward = NULL;
+    dnnl_status_t status = layer_norm_forward(&forward, &options, &r.rows, &r.statistics, epsilon_of(l, node),
+                                              dnnl_use_scale | dnnl_use_shift);
+    to->forward = keep_description(l, status, forward, true);
+    to->out = add_value(l, r.images);
     if (l->training) {
-        to->mean = add_value(l, &r.statistics);
-        to->variance = add_value(l, &r.statistics);
+        to->mean = add_value(l, r.statistics);
+        to->variance = add_value(l, r.statistics);
     }
     EMIT(l, to->forward, {DNNL_ARG_SRC, to->src}, {DNNL_ARG_DST, to->out}, {DNNL_ARG_MEAN, to->mean},
          {DNNL_ARG_VARIANCE, to->variance},
@@ -117,19 +116,18 @@ void lower_layer_norm_backward(struct lowering *l, size_t node)
 {
     struct lowered *from = &l->nodes[node];
     struct rows r = rows_of(l, node);
-    size_t gradient = as_layout(l, take_gradient(l, node, 0), &r.images);
-    dnnl_layer_normalization_desc_t operation;
+    size_t gradient = as_layout(l, take_gradient(l, node, 0), r.images);
     if (l->failed)
         return;
-    lowering_check(l, dnnl_layer_normalization_backward_desc_init(&operation, dnnl_backward, &r.rows, &r.rows,
-                                                                  &r.statistics, epsilon_of(l, node),
-                                                                  dnnl_use_scale | dnnl_use_shift));
-    dnnl_primitive_desc_t d =
-        describe_primitive(l, &operation, l->cpu->attributes[0][0], from->forward, true);
+    const struct description_options options = description_options(l, from->forward);
+    dnnl_primitive_desc_t d = NULL;
+    dnnl_status_t status = layer_norm_backward(&d, &options, &r.rows, &r.statistics, epsilon_of(l, node),
+                                               dnnl_use_scale | dnnl_use_shift);
+    d = keep_description(l, status, d, true);
     struct parameter *scale = parameter_of(l, node, TENSOR_WEIGHT),
                      *shift = parameter_of(l, node, TENSOR_BIAS);
-    size_t out = add_value(l, &r.images), dscale = add_value(l, &scale->md),
-           dshift = add_value(l, &shift->md);
+    size_t out = add_value(l, r.images), dscale = add_value(l, scale->layout),
+           dshift = add_value(l, shift->layout);
     EMIT(l, d, {DNNL_ARG_SRC, from->src}, {DNNL_ARG_MEAN, from->mean}, {DNNL_ARG_VARIANCE, from->variance},
          {DNNL_ARG_DIFF_DST, gradient}, {DNNL_ARG_SCALE, parameter_value(l, scale)},
          {DNNL_ARG_SHIFT, parameter_value(l, shift)}, {DNNL_ARG_DIFF_SRC, out}, {DNNL_ARG_DIFF_SCALE, dscale},

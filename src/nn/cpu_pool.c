@@ -1,11 +1,6 @@
 /* Maximum, average and adaptive pooling. */
 #include "nn/cpu_lower.h"
 
-struct pool {
-    dnnl_alg_kind_t kind;
-    dnnl_dims_t strides, kernel, before, after;
-};
-
 /* False: an adaptive pooling that is no plain one. */
 static bool pool_of(const struct lowering *l, size_t node, struct pool *pool)
 {
@@ -57,25 +52,24 @@ static void lower_adaptive_pool(struct lowering *l, size_t node)
 {
     struct lowered *to = &l->nodes[node];
     const struct node *n = &l->graph->nodes[node];
-    dnnl_memory_desc_t in = float_layout(l, l->graph->nodes[n->inputs[0]].shape, dnnl_nchw);
-    dnnl_memory_desc_t out = float_layout(l, n->shape, dnnl_nchw),
-                       kept = shape_layout(l, n->shape, dnnl_nchw);
-    to->src = as_layout(l, input_of(l, node), &in);
-    size_t pooled = add_value(l, &out);
+    struct layout in = float_layout(l, l->graph->nodes[n->inputs[0]].shape, dnnl_nchw);
+    struct layout out = float_layout(l, n->shape, dnnl_nchw), kept = shape_layout(l, n->shape, dnnl_nchw);
+    to->src = as_layout(l, input_of(l, node), in);
+    size_t pooled = add_value(l, out);
     EMIT_FUNCTION(l, run_adaptive_pool, adaptive_step(l, node), to->src, pooled);
-    to->out = as_layout(l, pooled, &kept);
+    to->out = as_layout(l, pooled, kept);
 }
 
 static void lower_adaptive_pool_backward(struct lowering *l, size_t node, size_t gradient)
 {
     const struct node *n = &l->graph->nodes[node];
     struct shape shape = l->graph->nodes[n->inputs[0]].shape;
-    dnnl_memory_desc_t out = float_layout(l, n->shape, dnnl_nchw), in = float_layout(l, shape, dnnl_nchw);
-    dnnl_memory_desc_t given = shape_layout(l, shape, dnnl_nchw);
-    gradient = as_layout(l, gradient, &out);
-    size_t spread = add_value(l, &in);
+    struct layout out = float_layout(l, n->shape, dnnl_nchw), in = float_layout(l, shape, dnnl_nchw);
+    struct layout given = shape_layout(l, shape, dnnl_nchw);
+    gradient = as_layout(l, gradient, out);
+    size_t spread = add_value(l, in);
     EMIT_FUNCTION(l, run_adaptive_pool_backward, adaptive_step(l, node), gradient, spread);
-    give_gradient(l, n->inputs[0], as_layout(l, spread, &given));
+    give_gradient(l, n->inputs[0], as_layout(l, spread, given));
 }
 
 static bool passes_through(const struct lowering *l, size_t node)
@@ -99,13 +93,13 @@ void lower_pool(struct lowering *l, size_t node)
         return;
     }
     to->src = input_of(l, node);
-    dnnl_memory_desc_t src = *value_layout(l, to->src), dst = shape_layout(l, n->shape, dnnl_format_tag_any);
-    dnnl_pooling_desc_t operation;
+    struct layout src = value_layout(l, to->src), dst = shape_layout(l, n->shape, dnnl_format_tag_any);
     if (l->failed)
         return;
-    lowering_check(l, dnnl_pooling_forward_desc_init(&operation, forward_kind(l), pool.kind, &src, &dst,
-                                                     pool.strides, pool.kernel, pool.before, pool.after));
-    to->forward = describe_primitive(l, &operation, l->cpu->attributes[0][0], NULL, true);
+    const struct description_options options = description_options(l, NULL);
+    dnnl_primitive_desc_t forward = NULL;
+    dnnl_status_t status = pool_forward(&forward, &options, &src, &dst, &pool);
+    to->forward = keep_description(l, status, forward, true);
     to->out = add_value(l, wanted_layout(l, to->forward, DNNL_ARG_DST));
     if (l->training && n->kind == NODE_MAX_POOL)
         to->workspace = add_value(l, wanted_layout(l, to->forward, DNNL_ARG_WORKSPACE));
@@ -131,14 +125,13 @@ void lower_pool_backward(struct lowering *l, size_t node)
     }
     gradient = as_layout(l, gradient, value_layout(l, from->out));
     size_t out = add_value(l, value_layout(l, from->src));
-    dnnl_pooling_desc_t operation;
     if (l->failed)
         return;
-    lowering_check(l, dnnl_pooling_backward_desc_init(&operation, pool.kind, value_layout(l, from->src),
-                                                      value_layout(l, from->out), pool.strides, pool.kernel,
-                                                      pool.before, pool.after));
-    dnnl_primitive_desc_t d =
-        describe_primitive(l, &operation, l->cpu->attributes[0][0], from->forward, true);
+    const struct description_options options = description_options(l, from->forward);
+    const struct layout src_layout = value_layout(l, from->src), dst_layout = value_layout(l, from->out);
+    dnnl_primitive_desc_t d = NULL;
+    dnnl_status_t status = pool_backward(&d, &options, &src_layout, &dst_layout, &pool);
+    d = keep_description(l, status, d, true);
     EMIT(l, d, {DNNL_ARG_DIFF_DST, gradient}, {DNNL_ARG_DIFF_SRC, out},
          {DNNL_ARG_WORKSPACE, from->workspace});
     give_gradient(l, n->inputs[0], out);

@@ -40,18 +40,14 @@ static dnnl_primitive_attr_t forward_attributes(const struct lowering *l, size_t
     return l->cpu->attributes[l->nodes[node].addend != 0][l->nodes[node].relu != 0];
 }
 
-struct geometry {
-    dnnl_dims_t strides, dilates, before, after;
-};
-
-static struct geometry geometry_of(const struct lowering *l, size_t node)
+static struct product_geometry geometry_of(const struct lowering *l, size_t node)
 {
     const struct node *n = &l->graph->nodes[node];
     const struct shape *in = &l->graph->nodes[n->inputs[0]].shape;
     const struct parameter *weights = weights_of(l, node);
     struct window w = convolution_window(&n->convolution);
     const size_t in_size[] = {in->height, in->width}, out_size[] = {n->shape.height, n->shape.width};
-    struct geometry g = {{0}, {0}, {0}, {0}};
+    struct product_geometry g = {{0}, {0}, {0}, {0}};
     for (int d = 0; d < 2; d++) {
         dnnl_dim_t kernel = weights->dims[weights->dim_count - 2 + d];
         dnnl_dim_t extent = (kernel - 1) * (dnnl_dim_t)w.dilation + 1;
@@ -75,7 +71,7 @@ static dnnl_data_type_t weights_type(const struct lowering *l, enum product whic
 
 /* The layouts of a product's operands. */
 struct operands {
-    dnnl_memory_desc_t src, weights, bias, dst;
+    struct layout src, weights, bias, dst;
     bool dense;
 };
 
@@ -86,11 +82,11 @@ static struct operands operands_of(struct lowering *l, size_t node, enum product
     const struct node *n = &l->graph->nodes[node];
     const struct parameter *weights = weights_of(l, node);
     struct operands o = {.dense = weights->dense};
-    o.weights = stored ? weights->md
+    o.weights = stored ? weights->layout
                        : make_layout(l, weights_type(l, which), weights->dim_count, weights->dims,
                                      dnnl_format_tag_any);
     if (bias_of(l, node))
-        o.bias = bias_of(l, node)->md;
+        o.bias = bias_of(l, node)->layout;
     if (o.dense) {
         dnnl_dims_t src = {(dnnl_dim_t)l->program->images, weights->dims[1]},
                     dst = {src[0], weights->dims[0]};
@@ -99,7 +95,7 @@ static struct operands operands_of(struct lowering *l, size_t node, enum product
     } else {
         size_t addend = l->nodes[node].addend;
         o.src = shape_layout(l, l->graph->nodes[n->inputs[0]].shape, images);
-        o.dst = addend ? *value_layout(l, l->nodes[addend].out) : shape_layout(l, n->shape, images);
+        o.dst = addend ? value_layout(l, l->nodes[addend].out) : shape_layout(l, n->shape, images);
     }
     return o;
 }
@@ -109,7 +105,9 @@ static struct operands operands_of(struct lowering *l, size_t node, enum product
 static bool seen_of(const struct lowering *l, size_t node, struct shape *seen, dnnl_dims_t offsets)
 {
     const struct parameter *weights = weights_of(l, node);
-    const dnnl_dim_t *in = value_layout(l, input_of(l, node))->dims;
+    const struct layout layout = value_layout(l, input_of(l, node));
+    struct layout_facts facts = layout_facts(&layout);
+    const dnnl_dim_t *in = facts.dims;
     *seen = (struct shape){(size_t)in[1], (size_t)in[2], (size_t)in[3]};
     offsets[0] = offsets[1] = 0;
     offsets[2] = (dnnl_dim_t)weights->region[0];
@@ -123,14 +121,14 @@ static bool seen_of(const struct lowering *l, size_t node, struct shape *seen, d
 }
 
 /* The part of `whole` that `seen` is. */
-static dnnl_memory_desc_t part_layout(struct lowering *l, const dnnl_memory_desc_t *whole, struct shape seen,
-                                      const dnnl_dims_t offsets)
+static struct layout part_layout(struct lowering *l, struct layout whole, struct shape seen,
+                                 const dnnl_dims_t offsets)
 {
-    dnnl_memory_desc_t part = {0};
+    struct layout part = {0};
     dnnl_dims_t dims = {(dnnl_dim_t)l->program->images, (dnnl_dim_t)seen.channels, (dnnl_dim_t)seen.height,
                         (dnnl_dim_t)seen.width};
     if (!l->failed)
-        lowering_check(l, dnnl_memory_desc_init_submemory(&part, whole, dims, offsets));
+        lowering_check(l, layout_part(&l->cpu->layouts, &part, &whole, dims, offsets));
     return part;
 }
 
@@ -143,12 +141,12 @@ static size_t product_source(struct lowering *l, size_t node)
     if (l->failed || !weights_of(l, node)->dense)
         return value;
     bool part = seen_of(l, node, &seen, offsets);
-    dnnl_memory_desc_t plain = shape_layout(l, seen, dnnl_nchw);
+    struct layout plain = shape_layout(l, seen, dnnl_nchw);
     if (!part)
-        return as_layout(l, value, &plain);
-    dnnl_memory_desc_t from = part_layout(l, value_layout(l, value), seen, offsets);
-    size_t copy = add_value(l, &plain);
-    emit_reorder(l, &from, value, &plain, copy);
+        return as_layout(l, value, plain);
+    struct layout from = part_layout(l, value_layout(l, value), seen, offsets);
+    size_t copy = add_value(l, plain);
+    emit_reorder(l, from, value, plain, copy);
     return copy;
 }
 
@@ -163,67 +161,48 @@ static size_t whole_gradient(struct lowering *l, size_t node, size_t gradient)
     emit_zero(l, whole);
     if (l->failed)
         return 0;
-    dnnl_memory_desc_t to = part_layout(l, value_layout(l, whole), seen, offsets);
-    dnnl_memory_desc_t plain = shape_layout(l, seen, dnnl_nchw);
-    emit_reorder(l, &plain, gradient, &to, whole);
+    struct layout to = part_layout(l, value_layout(l, whole), seen, offsets);
+    struct layout plain = shape_layout(l, seen, dnnl_nchw);
+    emit_reorder(l, plain, gradient, to, whole);
     return whole;
 }
 
-static dnnl_primitive_desc_t describe_dense(struct lowering *l, size_t node, enum product which,
-                                            const struct operands *o, const dnnl_memory_desc_t *bias,
-                                            bool required)
+static dnnl_status_t describe_dense(dnnl_primitive_desc_t *d, const struct description_options *options,
+                                    enum product which, const struct product_layouts *layouts)
 {
-    dnnl_inner_product_desc_t operation;
-    dnnl_primitive_desc_t forward = l->nodes[node].forward;
-    if (l->failed)
-        return NULL;
-    if (which == PRODUCT_FORWARD) {
-        lowering_check(l, dnnl_inner_product_forward_desc_init(&operation, forward_kind(l), &o->src,
-                                                               &o->weights, bias, &o->dst));
-        return describe_primitive(l, &operation, forward_attributes(l, node), NULL, required);
-    }
-    if (which == PRODUCT_BACKWARD_DATA)
-        lowering_check(l,
-                       dnnl_inner_product_backward_data_desc_init(&operation, &o->src, &o->weights, &o->dst));
-    else
-        lowering_check(l, dnnl_inner_product_backward_weights_desc_init(&operation, &o->src, &o->weights,
-                                                                        bias, &o->dst));
-    return describe_primitive(l, &operation, l->cpu->attributes[0][0], forward, required);
+    return which == PRODUCT_FORWARD         ? inner_product_forward(d, options, layouts)
+           : which == PRODUCT_BACKWARD_DATA ? inner_product_backward_data(d, options, layouts)
+                                            : inner_product_backward_weights(d, options, layouts);
 }
 
-static dnnl_primitive_desc_t describe_convolution(struct lowering *l, size_t node, enum product which,
-                                                  const struct operands *o, const dnnl_memory_desc_t *bias,
-                                                  bool required)
+static dnnl_status_t describe_convolution(dnnl_primitive_desc_t *d, const struct description_options *options,
+                                          enum product which, const struct product_layouts *layouts,
+                                          const struct product_geometry *g)
 {
-    dnnl_convolution_desc_t operation;
-    dnnl_primitive_desc_t forward = l->nodes[node].forward;
-    if (l->failed)
-        return NULL;
-    struct geometry g = geometry_of(l, node);
-    if (which == PRODUCT_FORWARD) {
-        lowering_check(l, dnnl_dilated_convolution_forward_desc_init(
-                              &operation, forward_kind(l), dnnl_convolution_direct, &o->src, &o->weights,
-                              bias, &o->dst, g.strides, g.dilates, g.before, g.after));
-        return describe_primitive(l, &operation, forward_attributes(l, node), NULL, required);
-    }
-    if (which == PRODUCT_BACKWARD_DATA)
-        lowering_check(l, dnnl_dilated_convolution_backward_data_desc_init(
-                              &operation, dnnl_convolution_direct, &o->src, &o->weights, &o->dst, g.strides,
-                              g.dilates, g.before, g.after));
-    else
-        lowering_check(l, dnnl_dilated_convolution_backward_weights_desc_init(
-                              &operation, dnnl_convolution_direct, &o->src, &o->weights, bias, &o->dst,
-                              g.strides, g.dilates, g.before, g.after));
-    return describe_primitive(l, &operation, l->cpu->attributes[0][0], forward, required);
+    return which == PRODUCT_FORWARD         ? convolution_forward(d, options, layouts, g)
+           : which == PRODUCT_BACKWARD_DATA ? convolution_backward_data(d, options, layouts, g)
+                                            : convolution_backward_weights(d, options, layouts, g);
 }
 
 static dnnl_primitive_desc_t describe_with(struct lowering *l, size_t node, enum product which, bool stored,
                                            dnnl_format_tag_t images, bool required)
 {
     struct operands o = operands_of(l, node, which, stored, images);
-    const dnnl_memory_desc_t *bias = bias_of(l, node) ? &o.bias : NULL;
-    return o.dense ? describe_dense(l, node, which, &o, bias, required)
-                   : describe_convolution(l, node, which, &o, bias, required);
+    struct description_options options = description_options(l, l->nodes[node].forward);
+    if (which == PRODUCT_FORWARD) {
+        options.forward = NULL;
+        options.attributes = forward_attributes(l, node);
+    }
+    const struct product_layouts layouts = {&o.src, &o.weights, bias_of(l, node) ? &o.bias : NULL, &o.dst};
+    dnnl_primitive_desc_t d = NULL;
+    if (l->failed)
+        return NULL;
+    struct product_geometry g = {{0}, {0}, {0}, {0}};
+    if (!o.dense)
+        g = geometry_of(l, node);
+    dnnl_status_t status = o.dense ? describe_dense(&d, &options, which, &layouts)
+                                   : describe_convolution(&d, &options, which, &layouts, &g);
+    return keep_description(l, status, d, required);
 }
 
 /* Pixels of a side, up to which blocks of channels are tried. */
@@ -247,7 +226,7 @@ static dnnl_primitive_desc_t describe_blocked(struct lowering *l, size_t node, b
 static dnnl_primitive_desc_t describe_product(struct lowering *l, size_t node, enum product which)
 {
     const struct parameter *weights = weights_of(l, node);
-    bool stored = weights->decided && weights->md.data_type == weights_type(l, which);
+    bool stored = weights->decided && layout_type(&weights->layout) == weights_type(l, which);
     for (int attempt = stored ? 0 : 1; attempt < 2; attempt++) {
         dnnl_primitive_desc_t blocked =
             which == PRODUCT_FORWARD ? describe_blocked(l, node, attempt == 0) : NULL;
@@ -271,7 +250,7 @@ static void decide_layout(struct lowering *l, size_t node)
         rounded ? describe_product(l, node, PRODUCT_BACKWARD_WEIGHTS) : l->nodes[node].forward;
     if (l->failed)
         return;
-    weights->md = *wanted_layout(l, d, rounded ? DNNL_ARG_DIFF_WEIGHTS : DNNL_ARG_WEIGHTS);
+    weights->layout = wanted_layout(l, d, rounded ? DNNL_ARG_DIFF_WEIGHTS : DNNL_ARG_WEIGHTS);
     weights->decided = true;
 }
 
@@ -337,8 +316,8 @@ static size_t as_rows_of_channels(struct lowering *l, size_t value, struct shape
     value = as_channels(l, value, layout);
     if (l->failed || layout->lanes > 1)
         return value;
-    dnnl_memory_desc_t last = shape_layout(l, shape, dnnl_nhwc);
-    return as_channels(l, as_layout(l, value, &last), layout);
+    struct layout last = shape_layout(l, shape, dnnl_nhwc);
+    return as_channels(l, as_layout(l, value, last), layout);
 }
 
 static void lower_depthwise_weights(struct lowering *l, size_t node, size_t gradient)
@@ -346,7 +325,7 @@ static void lower_depthwise_weights(struct lowering *l, size_t node, size_t grad
     const struct node *n = &l->graph->nodes[node];
     const struct shape *in = &l->graph->nodes[n->inputs[0]].shape;
     struct parameter *weights = weights_of(l, node), *bias = bias_of(l, node);
-    struct geometry g = geometry_of(l, node);
+    struct product_geometry g = geometry_of(l, node);
     struct depthwise depthwise = {.type = element_of(l),
                                   .images = l->program->images,
                                   .channels = n->shape.channels,
@@ -358,8 +337,8 @@ static void lower_depthwise_weights(struct lowering *l, size_t node, size_t grad
                                   .before = {g.before[0], g.before[1]}};
     size_t x = as_rows_of_channels(l, l->nodes[node].src, *in, &depthwise.x);
     size_t dy = as_rows_of_channels(l, gradient, n->shape, &depthwise.dy);
-    dnnl_memory_desc_t plain = make_layout(l, dnnl_f32, weights->dim_count, weights->dims, dnnl_abcde);
-    size_t dw = add_value(l, &plain), db = bias ? add_value(l, &bias->md) : 0;
+    struct layout plain = make_layout(l, dnnl_f32, weights->dim_count, weights->dims, dnnl_abcde);
+    size_t dw = add_value(l, plain), db = bias ? add_value(l, bias->layout) : 0;
     emit_function(l, run_depthwise_weights, (struct step){.depthwise = depthwise},
                   (const size_t[]){x, dy, dw, db}, bias ? 4 : 3);
     emit_update(l, weights, dw);

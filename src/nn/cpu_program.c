@@ -14,32 +14,13 @@ int dnnl_fail(struct error *error, dnnl_status_t status, const char *what)
                                                   : "invalid arguments or an internal failure");
 }
 
-static bool plain_like(const dnnl_memory_desc_t *a, const dnnl_memory_desc_t *b)
-{
-    const dnnl_blocking_desc_t *x = &a->format_desc.blocking, *y = &b->format_desc.blocking;
-    if (a->ndims != b->ndims || a->data_type != b->data_type || a->format_kind != dnnl_blocked ||
-        b->format_kind != dnnl_blocked || x->inner_nblks || y->inner_nblks || a->offset0 != b->offset0)
-        return false;
-    for (int d = 0; d < a->ndims; d++)
-        if (a->dims[d] != b->dims[d] || (a->dims[d] > 1 && x->strides[d] != y->strides[d]))
-            return false;
-    return true;
-}
-
-bool same_layout(const dnnl_memory_desc_t *a, const dnnl_memory_desc_t *b)
-{
-    return dnnl_memory_desc_equal(a, b) || plain_like(a, b);
-}
-
 int program_init(struct program *program, size_t images, struct error *error)
 {
-    static const dnnl_memory_desc_t nothing;
     *program = (struct program){.images = images};
     program->values = calloc(64, sizeof *program->values);
     if (!program->values)
         return error_memory(error, "program");
     program->value_capacity = 64;
-    program->values[0].md = nothing;
     program->value_count = 1;
     return 0;
 }
@@ -62,9 +43,8 @@ void program_free(struct program *program)
     *program = (struct program){0};
 }
 
-size_t program_add_value(struct program *program, const dnnl_memory_desc_t *md, float *const *fixed)
+size_t program_add_value(struct program *program, const struct layout *layout, float *const *fixed)
 {
-    const dnnl_memory_desc_t layout = *md; /* which may lie in the array that moves */
     if (program->value_count == program->value_capacity) {
         struct value *values = realloc(program->values, 2 * program->value_capacity * sizeof *values);
         if (!values)
@@ -73,7 +53,7 @@ size_t program_add_value(struct program *program, const dnnl_memory_desc_t *md, 
         program->value_capacity *= 2;
     }
     program->values[program->value_count] =
-        (struct value){.md = layout, .bytes = dnnl_memory_desc_get_size(&layout), .fixed = fixed};
+        (struct value){.layout = *layout, .bytes = layout_bytes(layout), .fixed = fixed};
     return program->value_count++;
 }
 

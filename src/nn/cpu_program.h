@@ -6,8 +6,7 @@
 #define JOULERY_NN_CPU_PROGRAM_H
 
 #include "nn/cpu_kernels.h"
-
-#include <oneapi/dnnl/dnnl.h>
+#include "nn/cpu_onednn.h"
 
 /* How a parameter's stored form differs from PyTorch's tensor. Both are exact simplifications. */
 enum parameter_form {
@@ -29,9 +28,10 @@ struct parameter {
     /* Of a convolution: PyTorch's kernel, the live window in it, and the place in the image of its first tap
      * (for one output pixel). */
     size_t full_kernel[2], first_tap[2], kernel[2], region[2];
-    size_t copies; /* FORM_FOLDED: pixels; else 1 */
-    bool decided;  /* md is the layout it is stored in */
-    dnnl_memory_desc_t md;
+    size_t copies;       /* FORM_FOLDED: pixels; else 1 */
+    struct layout plain; /* dims in order */
+    bool decided;        /* whether `layout`, in which it is stored, is */
+    struct layout layout;
     size_t stored_count;          /* floats, with the layout's padding */
     float *data, *first, *second; /* stored_count floats; first, second: the optimiser's, or NULL */
     /* Not FORM_WHOLE: PyTorch's tensor of which the dead taps, or the differences from the mean, are true
@@ -49,7 +49,7 @@ struct folded {
 };
 
 struct value {
-    dnnl_memory_desc_t md;
+    struct layout layout;
     size_t bytes;
     float *const *fixed; /* where its address is kept; NULL: in the arena, at `offset` */
     size_t offset;
@@ -107,7 +107,7 @@ struct program {
 int program_init(struct program *program, size_t images, struct error *error);
 void program_free(struct program *program);
 /* 0 if memory ran out, which is never a value's number. */
-size_t program_add_value(struct program *program, const dnnl_memory_desc_t *md, float *const *fixed);
+size_t program_add_value(struct program *program, const struct layout *layout, float *const *fixed);
 /* Copies the step and takes over its primitive and memories. */
 int program_add_step(struct program *program, const struct step *step, struct error *error);
 /* Lifetimes and offsets; sets arena_bytes. */
@@ -124,6 +124,7 @@ struct cpu {
     bool inference; /* a graph without a loss: no gradients, parameters that seldom change */
     struct network_options options;
     dnnl_engine_t engine;
+    struct layouts layouts;
     dnnl_stream_t stream;
     dnnl_data_type_t type; /* of activations and their gradients; parameters are float */
     /* Scratchpads are ours. [sum][relu]: what is there is added, then a ReLU. */
@@ -144,18 +145,15 @@ struct cpu {
 };
 
 int dnnl_fail(struct error *error, dnnl_status_t status, const char *what);
-/* Equal to the byte: they may differ in how they describe dimensions of one. */
-bool same_layout(const dnnl_memory_desc_t *a, const dnnl_memory_desc_t *b);
-int cpu_reorder(const struct cpu *cpu, const dnnl_memory_desc_t *from, const float *src,
-                const dnnl_memory_desc_t *to, float *dst, struct error *error);
-dnnl_status_t plain_layout(const struct parameter *parameter, dnnl_memory_desc_t *md);
+int cpu_reorder(const struct cpu *cpu, const struct layout *from, const float *src, const struct layout *to,
+                float *dst, struct error *error);
 size_t plain_count(const struct parameter *parameter);
 
 /* ---- cpu_fold.c ---- */
 
 /* Finds the convolutions that a batch normalisation alone reads, and with bfloat16 all products; those are
  * stored plain, and what they compute with in a layout and type of its own. */
-int cpu_find_folds(struct cpu *cpu, struct error *error);
+void cpu_find_folds(struct cpu *cpu);
 /* Computes the folded weights and biases if a tensor has changed. */
 int cpu_fold(struct cpu *cpu, struct error *error);
 

@@ -27,13 +27,11 @@ int cpu_get_part(const void *state, size_t tensor, enum network_part part, float
     const struct cpu *cpu = state;
     const struct parameter *p = &cpu->parameters[tensor];
     const float *kept = part_of(p, part);
-    dnnl_memory_desc_t plain;
     if (part == PART_REST) {
         memcpy(data, kept, p->count * sizeof *data);
         return 0;
     }
-    dnnl_status_t status = plain_layout(p, &plain);
-    return status ? dnnl_fail(error, status, "state") : cpu_reorder(cpu, &p->md, kept, &plain, data, error);
+    return cpu_reorder(cpu, &p->layout, kept, &p->plain, data, error);
 }
 
 int cpu_set_part(void *state, size_t tensor, enum network_part part, const float *data, struct error *error)
@@ -41,14 +39,12 @@ int cpu_set_part(void *state, size_t tensor, enum network_part part, const float
     struct cpu *cpu = state;
     struct parameter *p = &cpu->parameters[tensor];
     float *kept = part_of(p, part);
-    dnnl_memory_desc_t plain;
     cpu->folds_stale = true;
     if (part == PART_REST) {
         memcpy(kept, data, p->count * sizeof *data);
         return 0;
     }
-    dnnl_status_t status = plain_layout(p, &plain);
-    return status ? dnnl_fail(error, status, "state") : cpu_reorder(cpu, &plain, data, &p->md, kept, error);
+    return cpu_reorder(cpu, &p->plain, data, &p->layout, kept, error);
 }
 
 size_t cpu_scalar_count(const void *state)
