@@ -67,7 +67,8 @@ void lower_batch_norm_backward(struct lowering *l, size_t node)
     size_t dshift = add_value(l, wanted_layout(l, d, DNNL_ARG_DIFF_SHIFT));
     EMIT(l, d, {DNNL_ARG_SRC, from->src}, {DNNL_ARG_MEAN, from->mean}, {DNNL_ARG_VARIANCE, from->variance},
          {DNNL_ARG_DIFF_DST, gradient}, {DNNL_ARG_WORKSPACE, from->workspace},
-         {DNNL_ARG_SCALE, parameter_value(l, scale)}, {DNNL_ARG_SHIFT, parameter_value(l, shift)},
+         {DNNL_ARG_SCALE, parameter_value(l, scale)},
+         {DNNL_ARG_SHIFT, BATCH_NORM_BACKWARD_TAKES_SHIFT ? parameter_value(l, shift) : 0},
          {DNNL_ARG_DIFF_SRC, out}, {DNNL_ARG_DIFF_SCALE, dscale}, {DNNL_ARG_DIFF_SHIFT, dshift});
     emit_update(l, scale, dscale);
     emit_update(l, shift, dshift);

@@ -102,7 +102,9 @@ dnnl_status_t inner_product_backward_weights(dnnl_primitive_desc_t *description,
                                              const struct description_options *options,
                                              const struct product_layouts *layouts);
 
-/* Source, result and gradients lie alike. */
+/* Source, result and gradients lie alike. Of batch normalisation's backward pass oneDNN 2.6 wants the shift
+ * among the arguments, and oneDNN 3 refuses it; neither has a use for it. */
+enum { BATCH_NORM_BACKWARD_TAKES_SHIFT = DNNL_VERSION_MAJOR < 3 };
 dnnl_status_t batch_norm_forward(dnnl_primitive_desc_t *description,
                                  const struct description_options *options, const struct layout *data,
                                  float epsilon, unsigned flags);
