@@ -215,8 +215,11 @@ size_t as_layout(struct lowering *l, size_t value, struct layout want)
 size_t new_output(struct lowering *l, struct shape shape, dnnl_primitive_desc_t description, int argument)
 {
     struct layout wanted = wanted_layout(l, description, argument);
-    if (l->failed || layout_rank(&wanted) == 4)
-        return add_value(l, wanted);
+    return l->failed || layout_rank(&wanted) == 4 ? add_value(l, wanted) : new_plain_output(l, shape);
+}
+
+size_t new_plain_output(struct lowering *l, struct shape shape)
+{
     /* The same memory for single pixels, but batch normalisation is faster on what is called channels-last.
      */
     bool pixel = shape.height * shape.width == 1;

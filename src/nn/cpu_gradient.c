@@ -82,15 +82,26 @@ static float clip_scale(const struct pass *pass)
     return scale > 1 ? 1 : (float)scale;
 }
 
-static void run_update(const struct step *step, void *const *data, struct pass *pass)
+struct update begin_update(const struct parameter *p, const struct pass *pass)
 {
-    struct parameter *p = step->parameter;
     struct update update = pass->update;
     update.copies = (float)p->copies;
     update.gradient_scale = clip_scale(pass);
-    kernel_update(&update, data[0], data[1], p->first, p->second, p->stored_count);
+    return update;
+}
+
+void end_update(struct parameter *p, const struct update *update)
+{
     if (p->rest)
-        decay_rest(p, &update);
+        decay_rest(p, update);
+}
+
+static void run_update(const struct step *step, void *const *data, struct pass *pass)
+{
+    struct parameter *p = step->parameter;
+    const struct update update = begin_update(p, pass);
+    kernel_update(&update, data[0], data[1], p->first, p->second, p->stored_count);
+    end_update(p, &update);
 }
 
 /* A layout's padding is 0, the taps left out have no gradient, and every copy has the same. */

@@ -300,3 +300,9 @@ void kernel_update(const struct update *update, float *w, const float *g, float 
         update_range(update, w, g, first, second, begin, end);
     }
 }
+
+void kernel_update_part(const struct update *update, float *w, const float *g, float *first, float *second,
+                        size_t count)
+{
+    update_range(update, w, g, first, second, 0, count);
+}

@@ -83,6 +83,26 @@ struct depthwise {
 void kernel_depthwise_weights(float *dw, float *db, const void *x, const void *dy,
                               const struct depthwise *depthwise);
 
+/* ---- dense layers ---- */
+
+/* The weights of a dense layer lie in tiles of (DENSE_ROWS inputs, `lanes` outputs), those of a block of
+ * outputs one after the other; beyond the last input and output they are padded with 0. */
+#define DENSE_ROWS       ((size_t)16)
+#define DENSE_LANES_MOST ((size_t)64) /* lanes are that, a half or a quarter */
+struct update;
+struct dense_backward {
+    enum element type; /* of x, dy and dx */
+    size_t images, inputs, outputs, lanes;
+    const struct update *update;
+    float *w, *first, *second; /* as kernel_update has them */
+};
+/* dx (images, inputs) = dy (images, outputs) times the weights, unless NULL; db (outputs) = the sum of dy
+ * over images, unless NULL; and one step of the optimiser on the weights with their gradient, dy^T x.
+ * `scratch`: kernel_dense_scratch floats, aligned to a cache line. */
+void kernel_dense_backward(void *dx, float *db, const void *x, const void *dy, float *scratch,
+                           const struct dense_backward *dense);
+size_t kernel_dense_scratch(const struct dense_backward *dense);
+
 /* x is (planes, in[0], in[1]), y (planes, out[0], out[1]). */
 void kernel_adaptive_pool(float *y, const float *x, size_t planes, const size_t in[2], const size_t out[2]);
 void kernel_adaptive_pool_backward(float *dx, const float *dy, size_t planes, const size_t in[2],
@@ -122,5 +142,8 @@ struct update {
 /* first: momentum or first moment; second: second moment; NULL where the optimiser has none. */
 void kernel_update(const struct update *update, float *w, const float *g, float *first, float *second,
                    size_t count);
+/* The same by the calling thread alone. */
+void kernel_update_part(const struct update *update, float *w, const float *g, float *first, float *second,
+                        size_t count);
 
 #endif

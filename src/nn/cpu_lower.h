@@ -94,6 +94,8 @@ void emit_reorder(struct lowering *l, struct layout from, size_t src, struct lay
 size_t as_layout(struct lowering *l, size_t value, struct layout want);
 /* A value of a node's shape stored as `description` wants its argument, which may have fewer dimensions. */
 size_t new_output(struct lowering *l, struct shape shape, dnnl_primitive_desc_t description, int argument);
+/* The like, where it has two dimensions. */
+size_t new_plain_output(struct lowering *l, struct shape shape);
 
 struct parameter *parameter_of(const struct lowering *l, size_t node, enum tensor_role role);
 size_t input_of(const struct lowering *l, size_t node);
@@ -117,12 +119,22 @@ bool wants_gradient(const struct lowering *l, size_t node);
 /* Steps the optimiser on the parameter: at once, or in emit_late_updates where gradients are clipped. */
 void emit_update(struct lowering *l, struct parameter *parameter, size_t gradient);
 void emit_late_updates(struct lowering *l);
+/* The optimiser's step on a parameter in this pass, for whoever takes it; and what is left to do after it. */
+struct update begin_update(const struct parameter *parameter, const struct pass *pass);
+void end_update(struct parameter *parameter, const struct update *update);
 
 /* ---- layers: cpu_product.c, cpu_norm.c, cpu_pool.c, cpu_elementwise.c, cpu_activation.c, cpu_channel.c ----
  */
 
 void lower_product(struct lowering *l, size_t node); /* convolution, dense */
 void lower_product_backward(struct lowering *l, size_t node);
+/* A value for the gradient of what a dense layer sees of its input, and that gradient handed to the input. */
+size_t seen_gradient(struct lowering *l, size_t node);
+void give_seen_gradient(struct lowering *l, size_t node, size_t gradient);
+/* The backward pass of a dense layer and the step on its parameters in one (cpu_dense.c). False: not done, as
+ * it can't be. */
+bool lower_dense_backward(struct lowering *l, size_t node, size_t gradient, struct parameter *weights,
+                          struct parameter *bias);
 void lower_batch_norm(struct lowering *l, size_t node);
 void lower_batch_norm_backward(struct lowering *l, size_t node);
 void lower_layer_norm(struct lowering *l, size_t node);

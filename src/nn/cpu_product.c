@@ -155,7 +155,7 @@ static size_t whole_gradient(struct lowering *l, size_t node, size_t gradient)
 {
     struct shape seen;
     dnnl_dims_t offsets;
-    if (l->failed || !weights_of(l, node)->dense || !seen_of(l, node, &seen, offsets))
+    if (l->failed || !seen_of(l, node, &seen, offsets))
         return gradient;
     size_t whole = add_value(l, value_layout(l, input_of(l, node)));
     emit_zero(l, whole);
@@ -165,6 +165,21 @@ static size_t whole_gradient(struct lowering *l, size_t node, size_t gradient)
     struct layout plain = shape_layout(l, seen, dnnl_nchw);
     emit_reorder(l, plain, gradient, to, whole);
     return whole;
+}
+
+size_t seen_gradient(struct lowering *l, size_t node)
+{
+    struct shape seen;
+    dnnl_dims_t offsets;
+    if (l->failed)
+        return 0;
+    seen_of(l, node, &seen, offsets);
+    return new_plain_output(l, seen);
+}
+
+void give_seen_gradient(struct lowering *l, size_t node, size_t gradient)
+{
+    give_gradient(l, l->graph->nodes[node].inputs[0], whole_gradient(l, node, gradient));
 }
 
 static dnnl_status_t describe_dense(dnnl_primitive_desc_t *d, const struct description_options *options,
@@ -283,13 +298,14 @@ static void lower_product_backward_data(struct lowering *l, size_t node, size_t 
     size_t w = as_layout(l, parameter_value(l, weights_of(l, node)), wanted_layout(l, d, DNNL_ARG_WEIGHTS));
     /* A dense layer's source may be an image: the gradient has the shape of what it sees, not of a flat node.
      */
-    struct shape seen = l->graph->nodes[n->inputs[0]].shape;
-    dnnl_dims_t offsets;
-    if (weights_of(l, node)->dense && !l->failed)
-        seen_of(l, node, &seen, offsets);
-    size_t out = new_output(l, seen, d, DNNL_ARG_DIFF_SRC);
+    bool dense = weights_of(l, node)->dense;
+    size_t out = dense ? seen_gradient(l, node)
+                       : new_output(l, l->graph->nodes[n->inputs[0]].shape, d, DNNL_ARG_DIFF_SRC);
     EMIT(l, d, {DNNL_ARG_DIFF_DST, gradient}, {DNNL_ARG_WEIGHTS, w}, {DNNL_ARG_DIFF_SRC, out});
-    give_gradient(l, n->inputs[0], whole_gradient(l, node, out));
+    if (dense)
+        give_seen_gradient(l, node, out);
+    else
+        give_gradient(l, n->inputs[0], out);
 }
 
 /* For a depthwise convolution on small images oneDNN has nothing but a matrix product for every image and
@@ -350,6 +366,8 @@ void lower_product_backward(struct lowering *l, size_t node)
 {
     size_t gradient = take_gradient(l, node, 0);
     struct parameter *bias = bias_of(l, node);
+    if (lower_dense_backward(l, node, gradient, weights_of(l, node), bias))
+        return;
     if (wants_gradient(l, l->graph->nodes[node].inputs[0]))
         lower_product_backward_data(l, node, gradient);
     dnnl_primitive_desc_t d = describe_product(l, node, PRODUCT_BACKWARD_WEIGHTS);

@@ -27,14 +27,23 @@ static const struct meter_driver *find_driver(const char *name)
     return NULL;
 }
 
-static struct meter *open_rapl(const struct rapl_tree *tree)
+/* On a processor of that vendor, whichever the tests run on. */
+static struct meter *open_rapl_of(const struct rapl_tree *tree, const char *vendor)
 {
     struct error error = ERROR_INIT;
-    const struct meter_setup setup = {.sysfs = rapl_tree_sysfs(tree)};
+    AUTO_FREE char *cpuinfo = text_format("processor\t: 0\nvendor_id\t: %s\n", vendor);
+    rapl_tree_write(tree, "proc/cpuinfo", cpuinfo);
+    AUTO_FREE char *procfs = rapl_tree_folder(tree, "proc");
+    const struct meter_setup setup = {.sysfs = rapl_tree_sysfs(tree), .procfs = procfs};
     struct meter *meter = meter_open(find_driver("rapl"), &setup, &error);
     if (!meter)
         fail_msg("%s", error_text(&error));
     return meter;
+}
+
+static struct meter *open_rapl(const struct rapl_tree *tree)
+{
+    return open_rapl_of(tree, "GenuineIntel");
 }
 
 static const struct channel *find_channel(const struct meter *meter, const char *name)
@@ -195,17 +204,11 @@ static void amd_is_named_as_what_it_counts(void **state)
     const struct rapl_zone zones[] = {{"intel-rapl:0", "package-0", RANGE_J, 5, 50, 0},
                                       {"intel-rapl:0:0", "core", RANGE_J, 5, 3, 0}};
     struct rapl_tree *tree = rapl_tree_make(zones, 2);
-    rapl_tree_write(tree, "proc/cpuinfo", "processor\t: 0\nvendor_id\t: AuthenticAMD\n");
-    char *procfs = rapl_tree_folder(tree, "proc");
-    const struct meter_setup setup = {.sysfs = rapl_tree_sysfs(tree), .procfs = procfs};
-    struct error error = ERROR_INIT;
-    struct meter *meter = meter_open(find_driver("rapl"), &setup, &error);
-    assert_non_null(meter);
+    struct meter *meter = open_rapl_of(tree, "AuthenticAMD");
     channels_are(meter, "package-0 package-0/one-core ");
     assert_true(fabs(find_channel(meter, "package-0")->accuracy - 0.1) < 1e-9);
     assert_non_null(strstr(find_channel(meter, "package-0/one-core")->accuracy_source, "one core"));
     meter_close(meter);
-    free(procfs);
     rapl_tree_free(tree);
 }
 

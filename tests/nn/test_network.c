@@ -337,7 +337,8 @@ static void the_five_highest_scores_and_each_prediction_are_told(void **state)
     assert_memory_equal(predictions, expected, sizeof expected);
 }
 
-/* Clipping that never bites is none, and takes the memory of the gradients that it keeps. */
+/* Clipping that never bites is none but for the order of additions (gradients that wait for the norm of all
+ * are computed apart), and takes the memory of the gradients that it keeps. */
 static void a_norm_never_reached_changes_nothing_but_the_memory(void **state)
 {
     (void)state;
@@ -352,8 +353,8 @@ static void a_norm_never_reached_changes_nothing_but_the_memory(void **state)
     assert_true(clipped && tight);
     for (int i = 0; i < 4; i++) {
         double loss = train(plain, batch, MOST);
-        assert_true(loss == train(clipped, batch, MOST));
-        assert_true(i < 2 || loss != train(tight, batch, MOST));
+        assert_true(fabs(train(clipped, batch, MOST) / loss - 1) < 1e-5);
+        assert_true(i < 2 || fabs(train(tight, batch, MOST) / loss - 1) > 1e-4);
     }
     assert_true(network_memory_bytes(clipped) >= network_memory_bytes(plain));
     network_free(plain);

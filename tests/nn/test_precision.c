@@ -384,17 +384,22 @@ static struct likeness compare_gradients(const char *architecture, size_t size, 
 
 /* One of each kind of layer: pooling of all kinds, gates, depthwise convolutions, layer normalisation, all
  * activations. What is found is up to 0.99998; torch.autocast's own gradients have cosines of 0.928
- * (resnet18) and 0.962 (vgg11_bn) with those in float. */
+ * (resnet18) and 0.962 (vgg11_bn) with those in float. How much a draw of images amplifies the rounding
+ * differs, most in efficientnet_b0: over five draws losses were 0.3 to 1.3 % apart, the worst layer's cosine
+ * 0.38 to 0.96. */
 static void losses_and_gradients_are_nearly_those_in_float(void **state)
 {
     (void)state;
     static const struct {
         const char *name;
-        double least;
-    } architectures[] = {{"alexnet", 0.99},        {"vgg11_bn", 0.95},
-                         {"resnet18", 0.88},       {"mobilenet_v3_small", 0.98},
-                         {"efficientnet_b0", 0.9}, {"convnext_tiny", 0.999},
-                         {"squeezenet1_1", 0.95},  {"xception", 0.8}};
+        double all, worst,
+            loss; /* least cosines, of all weights and of a layer; losses at most so far apart */
+    } architectures[] = {
+        {"alexnet", 0.99, 0.5, 0.01},        {"vgg11_bn", 0.95, 0.5, 0.01},
+        {"resnet18", 0.88, 0.5, 0.01},       {"mobilenet_v3_small", 0.98, 0.5, 0.01},
+        {"efficientnet_b0", 0.9, 0.2, 0.04}, {"convnext_tiny", 0.999, 0.5, 0.01},
+        {"squeezenet1_1", 0.95, 0.5, 0.01},  {"xception", 0.8, 0.5, 0.01},
+    };
     float *images = random_images(IMAGES * LARGEST);
     for (size_t i = 0; i < sizeof architectures / sizeof *architectures; i++) {
         const char *name = architectures[i].name;
@@ -403,9 +408,10 @@ static void losses_and_gradients_are_nearly_those_in_float(void **state)
         if (getenv("JOULERY_TEST_TALK"))
             print_message("%s: loss %.4f and %.4f; gradients' cosine %.5f, worst %.4f (%s)\n", name,
                           found.losses[0], found.losses[1], found.all, found.worst, found.worst_name);
-        if (found.losses[0] == found.losses[1] || !(fabs(found.losses[1] / found.losses[0] - 1) < 0.01))
+        double apart = fabs(found.losses[1] / found.losses[0] - 1);
+        if (apart == 0 || !(apart < architectures[i].loss))
             fail_msg("%s: loss %g in float, %g in bfloat16", name, found.losses[0], found.losses[1]);
-        if (!(found.all > architectures[i].least && found.worst > 0.5))
+        if (!(found.all > architectures[i].all && found.worst > architectures[i].worst))
             fail_msg("%s: the cosine of the gradients is %g, of %s %g", name, found.all, found.worst_name,
                      found.worst);
     }
