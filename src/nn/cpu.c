@@ -342,6 +342,8 @@ static void cpu_close(void *state)
     layouts_free(&cpu->layouts);
     free(cpu->parameters);
     free(cpu->first_parameter);
+    for (size_t i = 0; cpu->folded && cpu->graph && i < cpu->graph->count; i++)
+        free(cpu->folded[i].last_places);
     free(cpu->folded);
     free(cpu->repeats);
     free(cpu->predictions);
@@ -451,6 +453,7 @@ static int cpu_train(void *state, const struct backend_batch *batch, struct step
     if (!program)
         return -1;
     cpu->steps++;
+    cpu->remembers = true;
     struct pass pass = {.labels = batch->labels,
                         .predictions = cpu->predictions,
                         .smoothing = cpu->options.label_smoothing,
@@ -535,12 +538,10 @@ size_t plain_count(const struct parameter *p)
     return count;
 }
 
-/* From or to the stored layout and `plain`, which has p->dims in order. */
-static int convert(const struct cpu *cpu, const struct parameter *p, float *plain, bool store,
-                   struct error *error)
+/* `plain` has p->dims in order. */
+static int store(const struct cpu *cpu, const struct parameter *p, const float *plain, struct error *error)
 {
-    return store ? cpu_reorder(cpu, &p->plain, plain, &p->layout, p->data, error)
-                 : cpu_reorder(cpu, &p->layout, p->data, &p->plain, plain, error);
+    return cpu_reorder(cpu, &p->plain, plain, &p->layout, p->data, error);
 }
 
 /* Between the live taps, plane by plane, and the full kernels. */
@@ -585,11 +586,11 @@ static int cpu_get_tensor(const void *state, size_t tensor, float *data, struct 
     const struct cpu *cpu = state;
     const struct parameter *p = &cpu->parameters[tensor];
     if (p->form == FORM_WHOLE)
-        return convert(cpu, p, data, false, error);
+        return cpu_plain_values(cpu, tensor, data, error);
     float *plain = malloc(plain_count(p) * sizeof *plain);
     if (!plain)
         return error_memory(error, cpu->tensors[tensor].name);
-    int status = convert(cpu, p, plain, false, error);
+    int status = cpu_plain_values(cpu, tensor, plain, error);
     if (p->form == FORM_FOLDED) {
         unfold(p, plain, data);
     } else {
@@ -605,13 +606,15 @@ static int cpu_set_tensor(void *state, size_t tensor, const float *data, struct 
 {
     struct cpu *cpu = state;
     struct parameter *p = &cpu->parameters[tensor];
+    if (cpu_restore(cpu, error))
+        return -1;
     cpu->folds_stale = true;
-    if (p->first)
+    if (p->first && cpu->remembers)
         memset(p->first, 0, p->stored_count * sizeof *p->first);
-    if (p->second)
+    if (p->second && cpu->remembers)
         memset(p->second, 0, p->stored_count * sizeof *p->second);
     if (p->form == FORM_WHOLE)
-        return convert(cpu, p, (float *)data, true, error);
+        return store(cpu, p, data, error);
     float *plain = malloc(plain_count(p) * sizeof *plain);
     if (!plain)
         return error_memory(error, cpu->tensors[tensor].name);
@@ -623,7 +626,7 @@ static int cpu_set_tensor(void *state, size_t tensor, const float *data, struct 
         fold(p, plain, p->rest);
     else
         copy_taps(p, plain, p->rest, true);
-    int status = convert(cpu, p, plain, true, error);
+    int status = store(cpu, p, plain, error);
     free(plain);
     return status;
 }

@@ -46,6 +46,8 @@ struct folded {
     bool used;
     size_t norm; /* the batch normalisation after it, folded into its weights and a bias; 0: none */
     struct parameter weights, bias;
+    bool released;        /* the node's own weights are no more but in these and */
+    uint8_t *last_places; /* NULL: never released (cpu_fold.c) */
 };
 
 struct value {
@@ -140,6 +142,7 @@ struct cpu {
     int32_t *predictions; /* one an image of the batch */
     char *weights, *arena;
     size_t weights_bytes, arena_bytes;
+    bool remembers; /* the optimiser's memory may no longer be 0 as it came, untouched, from the system */
     uint64_t steps; /* trained */
     double beta1_power, beta2_power;
 };
@@ -156,6 +159,10 @@ size_t plain_count(const struct parameter *parameter);
 void cpu_find_folds(struct cpu *cpu);
 /* Computes the folded weights and biases if a tensor has changed. */
 int cpu_fold(struct cpu *cpu, struct error *error);
+/* A parameter's values in the order of its dims, also where its own memory has been given back. */
+int cpu_plain_values(const struct cpu *cpu, size_t tensor, float *plain, struct error *error);
+/* Brings them all back to where they were; before a tensor is changed. */
+int cpu_restore(struct cpu *cpu, struct error *error);
 
 int cpu_lower(struct cpu *cpu, struct program *program, bool training, struct error *error);
 

@@ -31,7 +31,8 @@ int cpu_get_part(const void *state, size_t tensor, enum network_part part, float
         memcpy(data, kept, p->count * sizeof *data);
         return 0;
     }
-    return cpu_reorder(cpu, &p->layout, kept, &p->plain, data, error);
+    return part == PART_VALUES ? cpu_plain_values(cpu, tensor, data, error)
+                               : cpu_reorder(cpu, &p->layout, kept, &p->plain, data, error);
 }
 
 int cpu_set_part(void *state, size_t tensor, enum network_part part, const float *data, struct error *error)
@@ -39,7 +40,9 @@ int cpu_set_part(void *state, size_t tensor, enum network_part part, const float
     struct cpu *cpu = state;
     struct parameter *p = &cpu->parameters[tensor];
     float *kept = part_of(p, part);
-    cpu->folds_stale = true;
+    if (cpu_restore(cpu, error))
+        return -1;
+    cpu->folds_stale = cpu->remembers = true;
     if (part == PART_REST) {
         memcpy(kept, data, p->count * sizeof *data);
         return 0;

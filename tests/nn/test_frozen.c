@@ -180,6 +180,95 @@ static void only_the_head_learns(void **state)
     graph_free(graph);
 }
 
+/* Values that a fold may not be told from: a scale of 0, one below 0, weights without a normal number. */
+static void odd_values(const struct tensor *tensor, float *data)
+{
+    fill_tensor(tensor, data);
+    bool norm = tensor->dim_count == 1 && tensor->role == TENSOR_WEIGHT;
+    if (norm && strstr(tensor->name, "layer3.0"))
+        data[3] = 0;
+    else if (norm)
+        data[1] = -data[1];
+    if (tensor->dim_count > 1 && strstr(tensor->name, "layer2"))
+        data[5] = 1e-42f;
+    if (tensor->dim_count > 1)
+        data[7] = -0.0f;
+}
+
+static void set_all(const struct graph *graph, struct network *network, const char *but, float value)
+{
+    struct error error = ERROR_INIT;
+    size_t count;
+    struct tensor *tensors = graph_tensors(graph, &count, &error);
+    assert_non_null(tensors);
+    for (size_t i = 0; i < count; i++) {
+        float *data = malloc(tensors[i].count * sizeof *data);
+        assert_non_null(data);
+        odd_values(&tensors[i], data);
+        if (but && strcmp(tensors[i].name, but) == 0)
+            data[0] = value;
+        assert_int_equal(network_set_tensor(network, tensors[i].name, data, tensors[i].count, &error), 0);
+        free(data);
+    }
+    graph_tensors_free(tensors, count);
+}
+
+static void expect_all(const struct graph *graph, struct network *network)
+{
+    struct error error = ERROR_INIT;
+    size_t count;
+    struct tensor *tensors = graph_tensors(graph, &count, &error);
+    assert_non_null(tensors);
+    for (size_t i = 0; i < count; i++) {
+        float *expected = malloc(tensors[i].count * sizeof *expected);
+        assert_non_null(expected);
+        odd_values(&tensors[i], expected);
+        float *found = tensor_of(network, tensors[i].name, tensors[i].count);
+        for (size_t k = 0; k < tensors[i].count; k++)
+            if (memcmp(&found[k], &expected[k], sizeof *found) != 0)
+                fail_msg("%s[%zu]: expected %.9g, found %.9g", tensors[i].name, k, (double)expected[k],
+                         (double)found[k]);
+        free(expected);
+        free(found);
+    }
+    graph_tensors_free(tensors, count);
+}
+
+/* What a base no longer needs once it is folded it does not keep; it is there again for whoever asks. */
+static void a_folded_base_comes_back_to_the_bit(void **state)
+{
+    (void)state;
+    struct error error = ERROR_INIT;
+    struct graph *graph =
+        build("resnet18", &(struct zoo_options){.classes = CLASSES, .size = 48, .freeze_base = true});
+    struct network *network = compile(graph, 0.01), *fresh = compile(graph, 0.01);
+    float *images = random_images((size_t)IMAGES * 3 * 48 * 48);
+    size_t count = IMAGES * network_feature_count(network);
+    float *found = calloc(count, sizeof *found), *expected = calloc(count, sizeof *expected);
+    assert_true(found && expected);
+    set_all(graph, network, NULL, 0);
+    for (int i = 0; i < 2; i++) {
+        assert_int_equal(network_features(network, images, IMAGES, found, &error), 0);
+        expect_all(graph, network);
+    }
+    /* a scale changes under weights that are folded */
+    const char *changed = "layer4.0.bn2.weight";
+    set_all(graph, fresh, changed, 0.75f);
+    float *scales = tensor_of(network, changed, 512);
+    scales[0] = 0.75f;
+    assert_int_equal(network_set_tensor(network, changed, scales, 512, &error), 0);
+    assert_int_equal(network_features(network, images, IMAGES, found, &error), 0);
+    assert_int_equal(network_features(fresh, images, IMAGES, expected, &error), 0);
+    assert_memory_equal(found, expected, count * sizeof *found);
+    free(scales);
+    free(found);
+    free(expected);
+    free(images);
+    network_free(network);
+    network_free(fresh);
+    graph_free(graph);
+}
+
 /* A step on features is the step on their images, to the bit. */
 static void features_stand_for_images(void **state)
 {
@@ -272,9 +361,12 @@ static void wrong_heads_are_refused(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(a_frozen_base_computes_the_same), cmocka_unit_test(only_the_head_learns),
-        cmocka_unit_test(features_stand_for_images),       cmocka_unit_test(the_studys_networks_are_exact),
+        cmocka_unit_test(a_frozen_base_computes_the_same),
+        cmocka_unit_test(only_the_head_learns),
+        cmocka_unit_test(features_stand_for_images),
+        cmocka_unit_test(the_studys_networks_are_exact),
         cmocka_unit_test(wrong_heads_are_refused),
+        cmocka_unit_test(a_folded_base_comes_back_to_the_bit),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
