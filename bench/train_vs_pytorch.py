@@ -13,7 +13,8 @@ is in evaluation mode without gradients. Peak memory is that of training on imag
 
 With --precision bf16 PyTorch trains under torch.autocast; joulery with the same option.
 
-First step: seconds from the start of the process to the end of the first step, of joulery to the end of a process that does one.
+First step: seconds from the start of the process to the end of the first step, on a data set of one batch on both sides; of joulery
+to the end of a process that does one.
 
 Needs torch and torchvision (Debian: python3-torch, python3-torchvision). Its own child runs with --child.
 """
@@ -124,14 +125,14 @@ def run_pytorch(a, architecture, channels_last):
 
 
 def run_joulery(a, architecture):
-    images = max(2000, 2 * a.batch)
-    command = [a.program, "train", "--arch", architecture, "--data", f"shapes:{images}", "--size", str(a.size)]
-    command += ["--batch", str(a.batch), "--optimizer", a.optimizer]
+    command = [a.program, "train", "--arch", architecture, "--size", str(a.size), "--batch", str(a.batch), "--optimizer", a.optimizer]
     command += ["--threads", str(a.threads), "--precision", a.precision, "--json", "-"]
     command += ["--freeze", "base", "--head", "4096,4096", "--dropout", "0.5"] if a.frozen else []
-    result = last_json(subprocess.run(command + ["--steps", str(a.steps)], check=True, capture_output=True, text=True).stdout)
+    many = ["--data", f"shapes:{max(2000, 2 * a.batch)}", "--steps", str(a.steps)]
+    result = last_json(subprocess.run(command + many, check=True, capture_output=True, text=True).stdout)
+    one = ["--data", f"shapes:{max(20, a.batch)}", "--steps", "1", "--no-validation"]
     begin = time.time()
-    subprocess.run(command + ["--steps", "1", "--no-validation"], check=True, capture_output=True)
+    subprocess.run(command + one, check=True, capture_output=True)
     result["first_step_s"] = time.time() - begin
     return result
 
