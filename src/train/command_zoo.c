@@ -88,7 +88,7 @@ int command_zoo(int argc, char **argv)
     const struct option options[] = {
         {"--size", 0, OPTION_COUNT, &size, "PIXELS",
          "height and width; 0: what each is usually trained at (0)", 0, 4096},
-        {"--classes", 0, OPTION_COUNT, &classes, "N", "outputs; 0: 1000 (0)", 0, 1 << 20},
+        {"--classes", 0, OPTION_COUNT, &classes, "N", "outputs (1000)", 2, 1000000},
         {"--width", 0, OPTION_NUMBER, &width, "X", "scales the channels of every layer (1)", 0.001, 64},
         {"--head", 0, OPTION_TEXT, &head, "UNITS",
          "dense layers, as 4096,4096, on the flattened base in place of the network's own head", 0, 0},
