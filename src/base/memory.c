@@ -5,6 +5,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 /* What version 1 and 2 of control groups call the same things. */
 static const struct group_files {
@@ -98,4 +99,19 @@ uint64_t memory_available_in(const char *procfs, const char *cgroupfs)
 uint64_t memory_available(void)
 {
     return memory_available_in("/proc", "/sys/fs/cgroup");
+}
+
+void *memory_take(size_t bytes)
+{
+    void *memory = mmap(NULL, bytes ? bytes : 1, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (memory == MAP_FAILED)
+        return NULL;
+    madvise(memory, bytes, MADV_HUGEPAGE);
+    return memory;
+}
+
+void memory_give_back(void *memory, size_t bytes)
+{
+    if (memory)
+        munmap(memory, bytes ? bytes : 1);
 }

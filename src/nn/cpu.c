@@ -8,7 +8,6 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 
 #define ALIGNMENT ((size_t)64)
 #define HUGE_PAGE ((size_t)1 << 21)
@@ -172,19 +171,17 @@ static int check_memory(size_t bytes, size_t total, size_t batch, struct error *
         batch, needed ? needed : "much", left ? left : "less");
 }
 
-/* Zeroed memory in huge pages where the system gives them: walks over weights miss the TLB less. */
+/* Walks over weights in huge pages miss the TLB less. */
 static char *take_memory(struct cpu *cpu, size_t bytes, struct error *error)
 {
     size_t total = bytes + cpu->weights_bytes;
     if (check_memory(bytes, total, cpu->options.batch, error))
         return NULL;
-    void *memory = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    if (memory == MAP_FAILED) {
+    void *memory = memory_take(bytes);
+    if (!memory) {
         AUTO_FREE char *needed = units_bytes(total);
         error_memory(error, needed ? needed : "network");
-        return NULL;
     }
-    madvise(memory, bytes, MADV_HUGEPAGE);
     return memory;
 }
 
@@ -239,8 +236,7 @@ static int grow_arena(struct cpu *cpu, size_t bytes, struct error *error)
     char *arena = take_memory(cpu, bytes, error);
     if (!arena)
         return -1;
-    if (cpu->arena)
-        munmap(cpu->arena, cpu->arena_bytes);
+    memory_give_back(cpu->arena, cpu->arena_bytes);
     cpu->arena = arena;
     cpu->arena_bytes = bytes;
     for (int i = 0; i < 4; i++)
@@ -333,10 +329,8 @@ static void cpu_close(void *state)
         dnnl_stream_destroy(cpu->stream);
     if (cpu->engine)
         dnnl_engine_destroy(cpu->engine);
-    if (cpu->weights)
-        munmap(cpu->weights, cpu->weights_bytes);
-    if (cpu->arena)
-        munmap(cpu->arena, cpu->arena_bytes);
+    memory_give_back(cpu->weights, cpu->weights_bytes);
+    memory_give_back(cpu->arena, cpu->arena_bytes);
     if (cpu->tensors)
         graph_tensors_free(cpu->tensors, cpu->parameter_count);
     layouts_free(&cpu->layouts);

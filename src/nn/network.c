@@ -1,4 +1,5 @@
 /* A network: a graph on a backend, its tensors by name, its first weights. */
+#include "base/memory.h"
 #include "base/random.h"
 #include "base/text.h"
 #include "nn/backend.h"
@@ -56,23 +57,32 @@ static void *owner_of(const struct network *network, size_t *tensor)
     return network->state;
 }
 
+/* The backend's own place for a tensor's values, or NULL. */
+static float *staging_of(const struct network *network, size_t tensor)
+{
+    void *owner = owner_of(network, &tensor);
+    return network->backend->staging(owner, tensor);
+}
+
 static int init_tensors(struct network *network, uint64_t seed, struct error *error)
 {
-    for (size_t i = 0; i < network->tensor_count; i++) {
-        const struct tensor *tensor = &network->tensors[i];
+    size_t most = 0;
+    for (size_t i = 0; i < network->tensor_count; i++)
+        if (!staging_of(network, i) && network->tensors[i].count > most)
+            most = network->tensors[i].count;
+    float *own = memory_take(most * sizeof *own);
+    if (!own)
+        return error_memory(error, "network");
+    int status = 0;
+    for (size_t i = 0; i < network->tensor_count && !status; i++) {
         size_t number = i;
         void *owner = owner_of(network, &number);
-        float *staging = network->backend->staging(owner, number);
-        float *own = staging ? NULL : malloc(tensor->count * sizeof *own);
-        if (!staging && !own)
-            return error_memory(error, tensor->name);
-        init_tensor(tensor, i, staging ? staging : own, seed);
-        int status = network->backend->set_tensor(owner, number, staging ? staging : own, error);
-        free(own);
-        if (status)
-            return -1;
+        float *staging = staging_of(network, i), *data = staging ? staging : own;
+        init_tensor(&network->tensors[i], i, data, seed);
+        status = network->backend->set_tensor(owner, number, data, error);
     }
-    return 0;
+    memory_give_back(own, most * sizeof *own);
+    return status;
 }
 
 static int check_optimizer(const struct optimizer_options *o, struct error *error)
