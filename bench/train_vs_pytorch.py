@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Training speed of joulery and of PyTorch, side by side on the same cores.
 
-    python3 bench/train_vs_pytorch.py [--program PATH] [--architectures resnet18,resnet50,vgg16,vgg19] [--frozen] ...
+    python3 bench/train_vs_pytorch.py [--program PATH] [--architectures resnet18,resnet50,…] [--frozen] ...
 
 Both train torchvision's network on images of one size, batch and precision, with the same optimiser and threads. They
 take turns (joulery, PyTorch in each of its ways, joulery, ...), each turn a process of its own; the medians over the turns are
@@ -32,7 +32,7 @@ def arguments():
     here = os.path.dirname(os.path.abspath(__file__))
     p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     p.add_argument("--program", default=os.path.join(here, "..", "build", "release", "bin", "joulery-train"))
-    p.add_argument("--architectures", default="resnet18,resnet50,vgg16,vgg19")
+    p.add_argument("--architectures", help="default: those that README.md has")
     p.add_argument("--size", type=int, default=32)
     p.add_argument("--batch", type=int, default=32)
     p.add_argument("--steps", type=int, default=12)
@@ -43,7 +43,10 @@ def arguments():
     p.add_argument("--frozen", action="store_true", help="the base is frozen, a head of 4096,4096 learns")
     p.add_argument("--child", help=argparse.SUPPRESS)
     p.add_argument("--channels-last", action="store_true", help=argparse.SUPPRESS)
-    return p.parse_args()
+    a = p.parse_args()
+    if not a.architectures:
+        a.architectures = "vgg16,vgg19,resnet50" if a.frozen else "resnet50,mobilenet_v2,resnet18,densenet121,efficientnet_b0,vgg16,vgg19"
+    return a
 
 
 def frozen(model, size):
