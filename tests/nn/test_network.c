@@ -99,6 +99,7 @@ static void parameters_are_torchvisions(void **state)
     graph_free(larger);
 }
 
+/* One batch is soon learnt by heart; deep networks get worse for some steps first. */
 static void every_architecture_trains_at_small_width(void **state)
 {
     (void)state;
@@ -112,9 +113,9 @@ static void every_architecture_trains_at_small_width(void **state)
         struct graph *graph = zoo(names[i], least, 0.25);
         struct network *network = open_network(graph, MOST, 1, adam);
         double first = train(network, batch, MOST), last = first;
-        for (int step = 0; step < 8; step++)
+        for (int step = 0; step < 60 && !(last < 0.8 * first); step++)
             last = train(network, batch, MOST);
-        if (!(last < first - 0.02))
+        if (!(last < 0.8 * first))
             fail_msg("%s: loss %g, then %g", names[i], first, last);
         network_free(network);
         graph_free(graph);
