@@ -5,10 +5,12 @@
 #include "calibrate/datasheet.h"
 #include "cli/cli.h"
 #include "meter/machine.h"
+#include "meter/wall/device.h"
 #include "record/instruments.h"
 #include "record/privileges.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define WIDTH  90
@@ -126,7 +128,7 @@ struct listing {
     json_t *list;
 };
 
-static const struct meter *find_used(const struct listing *listing, const struct meter_driver *driver)
+static struct meter *find_used(const struct listing *listing, const struct meter_driver *driver)
 {
     for (size_t i = 0; i < listing->instruments.count; i++)
         if (meter_driver_of(listing->instruments.meters[i]) == driver)
@@ -175,16 +177,33 @@ static json_t *list_channels(struct listing *listing, const struct meter *meter)
     return list;
 }
 
+/* Whether those that are asked over a network answer is known afterwards. */
+static void ask_once(struct meter *meter)
+{
+    size_t count;
+    meter_channels(meter, &count);
+    struct meter_reading reading = {.values = calloc(count + 1, sizeof *reading.values)};
+    struct error ignored = ERROR_INIT;
+    if (reading.values)
+        meter_read(meter, &reading, &ignored);
+    error_clear(&ignored);
+    free(reading.values);
+}
+
 static void list_driver(struct listing *listing, const struct meter_driver *driver)
 {
     struct meter_probe probe = {0};
     struct error error = ERROR_INIT;
-    const struct meter *used = find_used(listing, driver);
-    privileges_borrow();
+    struct meter *used = find_used(listing, driver);
+    if (!driver->unprivileged)
+        privileges_borrow();
     driver->probe(listing->setup, &probe);
     struct meter *opened = used || !probe.usable ? NULL : meter_open(driver, listing->setup, &error);
-    privileges_return();
-    const struct meter *meter = used ? used : opened;
+    if (!driver->unprivileged)
+        privileges_return();
+    struct meter *meter = used ? used : opened;
+    if (meter && driver->late)
+        ask_once(meter);
     AUTO_FREE char *passed_over = opened ? why_not_used(listing, driver) : NULL;
     text_printf(&listing->text, "%s%s: %s\n", listing->text.length ? "\n" : "", driver->name,
                 driver->purpose);
@@ -260,7 +279,7 @@ static int list_meters(const struct meter_setup *setup, const char *path, struct
 struct request {
     struct meter_setup setup;
     const char *json, *group;
-    bool grant, revoke, apply, characterise;
+    bool grant, revoke, apply, characterise, presets;
     struct option_list meters;
     double for_s; /* 0: not given */
 };
@@ -282,6 +301,16 @@ static const char *wrong_use(const struct request *request)
     return NULL;
 }
 
+/* One line a kind of device. */
+static int list_presets(void)
+{
+    size_t count;
+    const struct wall_preset *presets = wall_presets(&count);
+    for (size_t i = 0; i < count; i++)
+        printf("%-21s%s%s\n", presets[i].name, presets[i].what, presets[i].energy_at ? "" : " (power alone)");
+    return CLI_DONE;
+}
+
 static int obey(const struct request *request, const char *name)
 {
     struct error error = ERROR_INIT;
@@ -290,6 +319,8 @@ static int obey(const struct request *request, const char *name)
         error_set(&error, "%s", wrong);
         return cli_fail(name, &error, CLI_USAGE);
     }
+    if (request->presets)
+        return list_presets();
     if (request->grant)
         return meters_grant(request->group, request->apply, name);
     if (request->revoke)
@@ -309,8 +340,13 @@ int cli_meters(int argc, char **argv)
     const struct option options[] = {
         {"--tdp", 0, OPTION_NUMBER, &request.setup.tdp_w, "W",
          "thermal design power of all processors, for the model", 0.1, 100000},
+        {"--site", 0, OPTION_TEXT, &request.setup.site, "FILE",
+         "the site file, which lists wattmeters (default: ~/.config/joulery/site.yaml, if there is one)", 0,
+         0},
         {"--json", 0, OPTION_TEXT, &request.json, "FILE",
          "write the list as joulery.meters/1, or the data sheets; - is standard output", 0, 0},
+        {"--presets", 0, OPTION_FLAG, &request.presets, NULL,
+         "list the kinds of wattmeters that a site file can name", 0, 0},
         {"--characterise", 0, OPTION_FLAG, &request.characterise, NULL,
          "make each channel's data sheet: update period, averaging, lag, noise; loads all cores", 0, 0},
         {"--for", 0, OPTION_NUMBER, &request.for_s, "SECONDS", "for --characterise; without it 60",

@@ -42,6 +42,9 @@ static enum options_result parse(int argc, char **argv, struct run_options *give
         {"--rate", 'r', OPTION_NUMBER, &given->rate_hz, "HZ", "readings a second (default 10)", 0.1, 1000},
         {"--tdp", 0, OPTION_NUMBER, &given->tdp_w, "W",
          "thermal design power of all processors, where only a model is left", 0.1, 100000},
+        {"--site", 0, OPTION_TEXT, &given->site, "FILE",
+         "the site file, which lists wattmeters (default: ~/.config/joulery/site.yaml, if there is one)", 0,
+         0},
         {"--baseline", 0, OPTION_TEXT, &given->baseline_path, "FILE",
          "the machine at rest (default: what `joulery idle` stored; none: none)", 0, 0},
         {.kind = OPTION_HEADING, .help = "emissions"},
@@ -226,7 +229,8 @@ int cli_run(int argc, char **argv)
     } else {
         memcpy(arguments, command.items, command.count * sizeof *arguments);
         struct machine machine = {0};
-        const struct meter_setup setup = {.tdp_w = options.tdp_w, .own_process = true, .machine = &machine};
+        const struct meter_setup setup = {
+            .tdp_w = options.tdp_w, .site = options.site, .own_process = true, .machine = &machine};
         struct run_call call = {.options = &options, .setup = &setup, .command = arguments};
         status = call_run(&call, argv[0]);
         machine_free(&machine);

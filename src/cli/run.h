@@ -15,6 +15,7 @@ struct run_options {
     const char *precision_text, *budget_text;
     struct option_list meter_names;
     double pue, rate_hz, tdp_w, timeout_s;
+    const char *site;
     uint64_t repeat; /* 0: not given */
     bool quiet;
     /* worked out from the texts above */

@@ -83,6 +83,7 @@ struct run_arguments {
     bool redo_failed;
     struct option_list meters;
     double rate_hz, tdp_w;
+    const char *site;
 };
 
 /* The identity's texts belong to the study, but for the fingerprint. */
@@ -144,7 +145,8 @@ static int execute(const struct study *study, struct store *store, const struct 
                    const char *database, const char *trainer)
 {
     struct error error = ERROR_INIT;
-    const struct meter_setup setup = {.tdp_w = arguments->tdp_w, .own_process = true};
+    const struct meter_setup setup = {
+        .tdp_w = arguments->tdp_w, .site = arguments->site, .own_process = true};
     struct executor_options options = {
         .database = database,
         .trainer = trainer,
@@ -200,6 +202,9 @@ static int study_run(int argc, char **argv)
         {"--rate", 0, OPTION_NUMBER, &arguments.rate_hz, "HZ", "samples a second (default 10)", 0.1, 1000},
         {"--tdp", 0, OPTION_NUMBER, &arguments.tdp_w, "W",
          "the CPU's thermal design power, for the model where nothing measures", 1, 2000},
+        {"--site", 0, OPTION_TEXT, &arguments.site, "FILE",
+         "the site file, which lists wattmeters (default: ~/.config/joulery/site.yaml, if there is one)", 0,
+         0},
     };
     const struct command_line line = {
         .usage = "joulery study run [options] FILE",

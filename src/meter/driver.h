@@ -10,6 +10,7 @@ extern const struct meter_driver rapl_msr_driver;
 extern const struct meter_driver hwmon_driver;
 extern const struct meter_driver battery_driver;
 extern const struct meter_driver nvml_driver;
+extern const struct meter_driver wattmeter_driver;
 extern const struct meter_driver cpu_model_driver;
 extern const struct meter_driver dram_model_driver;
 

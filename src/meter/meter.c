@@ -155,7 +155,21 @@ int meter_read(struct meter *meter, struct meter_reading *reading, struct error 
     reading->boot_ns = before + (after - before) / 2;
     reading->span_ns = after - before;
     reading->asleep_ns = meter->asleep_ns;
+    reading->news = true;
+    const struct meter_late *late = meter->driver->late;
+    int64_t span_ns, stamp_ns = late && result == 0 ? late->stamp(meter->state, &span_ns) : 0;
+    if (late)
+        reading->news = stamp_ns != 0;
+    if (stamp_ns) {
+        reading->boot_ns = stamp_ns;
+        reading->span_ns = span_ns;
+    }
     return result;
+}
+
+bool meter_reached(const struct meter *meter, int64_t boot_ns)
+{
+    return !meter->driver->late || meter->driver->late->reached(meter->state, boot_ns);
 }
 
 void meter_close(struct meter *meter)

@@ -71,12 +71,15 @@ struct meter_setup {
     const char *procfs;      /* instead of "/proc" (environment: JOULERY_PROCFS) */
     const char *devfs;       /* instead of "/dev" (environment: JOULERY_DEVFS) */
     const char *nvml;        /* instead of "libnvidia-ml.so.1" (environment: JOULERY_NVML) */
+    const char *site;        /* the site file, which lists wattmeters (environment: JOULERY_SITE); NULL: the
+                              * user's own, if there is one */
     struct machine *machine; /* keeps what was looked up for the next who asks, in the same thread
                               * (meter/machine.h); NULL: looked up each time */
     double tdp_w;            /* for the model: thermal design power given by the user; 0: from the table */
     /* The process is Joulery's own: it opens instruments with rights that its caller may lack, and its
      * threads give up theirs (record/privileges.h). Never set by a library in somebody else's program. */
     bool own_process;
+    void (*thread_begins)(void); /* called first in every thread that an instrument starts; NULL: nothing */
 };
 
 /* setup->sysfs, else $JOULERY_SYSFS, else "/sys"; the same for the others. `setup` may be NULL. */
@@ -92,6 +95,15 @@ struct meter_reading {
     int64_t span_ns;   /* how long the read took */
     int64_t asleep_ns; /* how long the machine was suspended since the meter was opened; 0 if it never was */
     double *values;    /* one a channel, in the order of meter_channels: J or W; NAN: no reading (never 0) */
+    bool news;         /* false: a late instrument had none */
+};
+
+/* Of an instrument whose readings come by themselves, with times of their own. */
+struct meter_late {
+    /* When what was just read was true, and how long asking for it took; 0: there was no news. */
+    int64_t (*stamp)(void *state, int64_t *span_ns);
+    /* Whether all that was true up to `boot_ns` has been read, or won't come any more. */
+    bool (*reached)(void *state, int64_t boot_ns);
 };
 
 struct meter_driver {
@@ -101,6 +113,11 @@ struct meter_driver {
     /* Drivers of one family are ways to the same counters: the first that opens is used. Others only when
      * named, and then their channels are `apart`. NULL: a family of its own. */
     const char *family;
+    bool unprivileged;             /* opened with no more rights than the caller's */
+    const struct meter_late *late; /* NULL: a reading is of the time at which it is made */
+    /* Whether the user has asked for it, as by a file that configures it: that it can't be opened then stops
+     * whoever measures. NULL: never. */
+    bool (*asked_for)(const struct meter_setup *setup);
     /* Never writes, takes at most 250 ms. Fills `probe`. */
     void (*probe)(const struct meter_setup *setup, struct meter_probe *probe);
     /* Returns the driver's own state (passed to the rest) or NULL. `*channels` and `*count` are the driver's,
@@ -124,8 +141,11 @@ const struct meter_driver *meter_driver_of(const struct meter *meter);
 const struct channel *meter_channels(const struct meter *meter, size_t *count);
 /* The driver's notes, valid until meter_close. */
 const char *const *meter_notes(const struct meter *meter, size_t *count);
-/* One call for all channels with one timestamp. `reading->values` has room for every channel. */
+/* One call for all channels with one timestamp. `reading->values` has room for every channel. Of a late
+ * instrument: the oldest news that nobody has read, as of its own time; none: NAN in all channels. */
 int meter_read(struct meter *meter, struct meter_reading *reading, struct error *error);
+/* Whether readings up to that time have been made: always, but of a late instrument. */
+bool meter_reached(const struct meter *meter, int64_t boot_ns);
 void meter_close(struct meter *meter);
 
 #endif

@@ -68,7 +68,8 @@ static int add_meter(struct instruments *instruments, struct meter *meter, struc
     instruments->first[instruments->count++] = first;
     if (add_channels(record, meter, apart, error) < 0)
         return -1;
-    add_notes(record, meter);
+    if (!meter_driver_of(meter)->late) /* those have nothing to say before they are asked */
+        add_notes(record, meter);
     for (size_t i = first; i < record->channel_count; i++) {
         const struct channel *channel = &record->channels[i];
         if (channel->kind == KIND_MODEL)
@@ -117,10 +118,13 @@ static char *first_reason(const struct instruments *instruments, const struct er
 static struct meter *open_meter(const struct meter_driver *driver, const struct meter_setup *setup,
                                 struct error *error)
 {
-    bool borrow = setup && setup->own_process;
+    bool own = setup && setup->own_process, borrow = own && !driver->unprivileged;
+    struct meter_setup with_threads = setup ? *setup : (struct meter_setup){0};
+    if (own)
+        with_threads.thread_begins = privileges_drop_thread;
     if (borrow)
         privileges_borrow();
-    struct meter *meter = meter_open(driver, setup, error);
+    struct meter *meter = meter_open(driver, &with_threads, error);
     if (borrow)
         privileges_return();
     return meter;
@@ -131,6 +135,8 @@ static int open_driver(const struct meter_driver *driver, const struct meter_set
                        struct error *error)
 {
     struct meter *meter = open_meter(driver, setup, reason);
+    if (!meter && driver->asked_for && driver->asked_for(setup))
+        return error_set(error, "%s", error_text(reason));
     if (!meter)
         return 0;
     if (!driver->model || is_wanted(record, meter))
@@ -252,6 +258,13 @@ int instruments_open(const struct meter_setup *setup, const char *const *names, 
     else
         sheets_apply_stored(setup, record);
     return result;
+}
+
+void instruments_note_late(const struct instruments *instruments, struct record *record)
+{
+    for (size_t i = 0; i < instruments->count; i++)
+        if (meter_driver_of(instruments->meters[i])->late)
+            add_notes(record, instruments->meters[i]);
 }
 
 void instruments_close(struct instruments *instruments)

@@ -14,6 +14,8 @@ struct instruments {
  * nothing measures. Copies their channels into the record, and notes what a reader must know of them. */
 int instruments_open(const struct meter_setup *setup, const char *const *names, size_t name_count,
                      struct instruments *instruments, struct record *record, struct error *error);
+/* Notes of instruments that are known only once they were read: in the record, after the last reading. */
+void instruments_note_late(const struct instruments *instruments, struct record *record);
 void instruments_close(struct instruments *instruments);
 
 #endif

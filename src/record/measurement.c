@@ -82,6 +82,8 @@ void measurement_stop(struct measurement *measurement)
         sampler_finish(measurement->samplers[i]);
     for (size_t i = 0; i < measurement->sampler_count; i++)
         sampler_join(measurement->samplers[i]);
+    if (measurement->sampler_count)
+        instruments_note_late(&measurement->instruments, measurement->record);
     measurement->sampler_count = 0;
 }
 

@@ -31,6 +31,7 @@ struct sampler {
     int timers[2], wake;
     int64_t start_ns, period_ns;
     atomic_bool finish;
+    bool late;            /* the instrument's readings have times of their own */
     pthread_mutex_t lock; /* guards what follows */
     struct meter *meter;
     struct meter_reading *kept; /* taken, not yet in the account */
@@ -71,7 +72,7 @@ static void account_kept(struct sampler *sampler)
     sampler->kept_count = 0;
 }
 
-static void take_locked(struct sampler *sampler, bool account_now)
+static bool take_one(struct sampler *sampler)
 {
     struct error error = ERROR_INIT;
     struct meter_reading *reading = &sampler->kept[sampler->kept_count++];
@@ -79,9 +80,19 @@ static void take_locked(struct sampler *sampler, bool account_now)
         for (size_t i = 0; i < sampler->count; i++)
             reading->values[i] = NAN; /* the account makes a gap of it */
     error_clear(&error);
-    sampler->latest_ns = reading->boot_ns;
+    sampler->latest_ns = sampler->late ? clock_boot_ns() : reading->boot_ns;
     sampler->span_ns = reading->span_ns;
-    if (account_now || sampler->kept_count == sampler->kept_capacity)
+    if (sampler->kept_count == sampler->kept_capacity)
+        account_kept(sampler);
+    return reading->news;
+}
+
+/* Of a late instrument all that has come. */
+static void take_locked(struct sampler *sampler, bool account_now)
+{
+    while (take_one(sampler) && sampler->late)
+        ;
+    if (account_now)
         account_kept(sampler);
 }
 
@@ -159,6 +170,17 @@ static bool wait_for_turn(struct sampler *sampler, int64_t latest_ns, bool *woke
     return !atomic_load(&sampler->finish);
 }
 
+/* What is true now may be read later; the end of the run lies between two readings then. */
+static void take_last(struct sampler *sampler)
+{
+    int64_t end_ns = clock_boot_ns();
+    take_reading(sampler, true);
+    while (sampler->late && !meter_reached(sampler->meter, end_ns)) {
+        clock_sleep_until(clock_boot_ns() + NS_PER_S / 50);
+        take_reading(sampler, true);
+    }
+}
+
 static void *run(void *argument)
 {
     struct sampler *sampler = argument;
@@ -167,7 +189,7 @@ static void *run(void *argument)
         privileges_drop_thread();
     for (bool woken; wait_for_turn(sampler, latest_ns, &woken);)
         latest_ns = take_reading(sampler, woken);
-    take_reading(sampler, true);
+    take_last(sampler);
     pthread_mutex_lock(&sampler->lock);
     flush_trace(sampler);
     pthread_mutex_unlock(&sampler->lock);
@@ -225,6 +247,7 @@ struct sampler *sampler_start(struct meter *meter, struct account *account, size
     }
     *sampler = (struct sampler){
         .meter = meter, .account = account, .first = first, .sink = sink, .timers = {-1, -1}, .wake = -1};
+    sampler->late = meter_driver_of(meter)->late != NULL;
     pthread_mutex_init(&sampler->lock, NULL);
     const struct channel *channels = meter_channels(meter, &sampler->count);
     if (start_timers(sampler, needed_rate_hz(channels, sampler->count, rate_hz), error) < 0 ||

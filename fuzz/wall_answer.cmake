@@ -1,0 +1,1 @@
+joulery_fuzz(wall_answer USES joulery_meter)

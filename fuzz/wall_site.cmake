@@ -1,0 +1,1 @@
+joulery_fuzz(wall_site USES joulery_meter)

@@ -1,0 +1,123 @@
+/* Credentials of wattmeters: from a file that nobody else can read, into memory, and no further. */
+#include "base/file.h"
+#include "base/text.h"
+#include "meter/wall/device.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static void wipe(char *text)
+{
+    if (text)
+        explicit_bzero(text, strlen(text));
+    free(text);
+}
+
+void wall_secret_free(struct wall_secret *secret)
+{
+    wipe(secret->user);
+    wipe(secret->password);
+    wipe(secret->token);
+    *secret = (struct wall_secret){0};
+}
+
+/* The member that a line's first word names. */
+static char **member(struct wall_secret *secret, const char *word, size_t length)
+{
+    const struct {
+        const char *name;
+        char **at;
+    } members[] = {{"user", &secret->user}, {"password", &secret->password}, {"token", &secret->token}};
+    for (size_t i = 0; i < sizeof members / sizeof *members; i++)
+        if (strlen(members[i].name) == length && strncmp(members[i].name, word, length) == 0)
+            return members[i].at;
+    return NULL;
+}
+
+static int parse_line(const char *line, size_t length, size_t number, const char *path,
+                      struct wall_secret *secret, struct error *error)
+{
+    size_t word = 0, begin;
+    while (word < length && line[word] != ' ' && line[word] != '\t')
+        word++;
+    for (begin = word; begin < length && (line[begin] == ' ' || line[begin] == '\t');)
+        begin++;
+    char **at = member(secret, line, word);
+    if (!at || begin == length)
+        return error_set(error, "%s:%zu: expected 'user NAME', 'password WORD' or 'token WORD'", path,
+                         number);
+    if (*at)
+        return error_set(error, "%s:%zu: given twice", path, number);
+    if (memchr(line, '\0', length) || memchr(line, '\r', length))
+        return error_set(error, "%s:%zu: expected text, found a control character", path, number);
+    *at = strndup(line + begin, length - begin);
+    return *at ? 0 : error_memory(error, path);
+}
+
+int wall_secret_parse(const char *text, size_t size, const char *path, struct wall_secret *secret,
+                      struct error *error)
+{
+    *secret = (struct wall_secret){0};
+    size_t number = 1;
+    for (size_t at = 0; at < size; number++) {
+        const char *end = memchr(text + at, '\n', size - at);
+        size_t length = end ? (size_t)(end - (text + at)) : size - at;
+        bool skip = length == 0 || text[at] == '#';
+        if (!skip && parse_line(text + at, length, number, path, secret, error) < 0) {
+            wall_secret_free(secret);
+            return -1;
+        }
+        at += length + 1;
+    }
+    bool sound = secret->token ? !secret->user && !secret->password : secret->user && secret->password;
+    if (sound)
+        return 0;
+    wall_secret_free(secret);
+    return error_set(error, "%s: expected a user and a password, or a token alone", path);
+}
+
+static int check_file(const struct stat *status, const char *path, struct error *error)
+{
+    if (!S_ISREG(status->st_mode))
+        return error_set(error, "%s: expected a regular file with credentials", path);
+    if (status->st_uid != geteuid())
+        return error_set(error, "%s: belongs to another user: credentials are read from one's own file",
+                         path);
+    if (status->st_mode & 077)
+        return error_set(error, "%s: others may read it (mode %04o): chmod 600 %s", path,
+                         (unsigned)(status->st_mode & 07777), path);
+    return 0;
+}
+
+int wall_secret_read(const char *path, struct wall_secret *secret, struct error *error)
+{
+    char text[WALL_SECRET_BYTES_MOST + 1];
+    struct stat status;
+    *secret = (struct wall_secret){0};
+    int descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+    if (descriptor < 0)
+        return error_errno(error, errno, path);
+    int result =
+        fstat(descriptor, &status) < 0 ? error_errno(error, errno, path) : check_file(&status, path, error);
+    size_t size = 0;
+    ssize_t got = 1;
+    while (result == 0 && got > 0 && size < sizeof text) {
+        got = read(descriptor, text + size, sizeof text - size);
+        if (got < 0)
+            result = error_errno(error, errno, path);
+        else
+            size += (size_t)got;
+    }
+    close(descriptor);
+    if (result == 0 && size == sizeof text)
+        result = error_set(error, "%s: larger than %d bytes: these are no credentials", path,
+                           WALL_SECRET_BYTES_MOST);
+    if (result == 0)
+        result = wall_secret_parse(text, size, path, secret, error);
+    explicit_bzero(text, sizeof text);
+    return result;
+}
