@@ -20,6 +20,7 @@ static const struct subcommand subcommands[] = {
     {"convert", cli_engine, "convert weights of Keras for --weights (joulery-train)"},
     {"zoo", cli_engine, "list the architectures with their parameters and FLOPs (joulery-train)"},
     {"report", cli_report, "say what a study found: the answer, its page, its figures"},
+    {"compare", cli_compare, "hold two instruments of a study against each other: software, wall"},
     {"locations", cli_locations, "list the places whose carbon intensity is known"},
 };
 
