@@ -8,6 +8,7 @@
 #include "meter/wall/poller.h"
 #include "meter/wall/transport.h"
 
+#include <inttypes.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -185,15 +186,6 @@ static void wattmeters_probe(const struct meter_setup *setup, struct meter_probe
 
 /* ---- reading ---- */
 
-/* One that has not answered is asked on; whoever reads the figures must know. */
-static void note_silence(struct wattmeters *w, struct wattmeter *meter)
-{
-    AUTO_FREE char *trouble = poller_trouble(meter->poller);
-    char *note = text_format("%s; it is asked on", trouble ? trouble : meter->device->name);
-    if (note)
-        w->notes[w->note_count++] = note;
-}
-
 static int start(struct wattmeters *w, struct error *error)
 {
     w->started = true;
@@ -207,8 +199,7 @@ static int start(struct wattmeters *w, struct error *error)
     for (size_t i = 0; i < w->site.count; i++) {
         double timeout_s = w->meters[i].device->timeout_s;
         int64_t own_ns = clock_boot_ns() + (int64_t)(timeout_s * NS_PER_S);
-        if (!poller_wait(w->meters[i].poller, own_ns < until_ns ? own_ns : until_ns))
-            note_silence(w, &w->meters[i]);
+        poller_wait(w->meters[i].poller, own_ns < until_ns ? own_ns : until_ns);
     }
     return 0;
 }
@@ -266,9 +257,28 @@ static bool wattmeters_reached(void *state, int64_t boot_ns)
     return true;
 }
 
+/* Of one that did not always answer; NULL: it did. */
+static char *note_of(const struct wattmeter *meter)
+{
+    uint64_t asked = 0, failed = 0;
+    AUTO_FREE char *trouble = meter->poller ? poller_trouble(meter->poller, &asked, &failed) : NULL;
+    if (!trouble)
+        return NULL;
+    return text_format("%s; %" PRIu64 " of %" PRIu64 " questions went so", trouble, failed, asked);
+}
+
+/* As things stand: the list is made anew. */
 static const char *const *wattmeters_notes(void *state, size_t *count)
 {
-    const struct wattmeters *w = state;
+    struct wattmeters *w = state;
+    for (size_t i = 0; i < w->note_count; i++)
+        free(w->notes[i]);
+    w->note_count = 0;
+    for (size_t i = 0; i < w->site.count; i++) {
+        char *note = note_of(&w->meters[i]);
+        if (note)
+            w->notes[w->note_count++] = note;
+    }
     *count = w->note_count;
     return (const char *const *)w->notes;
 }

@@ -24,7 +24,8 @@ struct poller {
     size_t first, count;
     bool any;
     int64_t given_ns; /* the latest sample that was dropped by the reader */
-    char *trouble;
+    uint64_t asked, failed;
+    char *trouble; /* of the last that failed */
 };
 
 static int64_t ns(double seconds)
@@ -69,10 +70,14 @@ static void ask(struct poller *poller)
     sample.span_ns = after - before;
     sample.boot_ns = before + sample.span_ns / 2 - ns(poller->device->delay_s);
     pthread_mutex_lock(&poller->lock);
-    free(poller->trouble);
-    poller->trouble = result < 0 ? strdup(error_text(&error)) : NULL;
-    if (result == 0)
+    poller->asked++;
+    if (result == 0) {
         add_sample(poller, &sample);
+    } else {
+        poller->failed++;
+        free(poller->trouble);
+        poller->trouble = strdup(error_text(&error));
+    }
     pthread_cond_broadcast(&poller->change);
     pthread_mutex_unlock(&poller->lock);
     error_clear(&error);
@@ -179,9 +184,11 @@ bool poller_reached(struct poller *poller, int64_t boot_ns)
     return reached;
 }
 
-char *poller_trouble(struct poller *poller)
+char *poller_trouble(struct poller *poller, uint64_t *asked, uint64_t *failed)
 {
     pthread_mutex_lock(&poller->lock);
+    *asked = poller->asked;
+    *failed = poller->failed;
     char *trouble = poller->trouble ? strdup(poller->trouble) : NULL;
     pthread_mutex_unlock(&poller->lock);
     return trouble;

@@ -28,8 +28,9 @@ bool poller_peek(struct poller *poller, struct wall_sample *sample);
 void poller_drop(struct poller *poller);
 /* Whether the samples up to `boot_ns` have been given, or have had their time to come. */
 bool poller_reached(struct poller *poller, int64_t boot_ns);
-/* Why the last question got no sample; the caller frees it. NULL: it got one, or there was none yet. */
-char *poller_trouble(struct poller *poller);
+/* How many questions were asked and how many of them failed; why the last of those did, which the caller
+ * frees. NULL: none failed. */
+char *poller_trouble(struct poller *poller, uint64_t *asked, uint64_t *failed);
 void poller_stop(struct poller *poller);
 
 #endif
