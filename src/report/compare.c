@@ -291,6 +291,11 @@ struct pairs {
     size_t count;
 };
 
+static bool is_pair(const struct compared *row)
+{
+    return isfinite(row->software_j) && isfinite(row->hardware_j) && row->wall_s > 0;
+}
+
 static int collect(struct comparison *c, struct pairs *pairs, struct error *error)
 {
     double *all = calloc(4 * c->row_count + 1, sizeof *all);
@@ -299,7 +304,7 @@ static int collect(struct comparison *c, struct pairs *pairs, struct error *erro
         return error_memory(error, "comparison");
     for (size_t i = 0; i < c->row_count; i++) {
         const struct compared *row = &c->rows[i];
-        if (!isfinite(row->software_j) || !isfinite(row->hardware_j) || !(row->wall_s > 0))
+        if (!is_pair(row))
             continue;
         size_t k = pairs->count++;
         pairs->software_j[k] = row->software_j;
@@ -333,6 +338,17 @@ static double mean(const double *values, size_t count)
     for (size_t i = 0; i < count; i++)
         sum += values[i] / (double)count;
     return sum;
+}
+
+static int find_smooth(struct comparison *c, const struct pairs *p, struct error *error)
+{
+    double *smooth = calloc(p->count + 1, sizeof *smooth);
+    int result = smooth ? stats_lowess(p->software_w, p->hardware_w, p->count, LOWESS_SHARE, smooth, error)
+                        : error_memory(error, "comparison");
+    for (size_t i = 0, k = 0; i < c->row_count && result == 0; i++)
+        c->rows[i].smooth_w = is_pair(&c->rows[i]) ? smooth[k++] : NAN;
+    free(smooth);
+    return result;
 }
 
 static int find_figures(struct comparison *c, const struct pairs *p, struct error *error)
@@ -369,7 +385,7 @@ static int find_ranking(struct comparison *c, struct error *error)
     int result = c->levels && means ? 0 : error_memory(error, "comparison");
     for (size_t i = 0; i < c->row_count && result == 0; i++) {
         const struct compared *row = &c->rows[i];
-        if (!isfinite(row->software_j) || !isfinite(row->hardware_j))
+        if (!is_pair(row))
             continue;
         struct ranked_level *level = level_of(c, row->level);
         result = level->level ? 0 : error_memory(error, "comparison");
@@ -423,6 +439,8 @@ static int find_all(struct loading *l)
             pairs.count, c->row_count, l->options->epochs ? "epochs" : "runs", c->software, c->hardware);
     if (result == 0)
         result = find_figures(c, &pairs, l->error);
+    if (result == 0)
+        result = find_smooth(c, &pairs, l->error);
     if (result == 0)
         result = find_ranking(c, l->error);
     if (result == 0)

@@ -24,7 +24,8 @@ struct compared {
     double wall_s;
     double software_j, software_uncertainty_j; /* NAN: not known */
     double hardware_j, hardware_uncertainty_j;
-    bool estimated; /* some of software_j is a model's */
+    bool estimated;  /* some of software_j is a model's */
+    double smooth_w; /* where the lowess line of hardware's mean power lies at software's; NAN: no pair */
 };
 
 struct ranked_level {

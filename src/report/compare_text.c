@@ -178,12 +178,13 @@ static json_t *rows(const struct comparison *c)
     for (size_t i = 0; i < c->row_count; i++) {
         const struct compared *r = &c->rows[i];
         json_array_append_new(
-            list, json_pack("{s:I, s:o, s:s, s:I, s:o, s:o, s:o, s:o, s:o, s:b}", "run", (json_int_t)r->run,
-                            "epoch", r->epoch >= 0 ? json_integer(r->epoch) : json_null(), "level", r->level,
-                            "repetition", (json_int_t)r->repetition, "wall_s", real(r->wall_s), "software_j",
-                            real(r->software_j), "software_uncertainty_j", real(r->software_uncertainty_j),
-                            "hardware_j", real(r->hardware_j), "hardware_uncertainty_j",
-                            real(r->hardware_uncertainty_j), "estimated", r->estimated));
+            list, json_pack("{s:I, s:o, s:s, s:I, s:o, s:o, s:o, s:o, s:o, s:b, s:o}", "run",
+                            (json_int_t)r->run, "epoch", r->epoch >= 0 ? json_integer(r->epoch) : json_null(),
+                            "level", r->level, "repetition", (json_int_t)r->repetition, "wall_s",
+                            real(r->wall_s), "software_j", real(r->software_j), "software_uncertainty_j",
+                            real(r->software_uncertainty_j), "hardware_j", real(r->hardware_j),
+                            "hardware_uncertainty_j", real(r->hardware_uncertainty_j), "estimated",
+                            r->estimated, "lowess_hardware_w", real(r->smooth_w)));
     }
     return list;
 }

@@ -40,6 +40,14 @@ void stats_deming(const double *x, const double *y, size_t count, double ratio, 
 /* Where a new y at `x` lies, of stats_least_squares. */
 struct interval stats_predict(const struct line *line, double x);
 
+/* smooth[i]: a line that need not be straight, at x[i], by locally weighted regression (Cleveland, Journal of
+ * the American Statistical Association 74, 1979), as R's lowess() has it with delta = 0: each point's line
+ * through the nearest `share` of all, with three rounds that give less weight to what is far from it. -1 only
+ * if memory ran out. */
+#define LOWESS_SHARE (2.0 / 3)
+int stats_lowess(const double *x, const double *y, size_t count, double share, double *smooth,
+                 struct error *error);
+
 /* Correlations; intervals by Fisher's z, which needs 4 pairs. */
 struct interval stats_pearson(const double *x, const double *y, size_t count);
 /* Pearson's of the ranks; ties share their mean rank. -1 only if memory ran out. */

@@ -107,6 +107,8 @@ static void a_known_line_is_found(void **state)
     near(c.least_squares.offset.value, 50);
     near(c.deming.slope.value, 1.2);
     near(c.pearson.value, 1);
+    for (size_t i = 0; i < RUNS; i++)
+        near(c.rows[i].smooth_w, wall_w(i));
     double software_j = 0, hardware_j = 0;
     for (size_t i = 0; i < RUNS; i++) {
         software_j += 10 * software_w[i];

@@ -1,4 +1,4 @@
-/* Golden values: golden_pairs.py (NumPy and SciPy). */
+/* Golden values: golden_pairs.py (NumPy and SciPy) and golden_lowess.R. */
 #include "stats/pairs.h"
 
 #include <math.h>
@@ -67,6 +67,40 @@ static void lines_are_least_squares_and_demings(void **state)
     stats_deming(x, y, N, 2.5, &line);
     interval_near(line.slope, more);
     interval_near(line.offset, more + 3);
+}
+
+/* R gives them in the order of x. */
+static void check_lowess(const double *a, const double *b, size_t count, double share, const double *golden)
+{
+    struct error error = ERROR_INIT;
+    double smooth[12];
+    assert_int_equal(stats_lowess(a, b, count, share, smooth, &error), 0);
+    for (size_t i = 0; i < count; i++) {
+        size_t before = 0;
+        for (size_t k = 0; k < count; k++)
+            before += a[k] < a[i];
+        near(smooth[i], golden[before], 1e-9);
+    }
+}
+
+static void smooth_lines_are_rs(void **state)
+{
+    (void)state;
+    static const double order[] = {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12},
+                        tied[] = {1, 1, 1, 2, 3, 3, 4, 5, 6, 6, 7, 8},
+                        bent[] = {1, 4, 9, 16, 25, 90, 49, 64, 81, 100, 121, 144};
+    static const double pairs[] = {148.369079238957, 153.471253948385, 173.169039461464, 212.53109146513,
+                                   239.527909543701, 262.547724216385, 287.569979620688, 320.303545940902,
+                                   350.302803780526, 386.931212420483},
+                        outlier[] = {-0.1548587289321, 4.97881030011836, 10.3051412875127, 16.8453141257044,
+                                     26.4587277542923, 37.8813715119294, 50.4588899361074, 64.8418428669086,
+                                     82.3094532557747, 101.325705847008, 121.978038060473, 142.826843274246},
+                        ties[] = {4.25303658632552, 4.25303658632552, 4.25303658632552, 16.5958431801569,
+                                  29.4363344308534, 29.4363344308534, 48.0925098953964, 69.3522771294434,
+                                  93.2583945531859, 93.2583945531859, 118.870642237663, 144.797170074065};
+    check_lowess(x, y, N, LOWESS_SHARE, pairs);
+    check_lowess(order, bent, 12, 0.5, outlier);
+    check_lowess(tied, bent, 12, LOWESS_SHARE, ties);
 }
 
 static void correlations_are_scipys(void **state)
@@ -179,6 +213,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(limits_of_agreement_are_bland_and_altmans),
         cmocka_unit_test(lines_are_least_squares_and_demings),
+        cmocka_unit_test(smooth_lines_are_rs),
         cmocka_unit_test(correlations_are_scipys),
         cmocka_unit_test(shapiro_and_wilks_test_is_scipys),
         cmocka_unit_test(paired_tests_are_scipys),
