@@ -268,6 +268,40 @@
     return work;
   }
 
+  // ---- two instruments ----
+
+  function compareLead(c) {
+    const { slope, offset_w } = c.powers.least_squares, { sums, least, most } = c.coverage;
+    const span = ({ low, high }, text) => (known(low) ? ` (95 % interval ${text(low)} to ${text(high)})` : "");
+    const watts = (w) => `${digits(w)} W`;
+    const swaps = c.ranking.swapped.map(([a, b]) => `${a} and ${b}`).join(", ");
+    const order = c.ranking.levels.length < 2 ? ""
+      : swaps ? ` By hardware these change places: ${swaps}.` : ` Both put ${c.ranking.factor} into the same order.`;
+    return `Software${c.estimated ? ", by estimates of a model," : ""} saw ${percent(sums)} of the energy that the hardware saw (${percent(least)} to ${percent(most)} by run). Along a `
+      + `straight line, hardware's power is ${digits(slope.value)} times software's${span(slope, digits)} and `
+      + `${watts(offset_w.value)} more${span(offset_w, watts)}.${order}`;
+  }
+
+  function drawComparison() {
+    const c = report.comparison;
+    if (!c || !known(c.powers.least_squares.slope.value)) return hide("compare");
+    const groupOf = new Map(report.runs.map((run) => [run.run, run.group === null ? null : groups[run.group]]));
+    const pairs = c.rows.filter((row) => known(row.software_j) && known(row.hardware_j) && groupOf.get(row.run)).map((row) => ({
+      run: row.run, repetition: row.repetition, label: groupOf.get(row.run).label, main: groupOf.get(row.run).main,
+      software: row.software_j / row.wall_s, hardware: row.hardware_j / row.wall_s, smooth: row.lowess_hardware_w,
+      software_text: energyText(row.software_j), hardware_text: energyText(row.hardware_j),
+      coverage_text: percent(row.software_j / row.hardware_j),
+    })).sort((a, b) => a.software - b.software);
+    const { slope, offset_w } = c.powers.least_squares;
+    const line = [pairs[0], pairs[pairs.length - 1]].map(({ software }) => ({ software, hardware: offset_w.value + slope.value * software }));
+    const smooth = pairs.filter((pair) => known(pair.smooth)).map(({ software, smooth: hardware }) => ({ software, hardware }));
+    byId("compare-lead").textContent = compareLead(c);
+    return draw("compare", { pairs, line, smooth }, {
+      software_title: `mean power by software: ${c.software}${c.estimated ? ", estimated" : ""} (W)`,
+      hardware_title: `mean power by hardware: ${c.hardware} (W)`,
+    });
+  }
+
   // ---- the power trace ----
 
   function traceLabel(trace) {
@@ -489,7 +523,7 @@
     showSummary();
     showMethod();
     showRuns();
-    const work = [...drawRuns(), drawEmissions(), ...drawEpochs(), showTraces()];
+    const work = [...drawRuns(), drawComparison(), drawEmissions(), ...drawEpochs(), showTraces()];
     showNav();
     await Promise.all(work);
     matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => { redrawAll(); showSummary(); });

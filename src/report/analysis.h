@@ -118,6 +118,7 @@ struct report {
     bool pue_given;
     const struct location **among;
     size_t among_count;
+    json_t *comparison; /* joulery.compare/1; NULL: no two instruments to compare */
     char *headline;
     char **sentences;
     size_t sentence_count;

@@ -340,8 +340,15 @@ static double mean(const double *values, size_t count)
     return sum;
 }
 
+/* Each point's line goes through most others: of more pairs than this it would take too long. */
+enum { SMOOTH_MOST = 2000 };
+
 static int find_smooth(struct comparison *c, const struct pairs *p, struct error *error)
 {
+    for (size_t i = 0; i < c->row_count; i++)
+        c->rows[i].smooth_w = NAN;
+    if (p->count > SMOOTH_MOST)
+        return 0;
     double *smooth = calloc(p->count + 1, sizeof *smooth);
     int result = smooth ? stats_lowess(p->software_w, p->hardware_w, p->count, LOWESS_SHARE, smooth, error)
                         : error_memory(error, "comparison");

@@ -25,7 +25,8 @@ struct compared {
     double software_j, software_uncertainty_j; /* NAN: not known */
     double hardware_j, hardware_uncertainty_j;
     bool estimated;  /* some of software_j is a model's */
-    double smooth_w; /* where the lowess line of hardware's mean power lies at software's; NAN: no pair */
+    double smooth_w; /* where the lowess line of hardware's mean power lies at software's; NAN: no pair, or
+                        more than 2000 */
 };
 
 struct ranked_level {

@@ -1,5 +1,6 @@
 /* From a store to a report, and the memory that it lives in. */
 #include "report/analysis.h"
+#include "report/compare.h"
 
 #include "base/text.h"
 
@@ -61,6 +62,7 @@ void report_free(struct report *report)
         return;
     for (size_t i = 0; i < report->trace_count; i++)
         trace_bins_free(&report->traces[i].bins);
+    json_decref(report->comparison);
     while (report->pool) {
         struct allocation *allocation = report->pool;
         report->pool = allocation->next;
@@ -68,6 +70,18 @@ void report_free(struct report *report)
         free(allocation);
     }
     free(report);
+}
+
+/* That there is nothing to compare with is no failure. */
+static void compare_instruments(struct report *report, struct store *store)
+{
+    struct comparison comparison;
+    struct error ignored = ERROR_INIT;
+    if (compare_build(store, &(struct compare_options){0}, &comparison, &ignored) == 0) {
+        report->comparison = compare_to_json(&comparison);
+        compare_free(&comparison);
+    }
+    error_clear(&ignored);
 }
 
 static int build(struct report *report, struct store *store, const struct report_options *options,
@@ -85,6 +99,7 @@ static int build(struct report *report, struct store *store, const struct report
         report_load_details(report, store, error) < 0 || report_load_epochs(report, store, error) < 0 ||
         report_load_traces(report, store, error) < 0)
         return -1;
+    compare_instruments(report, store);
     return report_conclude(report, error);
 }
 

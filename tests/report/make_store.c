@@ -16,6 +16,7 @@ static const struct {
     {"silent", {.repetitions = 3, .silent = true, .estimated = true, .traced = 4}},
     {"factors", {.repetitions = 2, .batches = 2, .estimated = true, .traced = 8}},
     {"single", {.repetitions = 1, .traced = 1}},
+    {"walled", {.repetitions = 3, .walled = true}},
     {"unfinished", {.repetitions = 2, .unfinished = true}},
 };
 

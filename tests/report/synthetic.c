@@ -24,9 +24,9 @@ const char *synthetic_arch(size_t arch, bool hostile)
 /* Everything of one run; strings are literals or live in the struct. */
 struct made {
     struct record record;
-    struct channel channels[3];
+    struct channel channels[4];
     struct window windows[1 + SYNTHETIC_EPOCHS];
-    struct channel_energy energies[1 + SYNTHETIC_EPOCHS][3];
+    struct channel_energy energies[1 + SYNTHETIC_EPOCHS][4];
     struct metric metrics[SYNTHETIC_EPOCHS][4];
     struct gap gap;
     char *command[4];
@@ -79,6 +79,14 @@ static void make_channels(struct made *made, const struct synthetic *synthetic)
                                              .accuracy_source = source};
         made->record.channel_count = 3;
     }
+    if (synthetic->walled)
+        made->channels[made->record.channel_count++] = (struct channel){.meter = "wattmeter",
+                                                                        .name = "plug",
+                                                                        .scope = SCOPE_WALL,
+                                                                        .kind = KIND_COUNTER,
+                                                                        .resolution = 3.6,
+                                                                        .accuracy = 0.01,
+                                                                        .accuracy_source = source};
     made->channels[1].apart = synthetic->apart;
     made->record.channels = made->channels;
 }
@@ -87,7 +95,8 @@ static void make_energies(struct made *made, size_t window, double energy_j)
 {
     bool model = made->channels[0].kind == KIND_MODEL;
     double package_j = model ? energy_j : energy_j * (1 - DRAM_SHARE);
-    double shares[] = {package_j, package_j * 0.75, energy_j * DRAM_SHARE};
+    double wall_s = made->windows[window].wall_s;
+    double shares[] = {package_j, package_j * 0.75, energy_j * DRAM_SHARE, 60 * wall_s + 1.15 * energy_j};
     for (size_t c = 0; c < made->record.channel_count; c++)
         made->energies[window][c] =
             (struct channel_energy){true, shares[c], shares[c] * made->channels[c].accuracy, 0};

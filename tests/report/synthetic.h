@@ -27,6 +27,7 @@ struct synthetic {
     bool apart;      /* the cores are beside the total */
     bool troubles;   /* one failed and one cut run beside the others, and a gap in one run */
     bool unfinished; /* no run at all */
+    bool walled;     /* a wattmeter too: 60 W and 1.15 times the software's power */
     size_t traced;   /* runs with a power trace */
     const char *location;
 };
