@@ -179,7 +179,8 @@ bool poller_reached(struct poller *poller, int64_t boot_ns)
     const struct wall_device *d = poller->device;
     int64_t patience_ns = ns(fmax(d->interval_s, d->update_s) + d->interval_s + d->timeout_s + d->delay_s);
     pthread_mutex_lock(&poller->lock);
-    bool reached = poller->given_ns >= boot_ns || clock_boot_ns() > boot_ns + patience_ns;
+    /* one that has never answered has nothing to wait for */
+    bool reached = !poller->any || poller->given_ns >= boot_ns || clock_boot_ns() > boot_ns + patience_ns;
     pthread_mutex_unlock(&poller->lock);
     return reached;
 }
