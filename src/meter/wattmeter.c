@@ -43,7 +43,7 @@ static void wattmeters_close(void *state)
         if (w->meters[i].poller)
             poller_stop(w->meters[i].poller);
         if (w->meters[i].transport)
-            http_transport.close(w->meters[i].transport);
+            transport_of(w->meters[i].device->url)->close(w->meters[i].transport);
     }
     for (size_t i = 0; i < w->channel_count; i++)
         channel_free(&w->channels[i]);
@@ -109,7 +109,7 @@ static int add_meter(struct wattmeters *w, size_t number, struct error *error)
     if (add_channel(w, device, energy_first, false, error) < 0 ||
         (both && add_channel(w, device, !energy_first, true, error) < 0))
         return -1;
-    w->meters[number].transport = http_transport.open(device, error);
+    w->meters[number].transport = transport_of(device->url)->open(device, error);
     return w->meters[number].transport ? 0 : -1;
 }
 
@@ -287,7 +287,8 @@ static const struct meter_late late = {.stamp = wattmeters_stamp, .reached = wat
 
 const struct meter_driver wattmeter_driver = {
     .name = "wattmeter",
-    .purpose = "wattmeters at the plug over HTTP: smart plugs, PDUs, BMCs, as a site file lists them",
+    .purpose =
+        "wattmeters at the plug over HTTP and MQTT: smart plugs, PDUs, BMCs, as a site file lists them",
     .model = false,
     .unprivileged = true,
     .late = &late,

@@ -93,7 +93,8 @@ static void wrong_site_files_are_explained_by_line(void **state)
         {"wattmeters:\n  - {preset: tasmota, address: b}", "expected a name for the wattmeter"},
         {"wattmeters:\n  - {name: a, address: b}", "address and id go with a preset"},
         {"wattmeters:\n  - {name: a}", "expected a preset with an address, or a url"},
-        {"wattmeters:\n  - {name: a, url: 'ftp://b', power: {at: /p, unit: W}}", "http or https"},
+        {"wattmeters:\n  - {name: a, url: 'ftp://b', power: {at: /p, unit: W}}",
+         "expected an address of http, https, mqtt or mqtts"},
         {"wattmeters:\n  - {name: a, url: 'http://me:secret@b', power: {at: /p, unit: W}}",
          "put it into a file and name that with credentials: FILE"},
         {"wattmeters:\n  - {name: a, url: 'http://b/c d', power: {at: /p, unit: W}}", "written as %20"},
@@ -168,14 +169,20 @@ static void quirks_of_answers_are_survived(void **state)
          63.651 * 3.6e6, NULL},
         {"redfish-environment", "{\"PowerWatts\":{\"Reading\":374},\"EnergykWh\":{\"Reading\":325675}}", 374,
          325675 * 3.6e6, NULL},
+        {"tasmota-mqtt", "{\"ENERGY\":{\"Power\":52,\"Total\":2.813}}", 52, 2.813 * 3.6e6, NULL},
+        {"tasmota-mqtt", "{\"ENERGY\":{\"Power\":[52,5],\"Total\":[2.813,0.254]}}", NAN, NAN,
+         "found a list of 2"},
+        {"zigbee2mqtt", "{\"energy\":1.92,\"power\":0,\"update_available\":null}", 0, NAN, NULL},
+        {"zigbee2mqtt", "{\"linkquality\":102}", NAN, NAN, NULL},
         {"netio", "<html>busy</html>", NAN, NAN, "expected JSON, found something else"},
         {"netio", "{\"Outputs\":[{\"Load\":true}]}", NAN, NAN,
          "/Outputs/0/Load: expected a number, found true"},
         {"netio", "", NAN, NAN, "expected JSON"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        AUTO_FREE char *text = text_format("wattmeters:\n  - {name: plug, preset: %s, address: b%s}\n",
-                                           cases[i].preset, strstr(cases[i].preset, "home") ? ", id: s" : "");
+        AUTO_FREE char *text =
+            text_format("wattmeters:\n  - {name: plug, preset: %s, address: b%s}\n", cases[i].preset,
+                        strstr(cases[i].preset, "home") || strstr(cases[i].preset, "mqtt") ? ", id: s" : "");
         struct wall_site site = parse(text);
         struct error error = ERROR_INIT;
         double power_w, energy_j;

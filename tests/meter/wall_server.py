@@ -1,9 +1,10 @@
 #!/usr/bin/env python3
-"""A wattmeter over HTTP with known truth, for tests: wall_server.py SHAPE [LOST [UPDATE]]
+"""A wattmeter over HTTP with known truth, for tests: wall_server.py SHAPE [LOST [UPDATE]]; or wall_server.py lines START
 
 Prints its port and its start (CLOCK_BOOTTIME, ns), then answers every GET in the shape of a device. Power is 100 W + 40 W sin(2 pi t / 3 s), t by CLOCK_BOOTTIME
 from the server's start; energy is its exact integral, in the device's steps. LOST: the share of questions that get an error, an
-answer too late, or nonsense. With WALL_SERVER_PASSWORD it wants the user "meter" with that password. Ends with its standard input.
+answer too late, or nonsense. With WALL_SERVER_PASSWORD it wants the user "meter" with that password. Ends with its standard input. `lines` writes what
+Tasmota publishes over MQTT, ten lines a second, with START (CLOCK_BOOTTIME, ns) as its beginning, until nobody reads them.
 """
 import base64
 import http.server
@@ -17,7 +18,7 @@ import time
 
 MEAN_W, SWING_W, PERIOD_S = 100.0, 40.0, 3.0
 SHAPE = sys.argv[1]
-LOST = float(sys.argv[2]) if len(sys.argv) > 2 else 0.0
+LOST = float(sys.argv[2]) if len(sys.argv) > 2 and SHAPE != "lines" else 0.0
 UPDATE_S = float(sys.argv[3]) if len(sys.argv) > 3 else 0.0
 START = time.clock_gettime(time.CLOCK_BOOTTIME)
 DICE = random.Random(7)
@@ -72,7 +73,16 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.send(200, json.dumps(answer(t)).encode())
 
 
+def lines(start):
+    while True:
+        t = time.clock_gettime(time.CLOCK_BOOTTIME) - start
+        print(json.dumps({"Time": "2026-01-01T00:00:00", "ENERGY": {"Power": round(power(t), 2), "Total": 1.5}}), flush=True)
+        time.sleep(0.1)
+
+
 def main():
+    if SHAPE == "lines":
+        return lines(int(sys.argv[2]) / 1e9)
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     server.daemon_threads = True
     server.handle_error = lambda *_: None  # who asks gives up on what is late

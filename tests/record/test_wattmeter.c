@@ -8,12 +8,15 @@
 
 #include <fcntl.h>
 #include <math.h>
+#include <netinet/in.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -73,13 +76,15 @@ struct play {
     double truth_j;
 };
 
-static void measure(struct play *play, const struct server *server, const char *lines, const char *seconds)
+static void measure_at(struct play *play, const struct server *server, const char *address, const char *lines,
+                       const char *seconds)
 {
     struct error error = ERROR_INIT;
     char path[] = "/tmp/joulery-site-XXXXXX", sleep[] = "sleep", *argument = strdup(seconds);
     int descriptor = mkstemp(path);
     AUTO_FREE char *text =
-        text_format("wattmeters:\n  - name: plug\n    address: 127.0.0.1:%u\n%s", server->port, lines);
+        text_format("wattmeters:\n  - name: plug\n    %s: %s:%u%s",
+                    strstr(address, "://") ? "url" : "address", address, server->port, lines);
     assert_int_equal(write(descriptor, text, strlen(text)), (ssize_t)strlen(text));
     close(descriptor);
     const struct meter_setup setup = {.site = path};
@@ -95,6 +100,12 @@ static void measure(struct play *play, const struct server *server, const char *
     play->truth_j = energy_at_j(server, end_ns) - energy_at_j(server, begin_ns);
     unlink(path);
     free(argument);
+}
+
+static void measure(struct play *play, const struct server *server, const char *lines, const char *seconds)
+{
+    AUTO_FREE char *more = text_format("\n%s", lines);
+    measure_at(play, server, "127.0.0.1", more, seconds);
 }
 
 static const struct channel_energy *energy_of(const struct play *play, const char *name)
@@ -275,6 +286,136 @@ static void credentials_open_the_device_and_are_nowhere_else(void **state)
     rmdir(folder);
 }
 
+/* ---- MQTT ---- */
+
+static unsigned free_port(void)
+{
+    struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    socklen_t size = sizeof address;
+    int descriptor = socket(AF_INET, SOCK_STREAM, 0);
+    assert_int_equal(bind(descriptor, (struct sockaddr *)&address, sizeof address), 0);
+    assert_int_equal(getsockname(descriptor, (struct sockaddr *)&address, &size), 0);
+    close(descriptor);
+    return ntohs(address.sin_port);
+}
+
+/* In a group of its own, so that all that it starts ends with it. */
+static pid_t start_program(const char *const *arguments)
+{
+    pid_t pid = fork();
+    if (pid == 0) {
+        setpgid(0, 0);
+        int nowhere = open("/dev/null", O_RDWR);
+        for (int descriptor = 0; descriptor < 3; descriptor++)
+            dup2(nowhere, descriptor);
+        execvp(arguments[0], (char *const *)arguments);
+        _exit(127);
+    }
+    setpgid(pid, pid);
+    return pid;
+}
+
+static void stop_program(pid_t pid)
+{
+    kill(-pid, SIGTERM);
+    assert_int_equal(waitpid(pid, NULL, 0), pid);
+}
+
+/* A broker that wants a password, and a plug that publishes ten times a second. */
+struct broker {
+    char folder[32];
+    struct server server; /* its port, and the plug's beginning */
+    pid_t broker, plug;
+};
+
+static void write_secret(const char *path, const char *password)
+{
+    struct error error = ERROR_INIT;
+    AUTO_FREE char *text = text_format("user meter\npassword %s\n", password);
+    assert_int_equal(file_write(path, text, strlen(text), &error), 0);
+    assert_int_equal(chmod(path, 0600), 0);
+}
+
+static void start_broker(struct broker *b)
+{
+    struct error error = ERROR_INIT;
+    snprintf(b->folder, sizeof b->folder, "/tmp/joulery-mqtt-XXXXXX");
+    assert_non_null(mkdtemp(b->folder));
+    b->server = (struct server){.port = free_port(), .start_ns = clock_boot_ns()};
+    AUTO_FREE char *passwords = file_join(b->folder, "passwords"),
+                   *settings = file_join(b->folder, "settings");
+    AUTO_FREE char *secret = file_join(b->folder, "secret");
+    AUTO_FREE char *text = text_format("listener %u 127.0.0.1\nallow_anonymous false\npassword_file %s\n",
+                                       b->server.port, passwords);
+    const char *const words[] = {"mosquitto_passwd", "-b", "-c", passwords, "meter", "Swordfish-9", NULL};
+    int status;
+    assert_true(waitpid(start_program(words), &status, 0) > 0 && status == 0);
+    assert_int_equal(chmod(b->folder, 0755) | chmod(passwords, 0644),
+                     0); /* as root, mosquitto becomes another */
+    assert_int_equal(file_write(settings, text, strlen(text), &error), 0);
+    write_secret(secret, "Swordfish-9");
+    const char *const server[] = {"mosquitto", "-c", settings, NULL};
+    b->broker = start_program(server);
+    /* the broker may need a moment: the plug tries again */
+    AUTO_FREE char *pipe =
+        text_format("until python3 %s lines %lld | mosquitto_pub -h 127.0.0.1 -p %u -u meter -P "
+                    "Swordfish-9 -t tele/plug/SENSOR -l; do sleep 0.1; done",
+                    WALL_SERVER, (long long)b->server.start_ns, b->server.port);
+    const char *const plug[] = {"sh", "-c", pipe, NULL};
+    b->plug = start_program(plug);
+}
+
+static void stop_broker(struct broker *b)
+{
+    stop_program(b->plug);
+    stop_program(b->broker);
+    static const char *const files[] = {"passwords", "settings", "secret"};
+    for (size_t i = 0; i < 3; i++) {
+        AUTO_FREE char *file = file_join(b->folder, files[i]);
+        unlink(file);
+    }
+    rmdir(b->folder);
+    b->plug = b->broker = 0;
+}
+
+static struct broker broker;
+
+static int stop_left_over(void **state)
+{
+    (void)state;
+    if (broker.plug)
+        stop_broker(&broker);
+    return 0;
+}
+
+#define PLUG "/tele/plug/SENSOR\n    power: {at: /ENERGY/Power, unit: W}\n    accuracy: 0\n"
+
+static void messages_are_readings(void **state)
+{
+    (void)state;
+    struct play play;
+    start_broker(&broker);
+    AUTO_FREE char *secret = file_join(broker.folder, "secret");
+    AUTO_FREE char *lines =
+        text_format(PLUG "    update: 0.1\n    timeout: 5\n    credentials: %s\n", secret);
+    measure_at(&play, &broker.server, "mqtt://127.0.0.1", lines, "2");
+    say(&play, "plug");
+    const struct channel_energy *e = energy_of(&play, "plug");
+    assert_true(e->known);
+    assert_true(fabs(e->energy_j - play.truth_j) <= fmax(0.005 * play.truth_j, 2 * e->uncertainty_j));
+    record_free(&play.record);
+    write_secret(secret, "Swordfish-8");
+    AUTO_FREE char *wrong = text_format(PLUG "    timeout: 0.5\n    credentials: %s\n", secret);
+    measure_at(&play, &broker.server, "mqtt://127.0.0.1", wrong, "0.5");
+    assert_false(energy_of(&play, "plug")->known);
+    assert_true(has_note(&play.record, "not authorised"));
+    record_free(&play.record);
+    stop_broker(&broker);
+    measure_at(&play, &broker.server, "mqtt://127.0.0.1", PLUG "    timeout: 0.5\n", "0.5");
+    assert_true(has_note(&play.record, "no connection to the broker 127.0.0.1:"));
+    record_free(&play.record);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -285,6 +426,7 @@ int main(void)
         cmocka_unit_test(a_device_that_is_not_there_stops_nothing),
         cmocka_unit_test(a_site_file_with_a_mistake_stops_the_run_before_it_begins),
         cmocka_unit_test(credentials_open_the_device_and_are_nowhere_else),
+        cmocka_unit_test_teardown(messages_are_readings, stop_left_over),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

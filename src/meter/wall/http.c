@@ -186,7 +186,7 @@ static int refused(const struct http *http, long status, struct error *error)
     return error_set(error, "%s: the device refused (HTTP %ld)", name, status);
 }
 
-static int http_ask(void *state, double *power_w, double *energy_j, struct error *error)
+static int http_ask(void *state, struct wall_answer *answer, struct error *error)
 {
     struct http *http = state;
     const struct curl_api *c = &http->curl;
@@ -206,8 +206,8 @@ static int http_ask(void *state, double *power_w, double *energy_j, struct error
         return refused(http, status, error);
     if (http->answer.failed)
         return error_memory(error, http->device->name);
-    return wall_answer(http->device, http->answer.data ? http->answer.data : "", http->answer.length, power_w,
-                       energy_j, error);
+    return wall_answer(http->device, http->answer.data ? http->answer.data : "", http->answer.length,
+                       &answer->power_w, &answer->energy_j, error);
 }
 
 const struct transport http_transport = {

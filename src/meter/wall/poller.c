@@ -12,8 +12,12 @@
 /* More than a reader leaves behind; the oldest go first. */
 enum { SAMPLES_KEPT = 256 };
 
+/* Nobody waits longer for what a slow device says of the end of a run. */
+#define PATIENCE_MOST_S 30
+
 struct poller {
     const struct wall_device *device;
+    const struct transport *transport;
     void *state; /* the transport's; the thread's own */
     void (*thread_begins)(void);
     pthread_t thread;
@@ -60,15 +64,18 @@ static void add_sample(struct poller *poller, const struct wall_sample *sample)
         poller->first = (poller->first + 1) % SAMPLES_KEPT;
 }
 
-static void ask(struct poller *poller)
+static bool ask(struct poller *poller)
 {
     struct error error = ERROR_INIT;
-    struct wall_sample sample = {.power_w = NAN, .energy_j = NAN};
+    struct wall_answer answer = {.power_w = NAN, .energy_j = NAN};
     int64_t before = clock_boot_ns();
-    int result = http_transport.ask(poller->state, &sample.power_w, &sample.energy_j, &error);
-    int64_t after = clock_boot_ns();
-    sample.span_ns = after - before;
-    sample.boot_ns = before + sample.span_ns / 2 - ns(poller->device->delay_s);
+    int result = poller->transport->ask(poller->state, &answer, &error);
+    int64_t took_ns = clock_boot_ns() - before,
+            true_ns = answer.boot_ns ? answer.boot_ns : before + took_ns / 2;
+    const struct wall_sample sample = {.boot_ns = true_ns - ns(poller->device->delay_s),
+                                       .span_ns = answer.boot_ns ? 0 : took_ns,
+                                       .power_w = answer.power_w,
+                                       .energy_j = answer.energy_j};
     pthread_mutex_lock(&poller->lock);
     poller->asked++;
     if (result == 0) {
@@ -81,6 +88,7 @@ static void ask(struct poller *poller)
     pthread_cond_broadcast(&poller->change);
     pthread_mutex_unlock(&poller->lock);
     error_clear(&error);
+    return result == 0;
 }
 
 static void wait_until(struct poller *poller, int64_t boot_ns)
@@ -101,9 +109,9 @@ static void *run(void *argument)
     if (poller->thread_begins)
         poller->thread_begins();
     for (;;) {
-        ask(poller);
+        bool answered = ask(poller);
         int64_t now = clock_boot_ns();
-        turn += period_ns;
+        turn = poller->transport->pushes && answered ? now : turn + period_ns;
         if (turn < now) /* questions that took too long are left out, not caught up with */
             turn = now;
         pthread_mutex_lock(&poller->lock);
@@ -125,6 +133,7 @@ struct poller *poller_start(const struct wall_device *device, void *transport, v
         return NULL;
     }
     poller->device = device;
+    poller->transport = transport_of(device->url);
     poller->state = transport;
     poller->thread_begins = thread_begins;
     pthread_condattr_t attributes;
@@ -177,7 +186,8 @@ void poller_drop(struct poller *poller)
 bool poller_reached(struct poller *poller, int64_t boot_ns)
 {
     const struct wall_device *d = poller->device;
-    int64_t patience_ns = ns(fmax(d->interval_s, d->update_s) + d->interval_s + d->timeout_s + d->delay_s);
+    double patience_s = fmax(d->interval_s, d->update_s) + d->interval_s + d->timeout_s + d->delay_s;
+    int64_t patience_ns = ns(fmin(patience_s, PATIENCE_MOST_S));
     pthread_mutex_lock(&poller->lock);
     /* one that has never answered has nothing to wait for */
     bool reached = !poller->any || poller->given_ns >= boot_ns || clock_boot_ns() > boot_ns + patience_ns;

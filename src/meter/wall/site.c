@@ -1,7 +1,7 @@
 /* The site file. */
 #include "base/file.h"
 #include "base/text.h"
-#include "meter/wall/device.h"
+#include "meter/wall/transport.h"
 
 #include <stdarg.h>
 #include <stdlib.h>
@@ -93,7 +93,8 @@ static const struct key device_keys[] = {
     {"address", "a host name or address, with :port where it is not the usual one", VALUE_TEXT,
      OF_ENTRY(address), 0, 0, NULL},
     {"id", "which output, channel or entity", VALUE_TEXT, OF_ENTRY(id), 0, 0, NULL},
-    {"url", "an address that begins with http:// or https://", VALUE_TEXT, OF_DEVICE(url), 0, 0, NULL},
+    {"url", "an address that begins with http://, https://, mqtt:// or mqtts://", VALUE_TEXT, OF_DEVICE(url),
+     0, 0, NULL},
     {"ca", "a file of certificates", VALUE_TEXT, OF_DEVICE(ca), 0, 0, NULL},
     {"credentials", "a file with user and password, or a token", VALUE_TEXT, OF_DEVICE(credentials), 0, 0,
      NULL},
@@ -302,10 +303,9 @@ static int check_url(const struct reading *r, const struct wall_device *d)
 {
     if (!d->url)
         return fail(r, d->line, "%s: expected a preset with an address, or a url", d->name);
-    bool plain = strncmp(d->url, "http://", 7) == 0, safe = strncmp(d->url, "https://", 8) == 0;
-    if (!plain && !safe)
-        return fail(r, d->line, "%s: expected an address of http or https", d->name);
-    const char *host = d->url + (plain ? 7 : 8);
+    if (!transport_of(d->url))
+        return fail(r, d->line, "%s: expected an address of http, https, mqtt or mqtts", d->name);
+    const char *host = strstr(d->url, "://") + 3;
     if (memchr(host, '@', strcspn(host, "/?#")))
         return fail(r, d->line,
                     "%s: a user in the address would stand in logs: put it into a file and name that with "
