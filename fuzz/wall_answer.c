@@ -15,6 +15,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct error error = ERROR_INIT;
     struct wall_secret secret;
     double power_w, energy_j;
+    int64_t wall_ns;
     if (wall_secret_parse((const char *)data, size, "secret", &secret, &error) == 0)
         wall_secret_free(&secret);
     error_clear(&error);
@@ -27,7 +28,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
                                  .ok_at = (char[]){"/ok"},
                                  .ok_is = (char[]){"0"}};
     size_t rest = size - (size_t)(end - data) - 1;
-    wall_answer(&device, (const char *)end + 1, rest, &power_w, &energy_j, &error);
+    wall_answer(&device, (const char *)end + 1, rest, &power_w, &energy_j, &wall_ns, &error);
     error_clear(&error);
     return 0;
 }

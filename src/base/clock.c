@@ -52,28 +52,111 @@ static int number_of(const char *from, int count)
     return number;
 }
 
-int clock_parse_iso8601(const char *string, int64_t *wall_ns)
+/* The first 19 characters, "2026-11-23T18:43:43", as seconds since 1970, as if they were UTC. */
+static int parse_date_time(const char *string, char separator, struct tm *given, int64_t *seconds)
 {
-    static const char form[] = "0000-00-00T00:00:00Z";
-    if (strlen(string) != sizeof form - 1)
+    static const char form[] = "0000-00-00?00:00:00";
+    if (strlen(string) < sizeof form - 1 || string[10] != separator)
         return -1;
     for (size_t i = 0; i < sizeof form - 1; i++)
-        if (form[i] == '0' ? string[i] < '0' || string[i] > '9' : string[i] != form[i])
+        if (form[i] == '0' ? string[i] < '0' || string[i] > '9' : form[i] != '?' && string[i] != form[i])
             return -1;
-    const struct tm given = {.tm_year = number_of(string, 4) - 1900,
-                             .tm_mon = number_of(string + 5, 2) - 1,
-                             .tm_mday = number_of(string + 8, 2),
-                             .tm_hour = number_of(string + 11, 2),
-                             .tm_min = number_of(string + 14, 2),
-                             .tm_sec = number_of(string + 17, 2)};
-    struct tm normal = given;
-    time_t seconds = timegm(&normal); /* puts a 31st of February right: then it is another date */
-    bool same = normal.tm_year == given.tm_year && normal.tm_mon == given.tm_mon &&
-                normal.tm_mday == given.tm_mday && normal.tm_hour == given.tm_hour &&
-                normal.tm_min == given.tm_min && normal.tm_sec == given.tm_sec;
-    if (!same || given.tm_year < 70 || given.tm_year > 361)
+    *given = (struct tm){.tm_year = number_of(string, 4) - 1900,
+                         .tm_mon = number_of(string + 5, 2) - 1,
+                         .tm_mday = number_of(string + 8, 2),
+                         .tm_hour = number_of(string + 11, 2),
+                         .tm_min = number_of(string + 14, 2),
+                         .tm_sec = number_of(string + 17, 2),
+                         .tm_isdst = -1};
+    struct tm normal = *given;
+    *seconds = timegm(&normal); /* puts a 31st of February right: then it is another date */
+    bool same = normal.tm_year == given->tm_year && normal.tm_mon == given->tm_mon &&
+                normal.tm_mday == given->tm_mday && normal.tm_hour == given->tm_hour &&
+                normal.tm_min == given->tm_min && normal.tm_sec == given->tm_sec;
+    return !same || given->tm_year < 70 || given->tm_year > 361 ? -1 : 0;
+}
+
+int clock_parse_iso8601(const char *string, int64_t *wall_ns)
+{
+    struct tm given;
+    int64_t seconds;
+    if (strlen(string) != 20 || string[19] != 'Z' || parse_date_time(string, 'T', &given, &seconds) < 0)
         return -1;
-    *wall_ns = (int64_t)seconds * NS_PER_S;
+    *wall_ns = seconds * NS_PER_S;
+    return 0;
+}
+
+/* ".25" or ",25", of any length; what follows it. */
+static const char *parse_fraction(const char *string, int64_t *ns)
+{
+    *ns = 0;
+    if ((string[0] != '.' && string[0] != ',') || string[1] < '0' || string[1] > '9')
+        return string;
+    int64_t worth = NS_PER_S / 10;
+    for (string++; *string >= '0' && *string <= '9'; string++, worth /= 10)
+        *ns += (*string - '0') * worth;
+    return string;
+}
+
+/* "Z", "+01", "+01:00", "+0100": seconds east of Greenwich. */
+static int parse_zone(const char *string, int64_t *east_s)
+{
+    *east_s = 0;
+    if (strcmp(string, "Z") == 0)
+        return 0;
+    if (string[0] != '+' && string[0] != '-')
+        return -1;
+    char digits[5] = "";
+    size_t count = 0;
+    for (const char *c = string + 1; *c; c++) {
+        if (*c == ':' && count == 2 && c[1])
+            continue;
+        if (*c < '0' || *c > '9' || count == 4)
+            return -1;
+        digits[count++] = *c;
+    }
+    if (count != 2 && count != 4)
+        return -1;
+    int hours = number_of(digits, 2), minutes = count == 4 ? number_of(digits + 2, 2) : 0;
+    if (hours > 18 || minutes > 59)
+        return -1;
+    *east_s = (string[0] == '-' ? -60 : 60) * (60 * hours + minutes);
+    return 0;
+}
+
+/* Seconds since 1970, or milliseconds, microseconds, nanoseconds: by their size, for they are times of our
+ * days. */
+static int parse_epoch(const char *string, int64_t *wall_ns)
+{
+    double number;
+    int64_t whole;
+    if (text_to_i64(string, &whole) == 0 && whole >= (int64_t)1e17) {
+        *wall_ns = whole;
+        return 0;
+    }
+    if (text_to_double(string, &number) < 0 || number < 0 || number >= 9e17)
+        return -1;
+    int64_t unit_ns = number < 1e11 ? NS_PER_S : number < 1e14 ? 1000000 : number < 1e17 ? 1000 : 1;
+    if (number * (double)unit_ns > 9.2e18) /* after 2261 */
+        return -1;
+    whole = (int64_t)number;
+    *wall_ns = whole * unit_ns + (int64_t)((number - (double)whole) * (double)unit_ns);
+    return 0;
+}
+
+int clock_parse_time(const char *string, int64_t *wall_ns)
+{
+    struct tm given;
+    int64_t seconds, ns, east_s = 0;
+    if (parse_date_time(string, 'T', &given, &seconds) < 0 &&
+        parse_date_time(string, ' ', &given, &seconds) < 0)
+        return parse_epoch(string, wall_ns);
+    const char *rest = parse_fraction(string + 19, &ns);
+    if (*rest == '\0')
+        seconds = mktime(&given);
+    else if (parse_zone(rest, &east_s) < 0)
+        return -1;
+    *wall_ns = (seconds - east_s) * NS_PER_S + ns;
     return 0;
 }
 

@@ -64,11 +64,12 @@ static void a_device_of_ones_own_takes_a_few_lines(void **state)
                                   "    prefer_power: true\n    accuracy: 0.005\n    max_power: 3680\n");
     const struct wall_device *d = &site.devices[0];
     double power_w, energy_j;
+    int64_t wall_ns;
     struct error error = ERROR_INIT;
     assert_true(d->prefer_power && d->accuracy_given && d->accuracy == 0.005 && d->max_power_w == 3680);
     assert_true(fabs(d->energy.step - 360) < 1e-9);
     const char *text = "{\"a/b\": [{\"~w\": 1.25}], \"e\": 10}";
-    assert_int_equal(wall_answer(d, text, strlen(text), &power_w, &energy_j, &error), 0);
+    assert_int_equal(wall_answer(d, text, strlen(text), &power_w, &energy_j, &wall_ns, &error), 0);
     assert_true(power_w == 1250 && energy_j == 36000);
     wall_site_free(&site);
 }
@@ -114,6 +115,8 @@ static void wrong_site_files_are_explained_by_line(void **state)
          "apart: expected true or false, found 'maybe'"},
         {"wattmeters:\n  - {name: a, preset: tasmota, address: b}\n  - {name: a, preset: netio, address: c}",
          "site.yaml:3: a second wattmeter is called 'a': the first is in line 2"},
+        {"wattmeters:\n  - {name: a, url: 'http://b', auth: SHA, power: {at: /p, unit: W}}",
+         "digits_at, auth and cipher are for SNMP alone"},
         {"wattmeters:\n  - {name: a, name: b, preset: tasmota, address: b}", "name stands here twice"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
@@ -174,6 +177,13 @@ static void quirks_of_answers_are_survived(void **state)
          "found a list of 2"},
         {"zigbee2mqtt", "{\"energy\":1.92,\"power\":0,\"update_available\":null}", 0, NAN, NULL},
         {"zigbee2mqtt", "{\"linkquality\":102}", NAN, NAN, NULL},
+        {"kwollect",
+         "[{\"timestamp\":\"2026-03-01T10:00:02.5+01:00\",\"value\":101.5},"
+         "{\"timestamp\":\"2026-03-01T10:00:01+01:00\",\"value\":99}]",
+         101.5, NAN, NULL},
+        {"kwollect", "[]", NAN, NAN, NULL},
+        {"kwollect", "[{\"timestamp\":\"now\",\"value\":1}]", NAN, NAN,
+         "/timestamp: expected a time, found 'now'"},
         {"netio", "<html>busy</html>", NAN, NAN, "expected JSON, found something else"},
         {"netio", "{\"Outputs\":[{\"Load\":true}]}", NAN, NAN,
          "/Outputs/0/Load: expected a number, found true"},
@@ -182,12 +192,17 @@ static void quirks_of_answers_are_survived(void **state)
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         AUTO_FREE char *text =
             text_format("wattmeters:\n  - {name: plug, preset: %s, address: b%s}\n", cases[i].preset,
-                        strstr(cases[i].preset, "home") || strstr(cases[i].preset, "mqtt") ? ", id: s" : "");
+                        strstr(cases[i].preset, "home") || strstr(cases[i].preset, "mqtt") ||
+                                strstr(cases[i].preset, "kwollect")
+                            ? ", id: s"
+                            : "");
         struct wall_site site = parse(text);
         struct error error = ERROR_INIT;
         double power_w, energy_j;
+        int64_t wall_ns;
         const char *answer = cases[i].answer;
-        int result = wall_answer(&site.devices[0], answer, strlen(answer), &power_w, &energy_j, &error);
+        int result =
+            wall_answer(&site.devices[0], answer, strlen(answer), &power_w, &energy_j, &wall_ns, &error);
         assert_int_equal(result, cases[i].message ? -1 : 0);
         if (cases[i].message && !strstr(error_text(&error), cases[i].message))
             fail_msg("expected '%s', found '%s'", cases[i].message, error_text(&error));
@@ -199,6 +214,20 @@ static void quirks_of_answers_are_survived(void **state)
         error_clear(&error);
         wall_site_free(&site);
     }
+}
+
+static void answers_may_tell_their_time(void **state)
+{
+    (void)state;
+    struct wall_site site = parse("wattmeters:\n  - {name: plug, preset: kwollect, address: b, id: n-1}\n");
+    const char *text = "[{\"timestamp\":\"2026-03-01T10:00:02.5+01:00\",\"value\":101.5}]";
+    struct error error = ERROR_INIT;
+    double power_w, energy_j;
+    int64_t wall_ns;
+    assert_int_equal(wall_answer(&site.devices[0], text, strlen(text), &power_w, &energy_j, &wall_ns, &error),
+                     0);
+    assert_int_equal(wall_ns, 1772355602500000000);
+    wall_site_free(&site);
 }
 
 static void credentials_are_read_from_a_file_of_ones_own_alone(void **state)
@@ -220,8 +249,21 @@ static void credentials_are_read_from_a_file_of_ones_own_alone(void **state)
     assert_string_equal(secret.user, "meter");
     assert_string_equal(secret.password, "hunter 2");
     wall_secret_free(&secret);
-    static const char *const wrong[] = {
-        "password x\n", "user a\nuser b\n", "pass hunter2\n", "token a\nuser hunter2", "", "user\n"};
+    static const char v3[] = "user meter\npassword hunter 2\nprivacy Of My Own\n", open[] = "community lab\n";
+    assert_int_equal(wall_secret_parse(v3, strlen(v3), path, &secret, &error), 0);
+    assert_string_equal(secret.privacy, "Of My Own");
+    wall_secret_free(&secret);
+    assert_int_equal(wall_secret_parse(open, strlen(open), path, &secret, &error), 0);
+    assert_string_equal(secret.community, "lab");
+    wall_secret_free(&secret);
+    static const char *const wrong[] = {"community hunter2\ntoken a\n",
+                                        "community a\nprivacy hunter2\n",
+                                        "password x\n",
+                                        "user a\nuser b\n",
+                                        "pass hunter2\n",
+                                        "token a\nuser hunter2",
+                                        "",
+                                        "user\n"};
     for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
         assert_int_equal(wall_secret_parse(wrong[i], strlen(wrong[i]), path, &secret, &error), -1);
         assert_non_null(strstr(error_text(&error), path));
@@ -242,6 +284,7 @@ int main(void)
         cmocka_unit_test(a_device_of_ones_own_takes_a_few_lines),
         cmocka_unit_test(wrong_site_files_are_explained_by_line),
         cmocka_unit_test(quirks_of_answers_are_survived),
+        cmocka_unit_test(answers_may_tell_their_time),
         cmocka_unit_test(credentials_are_read_from_a_file_of_ones_own_alone),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

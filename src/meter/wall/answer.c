@@ -1,4 +1,5 @@
 /* An answer in JSON, and the figures in it. */
+#include "base/clock.h"
 #include "base/text.h"
 #include "meter/wall/device.h"
 
@@ -119,7 +120,7 @@ static int find_factor(const struct wall_device *device, const struct wall_quant
     if (!quantity->unit_at)
         return 0;
     const char *name = json_string_value(look_up(document, quantity->unit_at));
-    *factor = !name ? 0 : quantity == &device->power ? wall_power_unit(name) : wall_energy_unit(name);
+    *factor *= !name ? 0 : quantity == &device->power ? wall_power_unit(name) : wall_energy_unit(name);
     if (*factor > 0)
         return 0;
     AUTO_FREE char *shown = text_printable(name ? name : "nothing");
@@ -162,20 +163,65 @@ static int check_ok(const struct wall_device *device, const json_t *document, st
                      device->ok_at, shown ? shown : "", device->ok_is);
 }
 
+/* ---- times ---- */
+
+static int read_time(const struct wall_device *device, const json_t *document, int64_t *wall_ns,
+                     struct error *error)
+{
+    const json_t *value = look_up(document, device->time_at);
+    AUTO_FREE char *text = json_is_string(value) ? strdup(json_string_value(value))
+                           : json_is_number(value)
+                               ? json_dumps(value, JSON_ENCODE_ANY | JSON_REAL_PRECISION(17))
+                               : strdup("nothing");
+    if (!text)
+        return error_memory(error, device->name);
+    if (clock_parse_time(text, wall_ns) == 0 && *wall_ns > 0)
+        return 0;
+    AUTO_FREE char *shown = text_printable(text);
+    return error_set(error, "%s: %s: expected a time, found '%.40s'", device->name, device->time_at,
+                     shown ? shown : "");
+}
+
+/* Of a list the element of the newest time, whatever its place; an empty one is no news. */
+static int find_newest(const struct wall_device *device, json_t **document, int64_t *wall_ns,
+                       struct error *error)
+{
+    json_t *list = *document, *newest = NULL;
+    if (!device->time_at)
+        return 0;
+    if (!json_is_array(list))
+        return read_time(device, list, wall_ns, error);
+    for (size_t i = 0; i < json_array_size(list); i++) {
+        int64_t own_ns;
+        if (read_time(device, json_array_get(list, i), &own_ns, error) < 0)
+            return -1;
+        if (own_ns <= *wall_ns)
+            continue;
+        *wall_ns = own_ns;
+        newest = json_array_get(list, i);
+    }
+    *document = newest;
+    return 0;
+}
+
 int wall_answer(const struct wall_device *device, const char *text, size_t size, double *power_w,
-                double *energy_j, struct error *error)
+                double *energy_j, int64_t *wall_ns, struct error *error)
 {
     json_error_t why;
     *power_w = *energy_j = NAN;
+    *wall_ns = 0;
     json_t *document = json_loadb(text, size, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, &why);
     if (!document)
         return error_set(error, "%s: expected JSON, found something else (line %d: %s)", device->name,
                          why.line, why.text);
-    int result = check_ok(device, document, error);
-    if (result == 0)
-        result = read_quantity(device, &device->power, document, power_w, error);
-    if (result == 0)
-        result = read_quantity(device, &device->energy, document, energy_j, error);
+    json_t *answer = document;
+    int result = find_newest(device, &answer, wall_ns, error);
+    if (result == 0 && answer)
+        result = check_ok(device, answer, error);
+    if (result == 0 && answer)
+        result = read_quantity(device, &device->power, answer, power_w, error);
+    if (result == 0 && answer)
+        result = read_quantity(device, &device->energy, answer, energy_j, error);
     json_decref(document);
     return result;
 }

@@ -10,31 +10,36 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 /* A figure in an answer. */
 struct wall_quantity {
-    char *at;      /* JSON pointer (RFC 6901); NULL: the device does not tell it */
-    char *unit_at; /* JSON pointer to the unit's name, which then counts; NULL: `factor` does */
-    double factor; /* W or J in one of its units */
-    double step;   /* smallest change, W or J; 0: not known */
+    char *at; /* JSON pointer (RFC 6901), OID, register, … (raw.h); NULL: the device does not tell it */
+    char *unit_at;   /* JSON pointer to the unit's name, `factor` counts in that; NULL: in W or J */
+    char *digits_at; /* OID of how many of the number's digits are decimals; NULL: none are */
+    double factor;   /* W or J, or units, in one count */
+    double step;     /* smallest change, W or J; 0: not known */
 };
 
 /* From a file of its own, and never written anywhere. */
 struct wall_secret {
-    char *user, *password, *token; /* NULL: none */
+    char *user, *password, *token, *community, *privacy; /* NULL: none */
 };
 
 struct wall_device {
     char *name;
     size_t line; /* in the site file */
     char *url;
-    char *ca;          /* a file of certificates to trust; NULL: the system's */
-    char *credentials; /* the path of the secret's file; NULL: none */
+    char *ca;            /* a file of certificates to trust; NULL: the system's */
+    char *credentials;   /* the path of the secret's file; NULL: none */
+    char *auth, *cipher; /* SNMPv3's protocols: "SHA", "AES"; NULL: those */
+    char *serial;        /* "9600 8N1"; NULL: the transport's own */
     struct wall_secret secret;
     struct wall_quantity power, energy; /* at least one of them */
     bool prefer_power;                  /* of both, the power is what counts */
     bool apart;                         /* beside the total: another meter counts the same */
     char *ok_at, *ok_is; /* the answer counts only if this pointer's value is that; NULL: it always does */
+    char *time_at;       /* JSON pointer to when it was true; of a list, the newest element is the answer */
     double interval_s;   /* from one asking to the next */
     double update_s;     /* the device's own update period: what repeats within it is not new */
     double delay_s;      /* what it says was true so long ago */
@@ -69,7 +74,7 @@ void wall_site_free(struct wall_site *site);
 double wall_power_unit(const char *name);
 double wall_energy_unit(const char *name);
 
-/* Lines "user NAME", "password WORD", "token WORD" of a regular file that only its owner, the caller, may
+/* Lines "user NAME" and so on, by the members' names, of a regular file that only its owner, the caller, may
  * read. No error repeats what is in it. */
 int wall_secret_read(const char *path, struct wall_secret *secret, struct error *error);
 int wall_secret_parse(const char *text, size_t size, const char *path, struct wall_secret *secret,
@@ -83,10 +88,14 @@ struct wall_preset {
     const char *name, *what;
     const char *scheme, *path;
     const char *power_at, *power_unit;
+    double power_scale;                  /* of its unit in one count; 0: 1 */
     const char *energy_at, *energy_unit; /* NULL: none, or none whose unit is sure */
-    double energy_step;                  /* in its unit */
+    double energy_scale;
+    double energy_step; /* in its unit */
+    const char *power_digits_at, *energy_digits_at;
     const char *unit_at;
-    const char *ok_at, *ok_is;
+    const char *ok_at, *ok_is, *time_at;
+    const char *serial;
     double interval_s;
     const char *id; /* when none is given */
 };
@@ -95,9 +104,9 @@ const struct wall_preset *wall_presets(size_t *count);
 /* ---- answer.c ---- */
 
 /* Power and energy in W and J from an answer's JSON; NAN: no news (the value is missing, null or
- * "unavailable"). -1 and `error`: no JSON, another shape or unit than expected, a device that says it failed.
- */
+ * "unavailable"). `*wall_ns`: when it was true, by the device's CLOCK_REALTIME; 0: it does not say. -1 and
+ * `error`: no JSON, another shape or unit than expected, a device that says it failed. */
 int wall_answer(const struct wall_device *device, const char *text, size_t size, double *power_w,
-                double *energy_j, struct error *error);
+                double *energy_j, int64_t *wall_ns, struct error *error);
 
 #endif

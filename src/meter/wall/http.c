@@ -2,10 +2,10 @@
  *
  * libcurl is loaded when there is a device to ask, so that measuring without one stays small. */
 #include "base/text.h"
+#include "meter/wall/library.h"
 #include "meter/wall/transport.h"
 
 #include <curl/curl.h>
-#include <dlfcn.h>
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,7 +15,6 @@
 /* ---- the library ---- */
 
 struct curl_api {
-    void *library;
     CURLcode (*global_init)(long flags);
     CURL *(*easy_init)(void);
     CURLcode (*easy_setopt)(CURL *handle, CURLoption option, ...);
@@ -27,10 +26,7 @@ struct curl_api {
     void (*slist_free_all)(struct curl_slist *list);
 };
 
-static const struct symbol {
-    const char *name;
-    size_t at;
-} symbols[] = {
+static const struct library_symbol symbols[] = {
     {"curl_global_init", offsetof(struct curl_api, global_init)},
     {"curl_easy_init", offsetof(struct curl_api, easy_init)},
     {"curl_easy_setopt", offsetof(struct curl_api, easy_setopt)},
@@ -41,20 +37,13 @@ static const struct symbol {
     {"curl_slist_append", offsetof(struct curl_api, slist_append)},
     {"curl_slist_free_all", offsetof(struct curl_api, slist_free_all)},
 };
+static const struct library curl_library = {"libcurl.so.4", "libcurl", "wattmeters over HTTP",
+                                            "libcurl4",     symbols,   sizeof symbols / sizeof *symbols};
 
-/* Stays loaded until the program ends: libcurl must not be unloaded while it has threads of its own. */
 static int load_curl(struct curl_api *api, struct error *error)
 {
-    api->library = dlopen("libcurl.so.4", RTLD_NOW | RTLD_LOCAL | RTLD_NODELETE);
-    if (!api->library)
-        return error_set(error, "libcurl is not installed, which wattmeters over HTTP need: on Debian: sudo "
-                                "apt install libcurl4");
-    for (size_t i = 0; i < sizeof symbols / sizeof *symbols; i++) {
-        void *address = dlsym(api->library, symbols[i].name);
-        if (!address)
-            return error_set(error, "libcurl.so.4 lacks %s: install a newer libcurl", symbols[i].name);
-        memcpy((char *)api + symbols[i].at, &address, sizeof address);
-    }
+    if (library_load(&curl_library, api, error) < 0)
+        return -1;
     CURLcode code = api->global_init(CURL_GLOBAL_DEFAULT);
     return code ? error_set(error, "libcurl can't start: %s", api->easy_strerror(code)) : 0;
 }
@@ -136,8 +125,6 @@ static void http_close(void *state)
         http->curl.easy_cleanup(http->handle);
     if (http->headers)
         http->curl.slist_free_all(http->headers);
-    if (http->curl.library)
-        dlclose(http->curl.library);
     text_free(&http->answer);
     free(http);
 }
@@ -207,11 +194,12 @@ static int http_ask(void *state, struct wall_answer *answer, struct error *error
     if (http->answer.failed)
         return error_memory(error, http->device->name);
     return wall_answer(http->device, http->answer.data ? http->answer.data : "", http->answer.length,
-                       &answer->power_w, &answer->energy_j, error);
+                       &answer->power_w, &answer->energy_j, &answer->wall_ns, error);
 }
 
 const struct transport http_transport = {
     .name = "http",
+    .json = true,
     .open = http_open,
     .ask = http_ask,
     .close = http_close,

@@ -4,9 +4,9 @@
  * again, and hands over each message; asking waits for the next. */
 #include "base/clock.h"
 #include "base/text.h"
+#include "meter/wall/library.h"
 #include "meter/wall/transport.h"
 
-#include <dlfcn.h>
 #include <errno.h>
 #include <math.h>
 #include <mosquitto.h>
@@ -22,7 +22,6 @@
 /* ---- the library ---- */
 
 struct mosquitto_api {
-    void *library;
     int (*lib_init)(void);
     struct mosquitto *(*create)(const char *id, bool clean_session, void *context);
     int (*username_pw_set)(struct mosquitto *client, const char *user, const char *password);
@@ -41,10 +40,7 @@ struct mosquitto_api {
     const char *(*text_of_refusal)(int code);
 };
 
-static const struct symbol {
-    const char *name;
-    size_t at;
-} symbols[] = {
+static const struct library_symbol symbols[] = {
     {"mosquitto_lib_init", offsetof(struct mosquitto_api, lib_init)},
     {"mosquitto_new", offsetof(struct mosquitto_api, create)},
     {"mosquitto_username_pw_set", offsetof(struct mosquitto_api, username_pw_set)},
@@ -61,20 +57,14 @@ static const struct symbol {
     {"mosquitto_connack_string", offsetof(struct mosquitto_api, text_of_refusal)},
 };
 
+static const struct library mosquitto_library = {
+    "libmosquitto.so.1", "libmosquitto", "wattmeters over MQTT",
+    "libmosquitto1",     symbols,        sizeof symbols / sizeof *symbols};
+
 static int load_mosquitto(struct mosquitto_api *api, struct error *error)
 {
-    api->library = dlopen("libmosquitto.so.1", RTLD_NOW | RTLD_LOCAL | RTLD_NODELETE);
-    if (!api->library)
-        return error_set(error,
-                         "libmosquitto is not installed, which wattmeters over MQTT need: on Debian: sudo "
-                         "apt install libmosquitto1");
-    for (size_t i = 0; i < sizeof symbols / sizeof *symbols; i++) {
-        void *address = dlsym(api->library, symbols[i].name);
-        if (!address)
-            return error_set(error, "libmosquitto.so.1 lacks %s: install a newer libmosquitto",
-                             symbols[i].name);
-        memcpy((char *)api + symbols[i].at, &address, sizeof address);
-    }
+    if (library_load(&mosquitto_library, api, error) < 0)
+        return -1;
     int code = api->lib_init();
     return code ? error_set(error, "libmosquitto can't start: %s", api->text_of_error(code)) : 0;
 }
@@ -86,7 +76,7 @@ struct mqtt {
     struct mosquitto_api api;
     struct mosquitto *client;
     char *host, *topic;
-    int port;
+    uint16_t port;
     bool started;
     pthread_mutex_t lock; /* guards what follows */
     pthread_cond_t change;
@@ -130,29 +120,17 @@ static void take_message(struct mosquitto *client, void *context, const struct m
     pthread_mutex_unlock(&mqtt->lock);
 }
 
-/* "mqtt://host[:port]/topic" */
 static int parse_url(struct mqtt *mqtt, struct error *error)
 {
-    const char *url = mqtt->device->url, *host = strstr(url, "://") + 3, *slash = strchr(host, '/');
-    bool safe = strncmp(url, "mqtts", 5) == 0;
-    uint64_t port = safe ? 8883 : 1883;
-    if (!slash || !slash[1])
+    bool safe = strncmp(mqtt->device->url, "mqtts", 5) == 0;
+    const char *path;
+    if (wall_url_split(mqtt->device, safe ? 8883 : 1883, &mqtt->host, &mqtt->port, &path, error) < 0)
+        return -1;
+    if (!path[0] || !path[1])
         return error_set(error, "%s: expected a topic, as in mqtt://broker/tele/plug/SENSOR",
                          mqtt->device->name);
-    size_t length = (size_t)(slash - host);
-    AUTO_FREE char *place = strndup(host, length);
-    char *colon = place ? strrchr(place, ':') : NULL;
-    if (colon && !strchr(colon, ']')) {
-        *colon = '\0';
-        if (text_to_u64(colon + 1, &port) < 0 || port == 0 || port > 65535)
-            return error_set(error, "%s: expected a port from 1 to 65535, found '%s'", mqtt->device->name,
-                             colon + 1);
-    }
-    bool bracketed = place && place[0] == '[' && place[strlen(place) - 1] == ']';
-    mqtt->host = !place ? NULL : bracketed ? strndup(place + 1, strlen(place) - 2) : strdup(place);
-    mqtt->topic = strdup(slash + 1);
-    mqtt->port = (int)port;
-    return mqtt->host && mqtt->topic ? 0 : error_memory(error, mqtt->device->name);
+    mqtt->topic = strdup(path + 1);
+    return mqtt->topic ? 0 : error_memory(error, mqtt->device->name);
 }
 
 static int set_client(struct mqtt *mqtt, struct error *error)
@@ -181,8 +159,6 @@ static void mqtt_close(void *state)
     }
     if (mqtt->client)
         mqtt->api.destroy(mqtt->client);
-    if (mqtt->api.library)
-        dlclose(mqtt->api.library);
     pthread_cond_destroy(&mqtt->change);
     pthread_mutex_destroy(&mqtt->lock);
     free(mqtt->host);
@@ -255,7 +231,8 @@ static int mqtt_ask(void *state, struct wall_answer *answer, struct error *error
     const char *refusal = mqtt->refusal;
     pthread_mutex_unlock(&mqtt->lock);
     if (message)
-        return wall_answer(mqtt->device, message, size, &answer->power_w, &answer->energy_j, error);
+        return wall_answer(mqtt->device, message, size, &answer->power_w, &answer->energy_j, &answer->wall_ns,
+                           error);
     if (refusal)
         return error_set(error, "%s: %s", mqtt->device->name, refusal);
     return connected ? 0
@@ -266,6 +243,7 @@ static int mqtt_ask(void *state, struct wall_answer *answer, struct error *error
 const struct transport mqtt_transport = {
     .name = "mqtt",
     .pushes = true,
+    .json = true,
     .open = mqtt_open,
     .ask = mqtt_ask,
     .close = mqtt_close,

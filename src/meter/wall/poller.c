@@ -15,6 +15,10 @@ enum { SAMPLES_KEPT = 256 };
 /* Nobody waits longer for what a slow device says of the end of a run. */
 #define PATIENCE_MOST_S 30
 
+/* Of a device that tells the time of its readings. */
+#define AHEAD_MOST_S  5
+#define BEHIND_MOST_S 600
+
 struct poller {
     const struct wall_device *device;
     const struct transport *transport;
@@ -45,9 +49,11 @@ static bool is_new(const struct poller *poller, const struct wall_sample *sample
     if (!poller->any)
         return true;
     const struct wall_sample *last = &poller->latest;
+    double since_s = (double)(sample->boot_ns - last->boot_ns) / NS_PER_S;
+    if (poller->device->time_at)
+        return since_s > 1e-3; /* the same reading comes again, to the clocks' jitter */
     bool same_power = sample->power_w == last->power_w || !isfinite(sample->power_w);
     bool same_energy = sample->energy_j == last->energy_j || !isfinite(sample->energy_j);
-    double since_s = (double)(sample->boot_ns - last->boot_ns) / NS_PER_S;
     return !(same_power && same_energy) || since_s > 0.99 * poller->device->update_s;
 }
 
@@ -64,16 +70,32 @@ static void add_sample(struct poller *poller, const struct wall_sample *sample)
         poller->first = (poller->first + 1) % SAMPLES_KEPT;
 }
 
+/* A device that tells the time must tell ours. */
+static int check_clock(const struct poller *poller, int64_t wall_ns, struct error *error)
+{
+    double behind_s = (double)(clock_wall_ns() - wall_ns) / NS_PER_S;
+    if (wall_ns == 0 || (behind_s > -AHEAD_MOST_S && behind_s < BEHIND_MOST_S))
+        return 0;
+    return error_set(error,
+                     "%s: its reading is of %.0f s %s: set its clock and this machine's by the same time "
+                     "server",
+                     poller->device->name, fabs(behind_s), behind_s > 0 ? "ago" : "ahead");
+}
+
 static bool ask(struct poller *poller)
 {
     struct error error = ERROR_INIT;
     struct wall_answer answer = {.power_w = NAN, .energy_j = NAN};
     int64_t before = clock_boot_ns();
     int result = poller->transport->ask(poller->state, &answer, &error);
+    if (result == 0)
+        result = check_clock(poller, answer.wall_ns, &error);
     int64_t took_ns = clock_boot_ns() - before,
-            true_ns = answer.boot_ns ? answer.boot_ns : before + took_ns / 2;
+            true_ns = answer.wall_ns   ? answer.wall_ns - clock_wall_ns() + clock_boot_ns()
+                      : answer.boot_ns ? answer.boot_ns
+                                       : before + took_ns / 2;
     const struct wall_sample sample = {.boot_ns = true_ns - ns(poller->device->delay_s),
-                                       .span_ns = answer.boot_ns ? 0 : took_ns,
+                                       .span_ns = answer.boot_ns || answer.wall_ns ? 0 : took_ns,
                                        .power_w = answer.power_w,
                                        .energy_j = answer.energy_j};
     pthread_mutex_lock(&poller->lock);

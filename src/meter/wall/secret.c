@@ -22,6 +22,8 @@ void wall_secret_free(struct wall_secret *secret)
     wipe(secret->user);
     wipe(secret->password);
     wipe(secret->token);
+    wipe(secret->community);
+    wipe(secret->privacy);
     *secret = (struct wall_secret){0};
 }
 
@@ -31,7 +33,11 @@ static char **member(struct wall_secret *secret, const char *word, size_t length
     const struct {
         const char *name;
         char **at;
-    } members[] = {{"user", &secret->user}, {"password", &secret->password}, {"token", &secret->token}};
+    } members[] = {{"user", &secret->user},
+                   {"password", &secret->password},
+                   {"token", &secret->token},
+                   {"community", &secret->community},
+                   {"privacy", &secret->privacy}};
     for (size_t i = 0; i < sizeof members / sizeof *members; i++)
         if (strlen(members[i].name) == length && strncmp(members[i].name, word, length) == 0)
             return members[i].at;
@@ -48,8 +54,10 @@ static int parse_line(const char *line, size_t length, size_t number, const char
         begin++;
     char **at = member(secret, line, word);
     if (!at || begin == length)
-        return error_set(error, "%s:%zu: expected 'user NAME', 'password WORD' or 'token WORD'", path,
-                         number);
+        return error_set(error,
+                         "%s:%zu: expected 'user NAME', 'password WORD', 'token WORD', 'community WORD' or "
+                         "'privacy WORD'",
+                         path, number);
     if (*at)
         return error_set(error, "%s:%zu: given twice", path, number);
     if (memchr(line, '\0', length) || memchr(line, '\r', length))
@@ -73,11 +81,15 @@ int wall_secret_parse(const char *text, size_t size, const char *path, struct wa
         }
         at += length + 1;
     }
-    bool sound = secret->token ? !secret->user && !secret->password : secret->user && secret->password;
-    if (sound)
+    bool alone = (!!secret->token + !!secret->community) == 1 && !secret->user && !secret->password;
+    bool person = !secret->token && !secret->community && secret->user && secret->password;
+    if (person || (alone && !secret->privacy))
         return 0;
     wall_secret_free(secret);
-    return error_set(error, "%s: expected a user and a password, or a token alone", path);
+    return error_set(error,
+                     "%s: expected a user and a password (for SNMPv3 with privacy too), or a token or a "
+                     "community alone",
+                     path);
 }
 
 static int check_file(const struct stat *status, const char *path, struct error *error)

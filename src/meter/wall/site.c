@@ -12,7 +12,8 @@
 struct entry {
     struct wall_device *device;
     char *preset, *address, *id, *power_unit, *energy_unit;
-    double power_step, energy_step; /* in their units */
+    double power_step, energy_step;   /* in their units */
+    double power_scale, energy_scale; /* 0: 1 */
 };
 
 struct reading {
@@ -54,7 +55,7 @@ static const char *scalar(const struct reading *r, const yaml_node_t *node, cons
 
 /* ---- kinds of values ---- */
 
-enum value_kind { VALUE_TEXT, VALUE_NUMBER, VALUE_FLAG, VALUE_POINTER, VALUE_GROUP };
+enum value_kind { VALUE_TEXT, VALUE_NUMBER, VALUE_FLAG, VALUE_GROUP };
 
 struct key {
     const char *name, *what;
@@ -69,21 +70,25 @@ struct key {
 #define OF_DEVICE(member) offsetof(struct wall_device, member), true
 
 static const struct key power_keys[] = {
-    {"at", "a JSON pointer such as /power", VALUE_POINTER, OF_DEVICE(power.at), 0, 0, NULL},
+    {"at", "where the power stands, such as /power", VALUE_TEXT, OF_DEVICE(power.at), 0, 0, NULL},
     {"unit", "a unit of power: W, kW or mW", VALUE_TEXT, OF_ENTRY(power_unit), 0, 0, NULL},
-    {"unit_at", "a JSON pointer to the unit", VALUE_POINTER, OF_DEVICE(power.unit_at), 0, 0, NULL},
+    {"unit_at", "a JSON pointer to the unit", VALUE_TEXT, OF_DEVICE(power.unit_at), 0, 0, NULL},
+    {"scale", "what one count is in the unit", VALUE_NUMBER, OF_ENTRY(power_scale), 1e-12, 1e12, NULL},
+    {"digits_at", "where the count of decimals stands", VALUE_TEXT, OF_DEVICE(power.digits_at), 0, 0, NULL},
     {"step", "the smallest change, in the unit", VALUE_NUMBER, OF_ENTRY(power_step), 0, 1e9, NULL},
     {NULL, NULL, VALUE_TEXT, 0, false, 0, 0, NULL},
 };
 static const struct key energy_keys[] = {
-    {"at", "a JSON pointer such as /total", VALUE_POINTER, OF_DEVICE(energy.at), 0, 0, NULL},
+    {"at", "where the energy stands, such as /total", VALUE_TEXT, OF_DEVICE(energy.at), 0, 0, NULL},
     {"unit", "a unit of energy: Wh, kWh, J or Wmin", VALUE_TEXT, OF_ENTRY(energy_unit), 0, 0, NULL},
-    {"unit_at", "a JSON pointer to the unit", VALUE_POINTER, OF_DEVICE(energy.unit_at), 0, 0, NULL},
+    {"unit_at", "a JSON pointer to the unit", VALUE_TEXT, OF_DEVICE(energy.unit_at), 0, 0, NULL},
+    {"scale", "what one count is in the unit", VALUE_NUMBER, OF_ENTRY(energy_scale), 1e-12, 1e12, NULL},
+    {"digits_at", "where the count of decimals stands", VALUE_TEXT, OF_DEVICE(energy.digits_at), 0, 0, NULL},
     {"step", "the smallest change, in the unit", VALUE_NUMBER, OF_ENTRY(energy_step), 1e-9, 1e9, NULL},
     {NULL, NULL, VALUE_TEXT, 0, false, 0, 0, NULL},
 };
 static const struct key ok_keys[] = {
-    {"at", "a JSON pointer such as /status", VALUE_POINTER, OF_DEVICE(ok_at), 0, 0, NULL},
+    {"at", "a JSON pointer such as /status", VALUE_TEXT, OF_DEVICE(ok_at), 0, 0, NULL},
     {"is", "what stands there when all is well", VALUE_TEXT, OF_DEVICE(ok_is), 0, 0, NULL},
     {NULL, NULL, VALUE_TEXT, 0, false, 0, 0, NULL},
 };
@@ -93,11 +98,14 @@ static const struct key device_keys[] = {
     {"address", "a host name or address, with :port where it is not the usual one", VALUE_TEXT,
      OF_ENTRY(address), 0, 0, NULL},
     {"id", "which output, channel or entity", VALUE_TEXT, OF_ENTRY(id), 0, 0, NULL},
-    {"url", "an address that begins with http://, https://, mqtt:// or mqtts://", VALUE_TEXT, OF_DEVICE(url),
-     0, 0, NULL},
+    {"url", "an address of " TRANSPORT_SCHEMES, VALUE_TEXT, OF_DEVICE(url), 0, 0, NULL},
     {"ca", "a file of certificates", VALUE_TEXT, OF_DEVICE(ca), 0, 0, NULL},
     {"credentials", "a file with user and password, or a token", VALUE_TEXT, OF_DEVICE(credentials), 0, 0,
      NULL},
+    {"auth", "SNMPv3's MD5, SHA, SHA-256 or SHA-512", VALUE_TEXT, OF_DEVICE(auth), 0, 0, NULL},
+    {"cipher", "SNMPv3's AES", VALUE_TEXT, OF_DEVICE(cipher), 0, 0, NULL},
+    {"serial", "speed and framing, as 9600 8N1", VALUE_TEXT, OF_DEVICE(serial), 0, 0, NULL},
+    {"time_at", "a JSON pointer to when it was true", VALUE_TEXT, OF_DEVICE(time_at), 0, 0, NULL},
     {"power", "where the power stands, as in {at: /power, unit: W}", VALUE_GROUP, 0, false, 0, 0, power_keys},
     {"energy", "where the energy counter stands, as in {at: /total, unit: Wh, step: 1}", VALUE_GROUP, 0,
      false, 0, 0, energy_keys},
@@ -141,8 +149,6 @@ static int read_text(const struct reading *r, const yaml_node_t *node, const str
     const char *text = scalar(r, node, key->what);
     if (!text)
         return -1;
-    if (key->kind == VALUE_POINTER && text[0] != '/')
-        return fail(r, line_of(node), "%s: expected %s, found '%.40s'", key->name, key->what, text);
     *copy = strdup(text);
     return *copy ? 0 : error_memory(r->error, r->path);
 }
@@ -265,8 +271,15 @@ static int apply_preset(const struct reading *r, struct entry *entry)
         (!own_power && fill(r, &d->power.unit_at, p->unit_at, id) < 0) ||
         (!own_power && fill(r, &entry->power_unit, p->power_unit, id) < 0) ||
         (!own_energy && fill(r, &entry->energy_unit, p->energy_unit, id) < 0) ||
-        fill(r, &d->ok_at, p->ok_at, id) < 0 || fill(r, &d->ok_is, p->ok_is, id) < 0)
+        (!own_power && fill(r, &d->power.digits_at, p->power_digits_at, id) < 0) ||
+        (!own_energy && fill(r, &d->energy.digits_at, p->energy_digits_at, id) < 0) ||
+        fill(r, &d->ok_at, p->ok_at, id) < 0 || fill(r, &d->ok_is, p->ok_is, id) < 0 ||
+        fill(r, &d->time_at, p->time_at, id) < 0 || fill(r, &d->serial, p->serial, id) < 0)
         return -1;
+    if (!own_power && entry->power_scale == 0)
+        entry->power_scale = p->power_scale;
+    if (!own_energy && entry->energy_scale == 0)
+        entry->energy_scale = p->energy_scale;
     if (!own_energy && entry->energy_step == 0)
         entry->energy_step = p->energy_step;
     if (d->interval_s == 0)
@@ -277,16 +290,16 @@ static int apply_preset(const struct reading *r, struct entry *entry)
 /* ---- a device ---- */
 
 static int set_factor(const struct reading *r, const struct wall_device *d, struct wall_quantity *quantity,
-                      const char *unit, double step)
+                      const char *unit, double scale, double step)
 {
     bool power = quantity == &d->power;
     const char *what = power ? "power" : "energy";
     if (!quantity->at)
-        return unit || step > 0 || quantity->unit_at
-                   ? fail(r, d->line, "%s: expected at: with it, a JSON pointer", what)
+        return unit || step > 0 || scale > 0 || quantity->unit_at || quantity->digits_at
+                   ? fail(r, d->line, "%s: expected at: with it, where it stands", what)
                    : 0;
-    quantity->factor = !unit ? 0 : power ? wall_power_unit(unit) : wall_energy_unit(unit);
-    if (unit && quantity->factor == 0)
+    double in_unit = !unit ? 1 : power ? wall_power_unit(unit) : wall_energy_unit(unit);
+    if (in_unit == 0)
         return fail(r, d->line, "%s: unknown unit '%.40s': expected %s", what, unit,
                     power ? "W, kW, mW or MW" : "J, kJ, MJ, mWh, Wh, kWh, MWh or Wmin");
     if (!unit && !quantity->unit_at)
@@ -295,8 +308,36 @@ static int set_factor(const struct reading *r, const struct wall_device *d, stru
         return fail(
             r, d->line,
             "energy: expected its step, the smallest change of the counter in its unit, as in step: 1");
-    quantity->step = step * (quantity->factor > 0 ? quantity->factor : 1);
+    quantity->factor = (scale > 0 ? scale : 1) * in_unit;
+    quantity->step = step * in_unit;
     return 0;
+}
+
+/* JSON pointers where the answer is JSON; elsewhere only what the transport understands. */
+static int check_places(const struct reading *r, const struct wall_device *d)
+{
+    const struct transport *transport = transport_of(d->url);
+    const struct {
+        const char *what, *at;
+    } pointers[] = {{"power: at", d->power.at},   {"power: unit_at", d->power.unit_at},
+                    {"energy: at", d->energy.at}, {"energy: unit_at", d->energy.unit_at},
+                    {"ok: at", d->ok_at},         {"time_at", d->time_at}};
+    for (size_t i = 0; i < sizeof pointers / sizeof *pointers && transport->json; i++)
+        if (pointers[i].at && pointers[i].at[0] != '/')
+            return fail(r, d->line, "%s: expected a JSON pointer such as /power, found '%.40s'",
+                        pointers[i].what, pointers[i].at);
+    if (!transport->json && (d->power.unit_at || d->energy.unit_at || d->ok_at || d->time_at))
+        return fail(r, d->line, "%s: unit_at, ok and time_at are for answers in JSON, not for %s", d->name,
+                    transport->name);
+    if (strcmp(transport->name, "snmp") != 0 &&
+        (d->power.digits_at || d->energy.digits_at || d->auth || d->cipher))
+        return fail(r, d->line, "%s: digits_at, auth and cipher are for SNMP alone", d->name);
+    struct error error = ERROR_INIT;
+    if (!transport->check || transport->check(d, &error) == 0)
+        return 0;
+    fail(r, d->line, "%s: %s", d->name, error_text(&error));
+    error_clear(&error);
+    return -1;
 }
 
 static int check_url(const struct reading *r, const struct wall_device *d)
@@ -304,7 +345,7 @@ static int check_url(const struct reading *r, const struct wall_device *d)
     if (!d->url)
         return fail(r, d->line, "%s: expected a preset with an address, or a url", d->name);
     if (!transport_of(d->url))
-        return fail(r, d->line, "%s: expected an address of http, https, mqtt or mqtts", d->name);
+        return fail(r, d->line, "%s: expected an address of " TRANSPORT_SCHEMES, d->name);
     const char *host = strstr(d->url, "://") + 3;
     if (memchr(host, '@', strcspn(host, "/?#")))
         return fail(r, d->line,
@@ -330,14 +371,17 @@ static int finish_device(const struct reading *r, const struct wall_site *site, 
                         other->line);
     if (entry->preset ? apply_preset(r, entry) < 0 : entry->address || entry->id)
         return entry->preset ? -1 : fail(r, d->line, "%s: address and id go with a preset", d->name);
-    if (check_url(r, d) < 0 || set_factor(r, d, &d->power, entry->power_unit, entry->power_step) < 0 ||
-        set_factor(r, d, &d->energy, entry->energy_unit, entry->energy_step) < 0)
+    if (check_url(r, d) < 0 ||
+        set_factor(r, d, &d->power, entry->power_unit, entry->power_scale, entry->power_step) < 0 ||
+        set_factor(r, d, &d->energy, entry->energy_unit, entry->energy_scale, entry->energy_step) < 0)
         return -1;
     if (!d->power.at && !d->energy.at)
         return fail(r, d->line, "%s: expected power: or energy:, and where they stand in the answer",
                     d->name);
     if (!d->ok_at != !d->ok_is)
         return fail(r, d->line, "%s: ok: expected both at: and is:", d->name);
+    if (check_places(r, d) < 0)
+        return -1;
     d->interval_s = d->interval_s > 0 ? d->interval_s : 1;
     d->update_s = d->update_s > 0 ? d->update_s : d->interval_s;
     d->timeout_s = d->timeout_s > 0 ? d->timeout_s : 2;
@@ -455,6 +499,7 @@ static void free_quantity(struct wall_quantity *quantity)
 {
     free(quantity->at);
     free(quantity->unit_at);
+    free(quantity->digits_at);
 }
 
 void wall_site_free(struct wall_site *site)
@@ -467,6 +512,10 @@ void wall_site_free(struct wall_site *site)
         free(device->credentials);
         free(device->ok_at);
         free(device->ok_is);
+        free(device->time_at);
+        free(device->auth);
+        free(device->cipher);
+        free(device->serial);
         free_quantity(&device->power);
         free_quantity(&device->energy);
         wall_secret_free(&device->secret);

@@ -1,0 +1,1 @@
+joulery_fuzz(wall_raw USES joulery_meter)
