@@ -15,8 +15,10 @@
 #define REDRAW_POINTS    300  /* that each is tried on */
 #define POINTS_MOST      3000 /* that a fit looks at */
 #define EXPLAINED_LEAST  0.25
-#define LAG_MOST_S       2.0
-#define AVERAGING_MOST_S 4.0
+#define LAG_MOST         5.0 /* in the load's least stretches; and so are these */
+#define AVERAGING_MOST   10.0
+#define GRID_LAG         0.25
+#define GRID_AVERAGING   0.5
 #define FIT_STEP_LEAST_S 2e-4
 #define COUNTER_BIN_S    0.01 /* powers of a counter are means over this, or over two updates */
 
@@ -211,20 +213,17 @@ void characterise_rest(const struct channel *channel, const struct series *rest,
 
 /* ---- under the load ---- */
 
-double load_span_s(struct random_stream *random)
-{
-    return LOAD_SPAN_LEAST_S * (1 + 2 * random_uniform(random));
-}
-
 /* When the load went on and off, in seconds of a series, and how long it had been on by then. */
 struct wave {
+    double least_s;
     double *edges_s, *on_s;
     size_t count;
 };
 
-static int open_wave(struct wave *wave, size_t capacity)
+static int open_wave(struct wave *wave, double least_s, size_t capacity)
 {
-    *wave = (struct wave){.edges_s = calloc(capacity + 1, sizeof(double)),
+    *wave = (struct wave){.least_s = least_s,
+                          .edges_s = calloc(capacity + 1, sizeof(double)),
                           .on_s = calloc(capacity + 1, sizeof(double))};
     return wave->edges_s && wave->on_s ? 0 : -1;
 }
@@ -286,8 +285,8 @@ static void try_fit(struct fit *fit)
 static void keep_better(struct fit *best, double lag_s, double averaging_s)
 {
     struct fit next = *best;
-    next.lag_s = fmin(fmax(lag_s, 0), LAG_MOST_S);
-    next.averaging_s = fmin(fmax(averaging_s, 0), AVERAGING_MOST_S);
+    next.lag_s = fmin(fmax(lag_s, 0), LAG_MOST * next.wave->least_s);
+    next.averaging_s = fmin(fmax(averaging_s, 0), AVERAGING_MOST * next.wave->least_s);
     try_fit(&next);
     if (next.left < best->left)
         *best = next;
@@ -296,8 +295,10 @@ static void keep_better(struct fit *best, double lag_s, double averaging_s)
 static void search_coarsely(struct fit *best, bool averaging)
 {
     best->left = 2;
-    for (double lag_s = 0; lag_s <= LAG_MOST_S; lag_s += 0.1)
-        for (double mean_s = 0; mean_s <= (averaging ? AVERAGING_MOST_S : 0); mean_s += 0.2)
+    double unit_s = best->wave->least_s;
+    for (double lag_s = 0; lag_s <= LAG_MOST * unit_s; lag_s += GRID_LAG * unit_s)
+        for (double mean_s = 0; mean_s <= (averaging ? AVERAGING_MOST * unit_s : 0);
+             mean_s += GRID_AVERAGING * unit_s)
             keep_better(best, lag_s, mean_s);
 }
 
@@ -306,7 +307,7 @@ static void search_coarsely(struct fit *best, bool averaging)
 static void refine(struct fit *best, bool averaging)
 {
     static const double directions[][2] = {{1, 0}, {-1, 0}, {0, 1}, {0, -1}, {1, -2}, {-1, 2}};
-    for (double step_s = 0.1; step_s > FIT_STEP_LEAST_S;) {
+    for (double step_s = GRID_LAG * best->wave->least_s; step_s > FIT_STEP_LEAST_S;) {
         double before = best->left, lag_s = best->lag_s, mean_s = best->averaging_s;
         for (size_t i = 0; i < (averaging ? 6 : 2); i++)
             keep_better(best, lag_s + directions[i][0] * step_s, mean_s + directions[i][1] * step_s);
@@ -342,10 +343,11 @@ static size_t thin(struct point *points, size_t count, size_t most)
 /* A load that might have been: the first edge where it was, the other lengths drawn anew. */
 static int redraw(const struct wave *real, double until_s, struct random_stream *random, struct wave *wave)
 {
-    size_t most = (size_t)((until_s - real->edges_s[0]) / LOAD_SPAN_LEAST_S) + 2;
-    if (open_wave(wave, most) < 0)
+    size_t most = (size_t)((until_s - real->edges_s[0]) / real->least_s) + 2;
+    if (open_wave(wave, real->least_s, most) < 0)
         return -1;
-    for (double at_s = real->edges_s[0]; at_s < until_s && wave->count < most; at_s += load_span_s(random))
+    for (double at_s = real->edges_s[0]; at_s < until_s && wave->count < most;
+         at_s += load_span_s(random, real->least_s))
         add_edge(wave, at_s);
     return 0;
 }
@@ -385,8 +387,8 @@ static double chance_of_response(const struct fit *given, bool averaging, double
 /* Whether the best is a least within the grid, and not at its end, and much of the variance. */
 static bool is_found(const struct fit *best)
 {
-    return best->left <= 1 - EXPLAINED_LEAST && best->lag_s < LAG_MOST_S &&
-           best->averaging_s < AVERAGING_MOST_S;
+    return best->left <= 1 - EXPLAINED_LEAST && best->lag_s < LAG_MOST * best->wave->least_s &&
+           best->averaging_s < AVERAGING_MOST * best->wave->least_s;
 }
 
 static void judge_fit(struct fit *best, bool power, double until_s, struct characteristics *result)
@@ -404,9 +406,9 @@ static void judge_fit(struct fit *best, bool power, double until_s, struct chara
         result->averaging_s = best->averaging_s;
 }
 
-static int take_wave(const struct load_edges *load, const struct series *series, struct wave *wave)
+static int take_wave(const struct load_wave *load, const struct series *series, struct wave *wave)
 {
-    if (open_wave(wave, load->count) < 0)
+    if (open_wave(wave, load->least_s, load->count) < 0)
         return -1;
     for (size_t i = 0; i < load->count; i++)
         add_edge(wave, (double)(load->edges_ns[i] - series->boot_ns[0]) / NS_PER_S);
@@ -414,7 +416,7 @@ static int take_wave(const struct load_edges *load, const struct series *series,
 }
 
 void characterise_response(const struct channel *channel, const struct series *loaded,
-                           const struct load_edges *load, struct characteristics *result)
+                           const struct load_wave *load, struct characteristics *result)
 {
     result->response_w = result->response_p = result->lag_s = result->averaging_s = NAN;
     if (load->count < EDGES_LEAST || loaded->count == 0)

@@ -3,7 +3,7 @@
 #ifndef JOULERY_CALIBRATE_CHARACTERISE_H
 #define JOULERY_CALIBRATE_CHARACTERISE_H
 
-#include "base/random.h"
+#include "calibrate/load.h"
 #include "record/sheets.h"
 
 #include <stddef.h>
@@ -13,13 +13,6 @@
 struct series {
     const int64_t *boot_ns;
     const double *values; /* J or W */
-    size_t count;
-};
-
-/* A load on all cores: on at edges_ns[0], off at edges_ns[1], on again, …; between two edges lies what
- * load_span_s drew. Borrowed. */
-struct load_edges {
-    const int64_t *edges_ns;
     size_t count;
 };
 
@@ -35,16 +28,13 @@ void characterise_rest(const struct channel *channel, const struct series *rest,
 /* response_w, response_p, lag_s and, of a power, averaging_s, from readings under the load. response_p is NAN
  * where readings or edges are too few to judge; the others are NAN unless it is at most RESPONSE_P_MOST.
  * lag_s and averaging_s are NAN also where the load explains less than a quarter of the channel's variance,
- * or where they would be longer than 2 s and 4 s. The test is exact if the load was drawn independently of
- * the channel, whatever the channel's noise is like. */
+ * or where they would be longer than 5 and 10 times load->least_s. The test is exact if the load was drawn
+ * independently of the channel, whatever the channel's noise is like. */
 void characterise_response(const struct channel *channel, const struct series *loaded,
-                           const struct load_edges *load, struct characteristics *result);
+                           const struct load_wave *load, struct characteristics *result);
 
-/* How long the load stays on, or off, this time: LOAD_SPAN_LEAST_S to three times that. No update period
- * falls into step with it, and what might have been drawn instead is what characterise_response tests
- * against. */
+/* Of the load for channels that follow within tenths of a second; slower ones take a slower load. */
 #define LOAD_SPAN_LEAST_S 0.4
-double load_span_s(struct random_stream *random);
 
 /* Median of values[0 .. count), which get sorted; NAN of none. */
 double median_of(double *values, size_t count);

@@ -1,7 +1,6 @@
 #include "calibrate/datasheet.h"
 
 #include "base/clock.h"
-#include "base/random.h"
 #include "base/text.h"
 #include "calibrate/characterise.h"
 #include "record/host.h"
@@ -9,10 +8,8 @@
 
 #include <math.h>
 #include <pthread.h>
-#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 /* Shares of the time: readings as fast as they come, at rest, under the load. */
 #define FAST_SHARE    0.1
@@ -22,73 +19,6 @@
 #define REST_NS       (NS_PER_S / 100)
 #define LOADED_NS     (NS_PER_S / 1000)
 #define READINGS_MOST 2000000
-
-/* ---- the load ---- */
-
-struct load {
-    pthread_mutex_t lock; /* guards `quit` and the change of `on` */
-    pthread_cond_t changed;
-    bool quit;
-    atomic_bool on;
-    pthread_t *threads;
-    size_t count;
-};
-
-static void *burn(void *argument)
-{
-    struct load *load = argument;
-    volatile double sink = 1;
-    for (;;) {
-        pthread_mutex_lock(&load->lock);
-        while (!atomic_load(&load->on) && !load->quit)
-            pthread_cond_wait(&load->changed, &load->lock);
-        bool quit = load->quit;
-        pthread_mutex_unlock(&load->lock);
-        if (quit)
-            return NULL;
-        double a = sink, b = 1.1, c = 1.2, d = 1.3;
-        while (atomic_load_explicit(&load->on, memory_order_relaxed))
-            for (int i = 0; i < 2000; i++)
-                a = a * 0.999 + 0.1, b = b * 0.998 + 0.2, c = c * 0.997 + 0.3, d = d * 0.996 + 0.4;
-        sink = a + b + c + d;
-    }
-}
-
-static void switch_load(struct load *load, bool on, bool quit)
-{
-    pthread_mutex_lock(&load->lock);
-    atomic_store(&load->on, on);
-    load->quit = quit;
-    pthread_cond_broadcast(&load->changed);
-    pthread_mutex_unlock(&load->lock);
-}
-
-static int start_load(struct load *load, struct error *error)
-{
-    long online = sysconf(_SC_NPROCESSORS_ONLN);
-    size_t wanted = online > 0 ? (size_t)online : 1;
-    pthread_mutex_init(&load->lock, NULL);
-    pthread_cond_init(&load->changed, NULL);
-    load->threads = calloc(wanted, sizeof *load->threads);
-    if (!load->threads)
-        return error_memory(error, "load");
-    for (; load->count < wanted; load->count++) {
-        int number = pthread_create(&load->threads[load->count], NULL, burn, load);
-        if (number)
-            return error_errno(error, number, "load");
-    }
-    return 0;
-}
-
-static void end_load(struct load *load)
-{
-    switch_load(load, false, true);
-    for (size_t i = 0; i < load->count; i++)
-        pthread_join(load->threads[i], NULL);
-    free(load->threads);
-    pthread_cond_destroy(&load->changed);
-    pthread_mutex_destroy(&load->lock);
-}
 
 /* ---- the readings ---- */
 
@@ -166,24 +96,16 @@ struct making {
     size_t count;
     struct characteristics *found; /* one a channel of the record */
     int64_t start_ns;
-    int64_t *edges_ns; /* of the load */
-    size_t edge_count;
+    struct load_wave wave;
 };
 
-static void tell(const struct making *making, const char *phase)
+static void tell(void *context, const char *phase)
 {
+    const struct making *making = context;
     if (making->options->progress)
         making->options->progress(making->options->context,
                                   (double)(clock_boot_ns() - making->start_ns) / NS_PER_S,
                                   making->options->wall_s, phase);
-}
-
-static void wait_until(const struct making *making, int64_t until_ns, const char *phase)
-{
-    for (int64_t now_ns; (now_ns = clock_boot_ns()) < until_ns;) {
-        tell(making, phase);
-        clock_sleep_until(now_ns + NS_PER_S / 10 < until_ns ? now_ns + NS_PER_S / 10 : until_ns);
-    }
 }
 
 typedef void judge(struct making *making, size_t channel, const struct series *series);
@@ -200,8 +122,7 @@ static void judge_rest(struct making *making, size_t channel, const struct serie
 
 static void judge_response(struct making *making, size_t channel, const struct series *series)
 {
-    const struct load_edges load = {making->edges_ns, making->edge_count};
-    characterise_response(&making->record.channels[channel], series, &load, &making->found[channel]);
+    characterise_response(&making->record.channels[channel], series, &making->wave, &making->found[channel]);
 }
 
 static void end_phase(struct making *making, judge *judge_channel, bool costs)
@@ -233,26 +154,6 @@ static int start_phase(struct making *making, int64_t period_ns, int64_t until_n
     return 0;
 }
 
-/* On and off, each of a length drawn anew. The edges are when the switch was thrown. */
-static int wave_load(struct making *making, int64_t until_ns, struct error *error)
-{
-    struct load load = {0};
-    struct random_stream random;
-    random_seed(&random, (uint64_t)clock_wall_ns(), 0); /* independent of whatever the channels do */
-    size_t most = (size_t)((double)(until_ns - clock_boot_ns()) / NS_PER_S / LOAD_SPAN_LEAST_S) + 4;
-    making->edges_ns = calloc(most, sizeof *making->edges_ns);
-    int result = making->edges_ns ? start_load(&load, error) : error_memory(error, "load");
-    for (bool on = true; result == 0 && making->edge_count < most && clock_boot_ns() < until_ns; on = !on) {
-        making->edges_ns[making->edge_count++] = clock_boot_ns();
-        switch_load(&load, on, false);
-        int64_t next_ns = clock_boot_ns() + (int64_t)(load_span_s(&random) * NS_PER_S);
-        wait_until(making, next_ns < until_ns ? next_ns : until_ns, on ? "load on" : "load off");
-    }
-    if (load.threads)
-        end_load(&load);
-    return result;
-}
-
 static int measure_phases(struct making *making, struct error *error)
 {
     double total_s = making->options->wall_s, fast_s = fmin(total_s * FAST_SHARE, FAST_MOST_S);
@@ -263,15 +164,15 @@ static int measure_phases(struct making *making, struct error *error)
     int64_t end_ns = making->start_ns + (int64_t)(total_s * NS_PER_S);
     if (start_phase(making, FAST_NS, fast_ns, error) < 0)
         return -1;
-    wait_until(making, fast_ns, "updates");
+    load_wait(fast_ns, tell, making, "updates");
     end_phase(making, judge_updates, true);
     if (start_phase(making, REST_NS, rest_ns, error) < 0)
         return -1;
-    wait_until(making, rest_ns, "at rest");
+    load_wait(rest_ns, tell, making, "at rest");
     end_phase(making, judge_rest, false);
     if (start_phase(making, LOADED_NS, end_ns, error) < 0)
         return -1;
-    int result = wave_load(making, end_ns, error);
+    int result = load_make_wave(&making->wave, end_ns, tell, making, error);
     end_phase(making, result == 0 ? judge_response : NULL, false);
     return result;
 }
@@ -331,7 +232,7 @@ static int fill_sheets(const struct making *making, struct sheets *sheets, struc
 
 int datasheet_make(const struct datasheet_options *options, struct sheets *sheets, struct error *error)
 {
-    struct making making = {.options = options};
+    struct making making = {.options = options, .wave = {.least_s = LOAD_SPAN_LEAST_S}};
     *sheets = (struct sheets){0};
     int result = options->wall_s >= DATASHEET_LEAST_S
                      ? open_making(&making, error)
@@ -347,6 +248,6 @@ int datasheet_make(const struct datasheet_options *options, struct sheets *sheet
     free(making.readers);
     free(making.first);
     free(making.found);
-    free(making.edges_ns);
+    free(making.wave.edges_ns);
     return result;
 }

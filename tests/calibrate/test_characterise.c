@@ -34,7 +34,7 @@ struct simulated {
     int64_t *boot_ns;
     double *values;
     int64_t edges_ns[EDGES];
-    struct load_edges load;
+    struct load_wave load;
 };
 
 static double on_until_s(const struct simulated *at, double time_s)
@@ -88,7 +88,8 @@ static void draw_load(struct simulated *at, double wall_s, uint64_t seed)
 {
     struct random_stream random;
     random_seed(&random, seed, 11);
-    for (double at_s = 1; at_s < wall_s && at->load.count < EDGES; at_s += load_span_s(&random))
+    for (double at_s = 1; at_s < wall_s && at->load.count < EDGES;
+         at_s += load_span_s(&random, at->load.least_s))
         at->edges_ns[at->load.count++] = START_NS + (int64_t)(at_s * NS_PER_S);
 }
 
@@ -102,7 +103,7 @@ static void simulate(struct simulated *at, const struct truth *truth, double wal
     *at = (struct simulated){.channel = {.kind = truth->kind, .range_j = truth->range_j},
                              .boot_ns = calloc(count, sizeof *at->boot_ns),
                              .values = calloc(count, sizeof *at->values),
-                             .load = {at->edges_ns, 0}};
+                             .load = {LOAD_SPAN_LEAST_S, at->edges_ns, 0}};
     assert_true(at->boot_ns && at->values);
     if (loaded)
         draw_load(at, wall_s, truth->seed);
@@ -325,7 +326,7 @@ static void a_load_of_few_edges_tells_nothing(void **state)
     struct simulated at;
     struct characteristics found = characteristics_unknown();
     simulate(&at, &board, 20, 1e-3, true);
-    const struct load_edges few = {at.edges_ns, 5};
+    const struct load_wave few = {LOAD_SPAN_LEAST_S, at.edges_ns, 5};
     characterise_response(&at.channel, &at.series, &few, &found);
     assert_true(isnan(found.response_p) && isnan(found.response_w) && isnan(found.lag_s));
     forget(&at);
@@ -395,7 +396,8 @@ static void too_few_readings_tell_nothing(void **state)
     const struct channel channel = {.kind = KIND_COUNTER, .range_j = 10};
     for (size_t count = 0; count <= 2; count++) {
         const struct series series = {boot_ns, values, count};
-        const struct load_edges load = {boot_ns, 1};
+        int64_t edge_ns = boot_ns[0];
+        const struct load_wave load = {LOAD_SPAN_LEAST_S, &edge_ns, 1};
         struct characteristics found = characteristics_unknown();
         characterise_updates(&channel, &series, &found);
         characterise_rest(&channel, &series, &found);
