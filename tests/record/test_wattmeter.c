@@ -1,18 +1,14 @@
 /* The recorder with wattmeters that answer over HTTP on this machine: energies beside the truth, answers lost
  * or late, devices that are not there, credentials that stay where they are. */
-#include "record/recorder.h"
+#include "wall_play.h"
 
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/text.h"
 
-#include <fcntl.h>
 #include <math.h>
-#include <netinet/in.h>
 #include <setjmp.h>
-#include <signal.h>
 #include <stdarg.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -22,107 +18,6 @@
 #include <unistd.h>
 
 #include <cmocka.h>
-
-#define MEAN_W   100.0
-#define SWING_W  40.0
-#define PERIOD_S 3.0
-
-struct server {
-    pid_t pid;
-    int input; /* closing it ends the server */
-    unsigned port;
-    int64_t start_ns;
-};
-
-static struct server start_server(const char *shape, const char *lost, const char *update)
-{
-    struct server server = {0};
-    int in[2], out[2];
-    assert_int_equal(pipe2(in, O_CLOEXEC), 0);
-    assert_int_equal(pipe2(out, O_CLOEXEC), 0);
-    server.pid = fork();
-    if (server.pid == 0) {
-        dup2(in[0], STDIN_FILENO);
-        dup2(out[1], STDOUT_FILENO);
-        execlp("python3", "python3", WALL_SERVER, shape, lost, update, (char *)NULL);
-        _exit(127);
-    }
-    close(in[0]);
-    close(out[1]);
-    server.input = in[1];
-    FILE *answers = fdopen(out[0], "r");
-    long long start;
-    assert_int_equal(fscanf(answers, "%u %lld", &server.port, &start), 2);
-    server.start_ns = start;
-    fclose(answers);
-    return server;
-}
-
-static void stop_server(struct server *server)
-{
-    close(server->input);
-    assert_int_equal(waitpid(server->pid, NULL, 0), server->pid);
-}
-
-/* The server's own integral. */
-static double energy_at_j(const struct server *server, int64_t boot_ns)
-{
-    double t = (double)(boot_ns - server->start_ns) / NS_PER_S;
-    return MEAN_W * t + SWING_W * PERIOD_S / (2 * M_PI) * (1 - cos(2 * M_PI * t / PERIOD_S));
-}
-
-struct play {
-    struct record record;
-    double truth_j;
-};
-
-static void measure_at(struct play *play, const struct server *server, const char *address, const char *lines,
-                       const char *seconds)
-{
-    struct error error = ERROR_INIT;
-    char path[] = "/tmp/joulery-site-XXXXXX", sleep[] = "sleep", *argument = strdup(seconds);
-    int descriptor = mkstemp(path);
-    AUTO_FREE char *text =
-        text_format("wattmeters:\n  - name: plug\n    %s: %s:%u%s",
-                    strstr(address, "://") ? "url" : "address", address, server->port, lines);
-    assert_int_equal(write(descriptor, text, strlen(text)), (ssize_t)strlen(text));
-    close(descriptor);
-    const struct meter_setup setup = {.site = path};
-    const char *const meters[] = {"wattmeter"};
-    char *command[] = {sleep, argument, NULL};
-    const struct recorder_options options = {
-        .command = command, .setup = &setup, .meters = meters, .meter_count = 1, .rate_hz = 20};
-    *play = (struct play){0};
-    if (recorder_run(&options, &play->record, &error) < 0)
-        fail_msg("%s", error_text(&error));
-    int64_t begin_ns = play->record.started_wall_ns - (clock_wall_ns() - clock_boot_ns());
-    int64_t end_ns = begin_ns + (int64_t)(play->record.wall_s * NS_PER_S);
-    play->truth_j = energy_at_j(server, end_ns) - energy_at_j(server, begin_ns);
-    unlink(path);
-    free(argument);
-}
-
-static void measure(struct play *play, const struct server *server, const char *lines, const char *seconds)
-{
-    AUTO_FREE char *more = text_format("\n%s", lines);
-    measure_at(play, server, "127.0.0.1", more, seconds);
-}
-
-static const struct channel_energy *energy_of(const struct play *play, const char *name)
-{
-    for (size_t i = 0; i < play->record.channel_count; i++)
-        if (strcmp(play->record.channels[i].name, name) == 0)
-            return &play->record.windows[0].energies[i];
-    fail_msg("no channel %s", name);
-    return NULL;
-}
-
-static void say(const struct play *play, const char *name)
-{
-    const struct channel_energy *e = energy_of(play, name);
-    print_message("%s: %.2f J of %.2f (%+.3f %%), ± %.2f J, gaps of %.2f s\n", name, e->energy_j,
-                  play->truth_j, 100 * (e->energy_j / play->truth_j - 1), e->uncertainty_j, e->gap_s);
-}
 
 /* Ten readings a second for two seconds. A machine that stalls makes readings late, which is their
  * uncertainty's affair: the bound is a half percent, or two of those. */
@@ -204,14 +99,6 @@ static void lost_and_late_answers_widen_the_interval(void **state)
     stop_server(&server);
 }
 
-static bool has_note(const struct record *record, const char *part)
-{
-    for (size_t i = 0; i < record->note_count; i++)
-        if (strstr(record->notes[i], part))
-            return true;
-    return false;
-}
-
 /* The run goes its way; what was not measured is not known. */
 static void a_device_that_is_not_there_stops_nothing(void **state)
 {
@@ -288,39 +175,6 @@ static void credentials_open_the_device_and_are_nowhere_else(void **state)
 
 /* ---- MQTT ---- */
 
-static unsigned free_port(void)
-{
-    struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-    socklen_t size = sizeof address;
-    int descriptor = socket(AF_INET, SOCK_STREAM, 0);
-    assert_int_equal(bind(descriptor, (struct sockaddr *)&address, sizeof address), 0);
-    assert_int_equal(getsockname(descriptor, (struct sockaddr *)&address, &size), 0);
-    close(descriptor);
-    return ntohs(address.sin_port);
-}
-
-/* In a group of its own, so that all that it starts ends with it. */
-static pid_t start_program(const char *const *arguments)
-{
-    pid_t pid = fork();
-    if (pid == 0) {
-        setpgid(0, 0);
-        int nowhere = open("/dev/null", O_RDWR);
-        for (int descriptor = 0; descriptor < 3; descriptor++)
-            dup2(nowhere, descriptor);
-        execvp(arguments[0], (char *const *)arguments);
-        _exit(127);
-    }
-    setpgid(pid, pid);
-    return pid;
-}
-
-static void stop_program(pid_t pid)
-{
-    kill(-pid, SIGTERM);
-    assert_int_equal(waitpid(pid, NULL, 0), pid);
-}
-
 /* A broker that wants a password, and a plug that publishes ten times a second. */
 struct broker {
     char folder[32];
@@ -328,20 +182,12 @@ struct broker {
     pid_t broker, plug;
 };
 
-static void write_secret(const char *path, const char *password)
-{
-    struct error error = ERROR_INIT;
-    AUTO_FREE char *text = text_format("user meter\npassword %s\n", password);
-    assert_int_equal(file_write(path, text, strlen(text), &error), 0);
-    assert_int_equal(chmod(path, 0600), 0);
-}
-
 static void start_broker(struct broker *b)
 {
     struct error error = ERROR_INIT;
     snprintf(b->folder, sizeof b->folder, "/tmp/joulery-mqtt-XXXXXX");
     assert_non_null(mkdtemp(b->folder));
-    b->server = (struct server){.port = free_port(), .start_ns = clock_boot_ns()};
+    b->server = (struct server){.port = free_port(SOCK_STREAM), .start_ns = clock_boot_ns()};
     AUTO_FREE char *passwords = file_join(b->folder, "passwords"),
                    *settings = file_join(b->folder, "settings");
     AUTO_FREE char *secret = file_join(b->folder, "secret");
