@@ -7,8 +7,9 @@
 #include <string.h>
 
 #define CHANGES_LEAST    8
-#define EDGES_LEAST      6   /* of the load: three times on */
-#define READINGS_LEAST   2   /* in an update period */
+#define EDGES_LEAST      6 /* of the load: three times on */
+#define READINGS_LEAST   2 /* in an update period */
+#define READINGS_MANY    10
 #define COHERENCE_LEAST  0.5 /* of intervals that a period explains */
 #define REDRAWS          99  /* none of which may do as well: significant at 1 % */
 #define REDRAW_SEED      20260101
@@ -84,18 +85,29 @@ static double coherence(const double *intervals, size_t count, double period_s)
 }
 
 /* Where a value happens to be repeated, two changes lie several updates apart. Such intervals are left out:
- * those beyond one and a half of the lower quartile. `intervals` get sorted. */
-static double typical_interval_s(double *intervals, size_t count)
+ * those beyond one and a half of the lower quartile, and half a reading. Of intervals that are few readings
+ * long the median is one of a few values, and their mean lies between. `intervals` get sorted. */
+static double typical_interval_s(double *intervals, size_t count, double reading_s)
 {
     qsort(intervals, count, sizeof *intervals, compare_doubles);
-    double quartile_s = intervals[(count - 1) / 4];
+    double quartile_s = intervals[(count - 1) / 4], sum_s = 0;
     size_t first = 0;
     while (first < count && intervals[first] < quartile_s / 2)
         first++;
     size_t last = first;
-    while (last < count && intervals[last] <= 1.5 * quartile_s)
-        last++;
-    return median_of(intervals + first, last - first);
+    while (last < count && intervals[last] <= 1.5 * quartile_s + reading_s / 2)
+        sum_s += intervals[last++];
+    double median_s = median_of(intervals + first, last - first);
+    return median_s < READINGS_MANY * reading_s ? sum_s / (double)(last - first) : median_s;
+}
+
+/* Readings blur the intervals by up to one of them either way, a triangle, which takes sinc^2 off their
+ * coherence; what is left must be more than changes at random times would show. */
+static double coherence_least(size_t count, double blur)
+{
+    double sinc = sin(M_PI * blur) / (M_PI * blur);
+    double chance = 2.6 / sqrt((double)count); /* p = 0.001, by Rayleigh's distribution */
+    return fmin(COHERENCE_LEAST, fmax(COHERENCE_LEAST * sinc * sinc, chance));
 }
 
 /* NAN: there is none, or it is too short for readings this far apart. */
@@ -106,9 +118,9 @@ static double update_period_s(const struct point *points, size_t count, double r
         return NAN;
     for (size_t i = 1; i < count; i++)
         intervals[i - 1] = points[i].at_s - points[i - 1].at_s;
-    double period_s = typical_interval_s(intervals, count - 1);
+    double period_s = typical_interval_s(intervals, count - 1, reading_s);
     bool seen = period_s >= READINGS_LEAST * reading_s &&
-                coherence(intervals, count - 1, period_s) >= COHERENCE_LEAST;
+                coherence(intervals, count - 1, period_s) >= coherence_least(count - 1, reading_s / period_s);
     free(intervals);
     return seen ? period_s : NAN;
 }

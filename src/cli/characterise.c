@@ -41,14 +41,12 @@ static void show_figure(const char *what, double value, const char *unit, const 
     printf("  %-12s  %10s  %s\n", what, text ? text : "?", isnan(value) ? why_not : meaning);
 }
 
-static void show_sheet(const struct sheet *sheet, double wall_s)
+void meters_show_figures(const struct characteristics *found, enum channel_kind kind, double wall_s)
 {
-    const struct characteristics *found = &sheet->found;
-    bool power = sheet->kind == KIND_POWER;
+    bool power = kind == KIND_POWER;
     AUTO_FREE char *not_found = text_format("not found in %.4g s", wall_s);
     const char *unknown = not_found ? not_found : "not found";
     const char *unmoved = found->response_p > RESPONSE_P_MOST ? "no response seen" : unknown;
-    AUTO_FREE char *name = text_printable(sheet->name);
     const struct {
         const char *what;
         double value;
@@ -64,11 +62,18 @@ static void show_sheet(const struct sheet *sheet, double wall_s)
         {"read cost", found->read_s, "s", "median of one read of its instrument", unknown},
         {"at rest", found->idle_w, "W", "mean power", unknown},
         {"noise, 1 s", found->idle_sd_w, "W", "standard deviation of means over 1 s at rest", unknown},
-        {"noise, 0.1 s", found->idle_reading_sd_w, "W", "of means over 0.1 s", unknown},
+        {"noise, 0.1 s", found->idle_reading_sd_w, "W",
+         "of means over 0.1 s, or over readings that come slower", unknown},
     };
-    printf("%s/%s\n", sheet->meter, name ? name : "?");
     for (size_t i = 0; i < sizeof lines / sizeof *lines; i++)
         show_figure(lines[i].what, lines[i].value, lines[i].unit, lines[i].meaning, lines[i].why_not);
+}
+
+static void show_sheet(const struct sheet *sheet, double wall_s)
+{
+    AUTO_FREE char *name = text_printable(sheet->name);
+    printf("%s/%s\n", sheet->meter, name ? name : "?");
+    meters_show_figures(&sheet->found, sheet->kind, wall_s);
 }
 
 /* Where the sheets will be kept; the caller frees it. */

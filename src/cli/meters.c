@@ -3,6 +3,7 @@
 #include "base/text.h"
 #include "base/units.h"
 #include "calibrate/datasheet.h"
+#include "calibrate/probe.h"
 #include "cli/cli.h"
 #include "meter/machine.h"
 #include "meter/wall/device.h"
@@ -279,17 +280,19 @@ static int list_meters(const struct meter_setup *setup, const char *path, struct
 struct request {
     struct meter_setup setup;
     const char *json, *group;
-    bool grant, revoke, apply, characterise, presets;
+    bool grant, revoke, apply, characterise, probe, presets;
     struct option_list meters;
     double for_s; /* 0: not given */
 };
 
 static const char *wrong_use(const struct request *request)
 {
-    if (request->grant + request->revoke + request->characterise > 1)
-        return "--grant, --revoke and --characterise: expected one of them";
-    if (request->for_s > 0 && !request->characterise)
-        return "--for: expected with --characterise";
+    if (request->grant + request->revoke + request->characterise + request->probe > 1)
+        return "--grant, --revoke, --characterise and --probe: expected one of them";
+    if (request->for_s > 0 && !request->characterise && !request->probe)
+        return "--for: expected with --characterise or --probe";
+    if (request->for_s > 0 && request->probe && request->for_s < PROBE_LEAST_S)
+        return "--for: expected at least 20 s with --probe";
     if (request->meters.count > 0 && !request->characterise)
         return "--meter: expected with --characterise";
     if (request->apply && !request->grant && !request->revoke)
@@ -328,6 +331,8 @@ static int obey(const struct request *request, const char *name)
     if (request->characterise)
         return meters_characterise(&request->setup, &request->meters,
                                    request->for_s > 0 ? request->for_s : 60, request->json, name);
+    if (request->probe)
+        return meters_probe(&request->setup, request->for_s > 0 ? request->for_s : 90, request->json, name);
     if (list_meters(&request->setup, request->json, &error) < 0)
         return cli_fail(name, &error, CLI_FAILED);
     return CLI_DONE;
@@ -344,13 +349,19 @@ int cli_meters(int argc, char **argv)
          "the site file, which lists wattmeters (default: ~/.config/joulery/site.yaml, if there is one)", 0,
          0},
         {"--json", 0, OPTION_TEXT, &request.json, "FILE",
-         "write the list as joulery.meters/1, or the data sheets; - is standard output", 0, 0},
+         "write the list as joulery.meters/1, or the data sheets, or what --probe found; - is standard "
+         "output",
+         0, 0},
         {"--presets", 0, OPTION_FLAG, &request.presets, NULL,
          "list the kinds of wattmeters that a site file can name", 0, 0},
         {"--characterise", 0, OPTION_FLAG, &request.characterise, NULL,
          "make each channel's data sheet: update period, averaging, lag, noise; loads all cores", 0, 0},
-        {"--for", 0, OPTION_NUMBER, &request.for_s, "SECONDS", "for --characterise; without it 60",
-         DATASHEET_LEAST_S, 3600},
+        {"--probe", 0, OPTION_FLAG, &request.probe, NULL,
+         "find out each wattmeter's update period, delay, noise and steps; loads all cores for half of the "
+         "time",
+         0, 0},
+        {"--for", 0, OPTION_NUMBER, &request.for_s, "SECONDS",
+         "for --characterise (without it 60) and --probe (without it 90)", DATASHEET_LEAST_S, 3600},
         {"--meter", 'm', OPTION_LIST, &request.meters, "NAME",
          "for --characterise: this instrument (may repeat; default: those that a run uses)", 0, 0},
         {"--grant", 0, OPTION_FLAG, &request.grant, NULL,

@@ -4,6 +4,7 @@
 
 #include "base/options.h"
 #include "meter/meter.h"
+#include "record/sheets.h"
 
 #include <stdbool.h>
 
@@ -15,5 +16,10 @@ int meters_revoke(bool apply, const char *subcommand);
  * and keeps them; `json`: also writes them there. */
 int meters_characterise(const struct meter_setup *setup, const struct option_list *meters, double wall_s,
                         const char *json, const char *subcommand);
+/* A line a figure. */
+void meters_show_figures(const struct characteristics *found, enum channel_kind kind, double wall_s);
+
+/* Finds out what the wattmeters of the site file are like, in `wall_s`, and prints it. */
+int meters_probe(const struct meter_setup *setup, double wall_s, const char *json, const char *subcommand);
 
 #endif

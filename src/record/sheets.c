@@ -45,15 +45,23 @@ char *sheets_path(const char *host, struct error *error)
 
 /* ---- JSON ---- */
 
+json_t *characteristics_to_json(const struct characteristics *found)
+{
+    json_t *json = json_object();
+    struct characteristics copy = *found;
+    for (size_t i = 0; json && i < FIGURES; i++)
+        json_object_set_new(json, figures[i].name, json_known(*figure_of(&copy, i)));
+    return json;
+}
+
 static json_t *sheet_to_json(const struct sheet *sheet)
 {
     json_t *json = json_pack("{s:o, s:o, s:s}", "meter", json_text(sheet->meter), "name",
                              json_text(sheet->name), "kind", channel_kind_name(sheet->kind));
-    struct characteristics found = sheet->found;
-    for (size_t i = 0; json && i < FIGURES; i++) {
-        double value = *figure_of(&found, i);
-        json_object_set_new(json, figures[i].name, json_known(value));
-    }
+    json_t *found = characteristics_to_json(&sheet->found);
+    if (json && found)
+        json_object_update(json, found);
+    json_decref(found);
     return json;
 }
 

@@ -42,6 +42,8 @@ struct sheets {
  * there is no home to put it in. */
 char *sheets_path(const char *host, struct error *error);
 
+/* An object with each figure, null where it is not known. NULL if memory ran out. */
+json_t *characteristics_to_json(const struct characteristics *found);
 /* NULL if memory ran out. */
 json_t *sheets_to_json(const struct sheets *sheets);
 

@@ -5,6 +5,8 @@ Prints its port and its start (CLOCK_BOOTTIME, ns), then answers every GET in th
 from the server's start; energy is its exact integral, in the device's steps. LOST: the share of questions that get an error, an
 answer too late, or nonsense. With WALL_SERVER_PASSWORD it wants the user "meter" with that password. Ends with its standard input. `lines` writes what
 Tasmota publishes over MQTT, ten lines a second, with START (CLOCK_BOOTTIME, ns) as its beginning, until nobody reads them.
+SHAPE `follower` answers as home-assistant does, with 50 W + 40 W for each core that its parent keeps busy, as a mean over
+1 s that ended 1 s ago, renewed every UPDATE seconds.
 """
 import base64
 import http.server
@@ -32,7 +34,37 @@ def energy(t):
     return MEAN_W * t + SWING_W * PERIOD_S / (2 * math.pi) * (1 - math.cos(2 * math.pi * t / PERIOD_S))
 
 
+class Follower:
+    """CPU time of the parent, sampled each 50 ms."""
+
+    AVERAGING_S, DELAY_S = 1.0, 1.0
+
+    def __init__(self):
+        self.pid, self.samples = os.getppid(), [(time.clock_gettime(time.CLOCK_BOOTTIME), 0.0)]
+        threading.Thread(target=self.sample, daemon=True).start()
+
+    def sample(self):
+        hertz = os.sysconf("SC_CLK_TCK")
+        while True:
+            with open(f"/proc/{self.pid}/stat") as file:
+                fields = file.read().rpartition(")")[2].split()
+            self.samples.append((time.clock_gettime(time.CLOCK_BOOTTIME), (int(fields[11]) + int(fields[12])) / hertz))
+            time.sleep(0.05)
+
+    def until(self, at):
+        return next((cpu for when, cpu in reversed(self.samples) if when <= at), self.samples[0][1])
+
+    def power(self, at):
+        end = at - self.DELAY_S
+        return 50 + 40 * (self.until(end) - self.until(end - self.AVERAGING_S)) / self.AVERAGING_S
+
+
+FOLLOWER = Follower() if SHAPE == "follower" else None
+
+
 def answer(t):
+    if FOLLOWER:
+        return {"state": f"{FOLLOWER.power(START + t):.3f}", "attributes": {"unit_of_measurement": "W"}}
     w, j = power(t), energy(t) + 5e6
     return {
         "shelly-gen1": {"meters": [{"power": round(w, 2), "is_valid": True, "total": int(j / 60)}], "unixtime": 1},

@@ -71,7 +71,7 @@ static void add_sample(struct poller *poller, const struct wall_sample *sample)
 }
 
 /* A device that tells the time must tell ours. */
-static int check_clock(const struct poller *poller, int64_t wall_ns, struct error *error)
+static int check_clock(const struct wall_device *device, int64_t wall_ns, struct error *error)
 {
     double behind_s = (double)(clock_wall_ns() - wall_ns) / NS_PER_S;
     if (wall_ns == 0 || (behind_s > -AHEAD_MOST_S && behind_s < BEHIND_MOST_S))
@@ -79,25 +79,34 @@ static int check_clock(const struct poller *poller, int64_t wall_ns, struct erro
     return error_set(error,
                      "%s: its reading is of %.0f s %s: set its clock and this machine's by the same time "
                      "server",
-                     poller->device->name, fabs(behind_s), behind_s > 0 ? "ago" : "ahead");
+                     device->name, fabs(behind_s), behind_s > 0 ? "ago" : "ahead");
+}
+
+int poller_ask(const struct wall_device *device, void *transport, struct wall_sample *sample,
+               struct error *error)
+{
+    struct wall_answer answer = {.power_w = NAN, .energy_j = NAN};
+    int64_t before = clock_boot_ns();
+    int result = transport_of(device->url)->ask(transport, &answer, error);
+    if (result == 0)
+        result = check_clock(device, answer.wall_ns, error);
+    int64_t took_ns = clock_boot_ns() - before,
+            true_ns = answer.wall_ns   ? answer.wall_ns - clock_wall_ns() + clock_boot_ns()
+                      : answer.boot_ns ? answer.boot_ns
+                                       : before + took_ns / 2;
+    *sample = (struct wall_sample){.boot_ns = true_ns,
+                                   .span_ns = answer.boot_ns || answer.wall_ns ? 0 : took_ns,
+                                   .power_w = answer.power_w,
+                                   .energy_j = answer.energy_j};
+    return result;
 }
 
 static bool ask(struct poller *poller)
 {
     struct error error = ERROR_INIT;
-    struct wall_answer answer = {.power_w = NAN, .energy_j = NAN};
-    int64_t before = clock_boot_ns();
-    int result = poller->transport->ask(poller->state, &answer, &error);
-    if (result == 0)
-        result = check_clock(poller, answer.wall_ns, &error);
-    int64_t took_ns = clock_boot_ns() - before,
-            true_ns = answer.wall_ns   ? answer.wall_ns - clock_wall_ns() + clock_boot_ns()
-                      : answer.boot_ns ? answer.boot_ns
-                                       : before + took_ns / 2;
-    const struct wall_sample sample = {.boot_ns = true_ns - ns(poller->device->delay_s),
-                                       .span_ns = answer.boot_ns || answer.wall_ns ? 0 : took_ns,
-                                       .power_w = answer.power_w,
-                                       .energy_j = answer.energy_j};
+    struct wall_sample sample;
+    int result = poller_ask(poller->device, poller->state, &sample, &error);
+    sample.boot_ns -= ns(poller->device->delay_s);
     pthread_mutex_lock(&poller->lock);
     poller->asked++;
     if (result == 0) {

@@ -12,10 +12,14 @@
 struct poller;
 
 struct wall_sample {
-    int64_t boot_ns;          /* when it was true: half-way through the question, less the device's delay */
+    int64_t boot_ns;          /* when it was true: as the device says, or half-way through the question */
     int64_t span_ns;          /* how long the question took */
     double power_w, energy_j; /* NAN: no news */
 };
+
+/* One question, without a thread. The device's delay is not taken off; poller_start's samples have it off. */
+int poller_ask(const struct wall_device *device, void *transport, struct wall_sample *sample,
+               struct error *error);
 
 /* `transport` is that of the device, opened; it is the thread's own until poller_stop. `thread_begins` is
  * called first in the thread, unless NULL. `device` must outlive the poller. */
