@@ -3,7 +3,8 @@
 
 Prints its port and its start (CLOCK_BOOTTIME, ns), then answers every GET in the shape of a device. Power is 100 W + 40 W sin(2 pi t / 3 s), t by CLOCK_BOOTTIME
 from the server's start; energy is its exact integral, in the device's steps. LOST: the share of questions that get an error, an
-answer too late, or nonsense. With WALL_SERVER_PASSWORD it wants the user "meter" with that password. Ends with its standard input. `lines` writes what
+answer too late, or nonsense. With WALL_SERVER_PASSWORD it wants the user "meter" with that
+password, with WALL_SERVER_TOKEN that token; with WALL_SERVER_TLS, a file with certificate and key, it speaks TLS. Ends with its standard input. `lines` writes what
 Tasmota publishes over MQTT, ten lines a second, with START (CLOCK_BOOTTIME, ns) as its beginning, until nobody reads them.
 SHAPE `follower` answers as home-assistant does, with 50 W + 40 W for each core that its parent keeps busy, as a mean over
 1 s that ended 1 s ago, renewed every UPDATE seconds.
@@ -14,6 +15,7 @@ import json
 import math
 import os
 import random
+import ssl
 import sys
 import threading
 import time
@@ -92,6 +94,9 @@ class Handler(http.server.BaseHTTPRequestHandler):
         given = self.headers.get("Authorization", "")
         if wanted and given != "Basic " + base64.b64encode(f"meter:{wanted}".encode()).decode():
             return self.send(401, b"{}")
+        token = os.environ.get("WALL_SERVER_TOKEN")
+        if token and given != "Bearer " + token:
+            return self.send(401, b"{}")
         if DICE.random() < LOST:
             kind = DICE.randrange(3)
             if kind == 0:
@@ -116,6 +121,10 @@ def main():
     if SHAPE == "lines":
         return lines(int(sys.argv[2]) / 1e9)
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    if os.environ.get("WALL_SERVER_TLS"):
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(os.environ["WALL_SERVER_TLS"])
+        server.socket = context.wrap_socket(server.socket, server_side=True)
     server.daemon_threads = True
     server.handle_error = lambda *_: None  # who asks gives up on what is late
     threading.Thread(target=server.serve_forever, daemon=True).start()

@@ -173,12 +173,79 @@ static void credentials_open_the_device_and_are_nowhere_else(void **state)
     rmdir(folder);
 }
 
+/* ---- TLS ---- */
+
+/* A certificate for localhost that signs itself, and its key: in one file, or the certificate alone. */
+static void make_certificate(const char *folder)
+{
+    AUTO_FREE char *both = file_join(folder, "both.pem"), *certificate = file_join(folder, "certificate.pem");
+    const char *const words[] = {"openssl",  "req",           "-x509",   "-newkey",
+                                 "rsa:2048", "-nodes",        "-keyout", both,
+                                 "-out",     certificate,     "-days",   "2",
+                                 "-subj",    "/CN=localhost", "-addext", "subjectAltName=DNS:localhost",
+                                 NULL};
+    int status;
+    assert_true(waitpid(start_program(words), &status, 0) > 0 && status == 0);
+    struct error error = ERROR_INIT;
+    size_t key_size, size;
+    AUTO_FREE char *key = file_read(both, 65536, &key_size, &error);
+    AUTO_FREE char *text = file_read(certificate, 65536, &size, &error);
+    AUTO_FREE char *all = text_format("%s%s", text, key);
+    assert_int_equal(file_write(both, all, strlen(all), &error), 0);
+}
+
+static void remove_files(const char *folder, const char *const *names)
+{
+    for (; *names; names++) {
+        AUTO_FREE char *path = file_join(folder, *names);
+        unlink(path);
+    }
+    rmdir(folder);
+}
+
+static void a_certificate_is_checked_before_a_token_is_sent(void **state)
+{
+    (void)state;
+    struct error error = ERROR_INIT;
+    char folder[] = "/tmp/joulery-tls-XXXXXX";
+    assert_non_null(mkdtemp(folder));
+    make_certificate(folder);
+    AUTO_FREE char *both = file_join(folder, "both.pem"), *certificate = file_join(folder, "certificate.pem");
+    AUTO_FREE char *secret = file_join(folder, "secret");
+    assert_int_equal(file_write(secret, "token Swordfish-9\n", 18, &error), 0);
+    assert_int_equal(chmod(secret, 0600), 0);
+    setenv("WALL_SERVER_TLS", both, 1);
+    setenv("WALL_SERVER_TOKEN", "Swordfish-9", 1);
+    struct server server = start_server("home-assistant", "0", "0");
+    unsetenv("WALL_SERVER_TLS");
+    unsetenv("WALL_SERVER_TOKEN");
+    AUTO_FREE char *untrusted = text_format("/\n    preset: home-assistant\n    id: s\n    interval: 0.1\n"
+                                            "    accuracy: 0\n    credentials: %s\n",
+                                            secret);
+    AUTO_FREE char *trusted = text_format("%s    ca: %s\n", untrusted, certificate);
+    struct play play;
+    measure_at(&play, &server, "https://localhost", untrusted, "0.5");
+    assert_false(energy_of(&play, "plug")->known);
+    assert_true(has_note(&play.record, "name the file with ca: FILE"));
+    record_free(&play.record);
+    measure_at(&play, &server, "https://localhost", trusted, "1");
+    say(&play, "plug");
+    const struct channel_energy *e = energy_of(&play, "plug");
+    assert_true(e->known);
+    assert_true(fabs(e->energy_j - play.truth_j) <= fmax(0.005 * play.truth_j, 2 * e->uncertainty_j));
+    record_free(&play.record);
+    stop_server(&server);
+    static const char *const files[] = {"both.pem", "certificate.pem", "secret", NULL};
+    remove_files(folder, files);
+}
+
 /* ---- MQTT ---- */
 
 /* A broker that wants a password, and a plug that publishes ten times a second. */
 struct broker {
     char folder[32];
     struct server server; /* its port, and the plug's beginning */
+    unsigned safe_port;   /* with TLS */
     pid_t broker, plug;
 };
 
@@ -191,12 +258,17 @@ static void start_broker(struct broker *b)
     AUTO_FREE char *passwords = file_join(b->folder, "passwords"),
                    *settings = file_join(b->folder, "settings");
     AUTO_FREE char *secret = file_join(b->folder, "secret");
-    AUTO_FREE char *text = text_format("listener %u 127.0.0.1\nallow_anonymous false\npassword_file %s\n",
-                                       b->server.port, passwords);
+    AUTO_FREE char *both = file_join(b->folder, "both.pem"),
+                   *certificate = file_join(b->folder, "certificate.pem");
+    make_certificate(b->folder);
+    b->safe_port = free_port(SOCK_STREAM);
+    AUTO_FREE char *text = text_format("allow_anonymous false\npassword_file %s\nlistener %u 127.0.0.1\n"
+                                       "listener %u 127.0.0.1\ncertfile %s\nkeyfile %s\n",
+                                       passwords, b->server.port, b->safe_port, certificate, both);
     const char *const words[] = {"mosquitto_passwd", "-b", "-c", passwords, "meter", "Swordfish-9", NULL};
     int status;
     assert_true(waitpid(start_program(words), &status, 0) > 0 && status == 0);
-    assert_int_equal(chmod(b->folder, 0755) | chmod(passwords, 0644),
+    assert_int_equal(chmod(b->folder, 0755) | chmod(passwords, 0644) | chmod(both, 0644),
                      0); /* as root, mosquitto becomes another */
     assert_int_equal(file_write(settings, text, strlen(text), &error), 0);
     write_secret(secret, "Swordfish-9");
@@ -215,12 +287,9 @@ static void stop_broker(struct broker *b)
 {
     stop_program(b->plug);
     stop_program(b->broker);
-    static const char *const files[] = {"passwords", "settings", "secret"};
-    for (size_t i = 0; i < 3; i++) {
-        AUTO_FREE char *file = file_join(b->folder, files[i]);
-        unlink(file);
-    }
-    rmdir(b->folder);
+    static const char *const files[] = {"passwords", "settings",        "secret",
+                                        "both.pem",  "certificate.pem", NULL};
+    remove_files(b->folder, files);
     b->plug = b->broker = 0;
 }
 
@@ -250,6 +319,17 @@ static void messages_are_readings(void **state)
     assert_true(e->known);
     assert_true(fabs(e->energy_j - play.truth_j) <= fmax(0.005 * play.truth_j, 2 * e->uncertainty_j));
     record_free(&play.record);
+    struct server safe = broker.server;
+    safe.port = broker.safe_port;
+    AUTO_FREE char *certificate = file_join(broker.folder, "certificate.pem");
+    AUTO_FREE char *trusted = text_format("%s    ca: %s\n", lines, certificate);
+    measure_at(&play, &safe, "mqtts://localhost", trusted, "1");
+    assert_true(energy_of(&play, "plug")->known);
+    record_free(&play.record);
+    AUTO_FREE char *untrusted = text_format(PLUG "    timeout: 0.5\n    credentials: %s\n", secret);
+    measure_at(&play, &safe, "mqtts://localhost", untrusted, "0.5");
+    assert_false(energy_of(&play, "plug")->known);
+    record_free(&play.record);
     write_secret(secret, "Swordfish-8");
     AUTO_FREE char *wrong = text_format(PLUG "    timeout: 0.5\n    credentials: %s\n", secret);
     measure_at(&play, &broker.server, "mqtt://127.0.0.1", wrong, "0.5");
@@ -272,6 +352,7 @@ int main(void)
         cmocka_unit_test(a_device_that_is_not_there_stops_nothing),
         cmocka_unit_test(a_site_file_with_a_mistake_stops_the_run_before_it_begins),
         cmocka_unit_test(credentials_open_the_device_and_are_nowhere_else),
+        cmocka_unit_test(a_certificate_is_checked_before_a_token_is_sent),
         cmocka_unit_test_teardown(messages_are_readings, stop_left_over),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

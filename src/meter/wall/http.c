@@ -173,6 +173,23 @@ static int refused(const struct http *http, long status, struct error *error)
     return error_set(error, "%s: the device refused (HTTP %ld)", name, status);
 }
 
+static int not_reached(const struct http *http, CURLcode code, struct error *error)
+{
+    const struct wall_device *d = http->device;
+    const char *why = http->curl.easy_strerror(code);
+    if (code == CURLE_OPERATION_TIMEDOUT)
+        return error_set(error, "%s: no answer within %g s", d->name, d->timeout_s);
+    if (code == CURLE_COULDNT_CONNECT || code == CURLE_COULDNT_RESOLVE_HOST)
+        return error_set(error, "%s: %s: nobody listens at %s", d->name, why, d->url);
+    if (code == CURLE_PEER_FAILED_VERIFICATION)
+        return error_set(
+            error,
+            "%s: %s: if the device signs its own certificate, get that by a way that you trust and "
+            "name the file with ca: FILE",
+            d->name, why);
+    return error_set(error, "%s: %s", d->name, why);
+}
+
 static int http_ask(void *state, struct wall_answer *answer, struct error *error)
 {
     struct http *http = state;
@@ -184,10 +201,8 @@ static int http_ask(void *state, struct wall_answer *answer, struct error *error
     if (http->too_long)
         return error_set(error, "%s: the answer is longer than %zu MiB: it can't be a wattmeter's",
                          http->device->name, ANSWER_BYTES_MOST >> 20);
-    if (code == CURLE_OPERATION_TIMEDOUT)
-        return error_set(error, "%s: no answer within %g s", http->device->name, http->device->timeout_s);
     if (code)
-        return error_set(error, "%s: %s", http->device->name, c->easy_strerror(code));
+        return not_reached(http, code, error);
     c->easy_getinfo(http->handle, CURLINFO_RESPONSE_CODE, &status);
     if (status != 200)
         return refused(http, status, error);

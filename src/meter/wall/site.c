@@ -3,9 +3,11 @@
 #include "base/text.h"
 #include "meter/wall/transport.h"
 
+#include <errno.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 #include <yaml.h>
 
 /* What a device's keys say, before a preset fills in the rest. */
@@ -468,10 +470,26 @@ static char *beside(const char *site, const char *path)
     return path[0] == '/' || !slash ? strdup(path) : text_format("%.*s/%s", (int)(slash - site), site, path);
 }
 
-static int read_secrets(struct wall_site *site, struct error *error)
+/* Whether it can be read is known now, and not after a run. */
+static int find_certificates(const struct wall_site *site, struct wall_device *device, struct error *error)
+{
+    char *path = beside(site->path, device->ca);
+    if (!path)
+        return error_memory(error, site->path);
+    free(device->ca);
+    device->ca = path;
+    if (access(path, R_OK) == 0)
+        return 0;
+    error_errno(error, errno, path);
+    return error_prefix(error, "%s:%zu: ca", site->path, device->line);
+}
+
+static int read_files(struct wall_site *site, struct error *error)
 {
     for (size_t i = 0; i < site->count; i++) {
         struct wall_device *device = &site->devices[i];
+        if (device->ca && find_certificates(site, device, error) < 0)
+            return -1;
         AUTO_FREE char *path = device->credentials ? beside(site->path, device->credentials) : NULL;
         if (!device->credentials)
             continue;
@@ -489,7 +507,7 @@ int wall_site_read(const char *path, struct wall_site *site, struct error *error
     AUTO_FREE char *text = file_read(path, WALL_SITE_BYTES_MOST, &size, error);
     if (!text || wall_site_parse(text, size, path, site, error) < 0)
         return -1;
-    if (read_secrets(site, error) == 0)
+    if (read_files(site, error) == 0)
         return 0;
     wall_site_free(site);
     return -1;
