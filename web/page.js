@@ -290,15 +290,39 @@
       run: row.run, repetition: row.repetition, label: groupOf.get(row.run).label, main: groupOf.get(row.run).main,
       software: row.software_j / row.wall_s, hardware: row.hardware_j / row.wall_s, smooth: row.lowess_hardware_w,
       software_text: energyText(row.software_j), hardware_text: energyText(row.hardware_j),
-      coverage_text: percent(row.software_j / row.hardware_j),
+      coverage_text: percent(row.software_j / row.hardware_j), software_j: row.software_j, hardware_j: row.hardware_j,
     })).sort((a, b) => a.software - b.software);
     const { slope, offset_w } = c.powers.least_squares;
     const line = [pairs[0], pairs[pairs.length - 1]].map(({ software }) => ({ software, hardware: offset_w.value + slope.value * software }));
     const smooth = pairs.filter((pair) => known(pair.smooth)).map(({ software, smooth: hardware }) => ({ software, hardware }));
     byId("compare-lead").textContent = compareLead(c);
-    return draw("compare", { pairs, line, smooth }, {
+    return Promise.all([draw("compare", { pairs, line, smooth }, {
       software_title: `mean power by software: ${c.software}${c.estimated ? ", estimated" : ""} (W)`,
       hardware_title: `mean power by hardware: ${c.hardware} (W)`,
+    }), drawAgreement(c, pairs)]);
+  }
+
+  function agreementCaption(c) {
+    const { pearson, spearman, concordance } = c.correlation, { name, p } = c.test;
+    const test = name ? ` ${name[0].toUpperCase()}${name.slice(1)} test: p ${p < 0.001 ? "below 0.001" : `= ${digits(p)}`}.` : "";
+    const both = known(pearson.value) ? ` Pearson's r ${digits(pearson.value)}, Spearman's ρ ${digits(spearman)}, Lin's concordance ${digits(concordance.value)}.` : "";
+    return "Bland and Altman's plot: by how much the two differ, over how much there is. Between the dashed lines lie 95 % of the differences, "
+      + "if they are near to normal; bands are 95 % intervals. Points that climb to the right mean that the difference is a share rather than a constant."
+      + test + both;
+  }
+
+  function drawAgreement(c, pairs) {
+    const axis = energyAxis(pairs.map((pair) => pair.hardware_j)), { bias, lower_limit, upper_limit } = c.difference_j;
+    const scaled = (j) => (known(j) ? j / axis.size : null), signed = (j) => `${j < 0 ? "−" : "+"}${energyText(Math.abs(j))}`;
+    const limit = (kind, words, { value, low, high }) => (known(value)
+      ? [{ kind, value: scaled(value), low: scaled(low), high: scaled(high), text: `${words} ${signed(value)}` }] : []);
+    const limits = [...limit("mean", "mean", bias), ...limit("limit", "upper limit", upper_limit), ...limit("limit", "lower limit", lower_limit)];
+    const points = pairs.map((pair) => ({ ...pair, both: scaled((pair.software_j + pair.hardware_j) / 2),
+      difference: scaled(pair.hardware_j - pair.software_j), difference_text: signed(pair.hardware_j - pair.software_j) }));
+    byId("agreement-caption").textContent = agreementCaption(c);
+    return draw("agreement", { pairs: points, limits }, {
+      both_title: `mean of both${c.estimated ? ", one of them estimated" : ""} (${axis.unit})`,
+      difference_title: `hardware less software (${axis.unit})`,
     });
   }
 

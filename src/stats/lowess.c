@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 enum { ROUNDS = 3 };
+#define ROUNDING 1e-12 /* of a value, many times over */
 
 struct point {
     double x, y, smooth, trust; /* trust: the weight that its distance from the line leaves it */
@@ -78,17 +79,19 @@ static void smooth_all(struct point *points, size_t count, size_t near)
     }
 }
 
-/* The bisquare of the residuals, by six times their median. False: nothing is far from the line. */
+/* The bisquare of the residuals, by six times their median. False: nothing is far from the line, or no
+ * farther than numbers are rounded. */
 static bool set_trust(struct point *points, size_t count, double *residuals)
 {
-    double mean = 0;
+    double mean = 0, largest = 0;
     for (size_t i = 0; i < count; i++) {
         residuals[i] = fabs(points[i].y - points[i].smooth);
         mean += residuals[i] / (double)count;
+        largest = fmax(largest, fabs(points[i].y));
     }
     qsort(residuals, count, sizeof *residuals, by_value);
     double far = 3 * (residuals[count / 2] + residuals[(count - 1) / 2]);
-    if (far < 1e-7 * mean)
+    if (far < 1e-7 * mean || far < ROUNDING * largest)
         return false;
     for (size_t i = 0; i < count; i++) {
         double distance = fabs(points[i].y - points[i].smooth), share = distance / far;

@@ -24,7 +24,7 @@ const marks = (page) => page.evaluate(() => Object.fromEntries([...document.quer
   .map((host) => [host.dataset.chart, [...host.querySelectorAll("svg .role-mark path, svg .role-mark line, svg .role-mark text")]
     .filter((mark) => mark.getBBox().width + mark.getBBox().height > 0).length])));
 
-async function check(browser, kind, { options = [], without = ["compare"] } = {}) {
+async function check(browser, kind, { options = [], without = ["compare", "agreement"] } = {}) {
   const { page, said, asked } = await openReport(browser, report(kind, ...options));
   assert.deepEqual(said, [], `${kind}: the page said something`);
   assert.deepEqual(asked, [], `${kind}: the page asked for something`);
@@ -74,7 +74,7 @@ const tests = {
     await page.waitForFunction(() => document.querySelector("[data-chart=emissions]").textContent.includes("▸ Poland"));
   },
   async "a study without marks has no accuracy charts, and says that it estimates"(browser) {
-    const { page } = await check(browser, "silent", { without: ["compare", "tradeoff", "score", "learning", "epoch_accuracy", "epoch_energy"] });
+    const { page } = await check(browser, "silent", { without: ["compare", "agreement", "tradeoff", "score", "learning", "epoch_accuracy", "epoch_energy"] });
     assert.match(await page.locator("#headline").textContent(), /used the least energy/);
     assert.match(await page.locator("#summary-table").textContent(), /est\./);
     assert.match(await page.locator("[data-chart=energy]").textContent(), /estimated/);
@@ -98,6 +98,8 @@ const tests = {
     assert.match(lead, /hardware's power is 1\.15 times software's \(95 % interval 1\.15 to 1\.15\) and 60\.0 W more/);
     assert.match(lead, /Both put arch into the same order/);
     assert.ok(drawn.compare >= 12 + 2, "every run is a point, and two lines");
+    assert.ok(drawn.agreement >= 12 + 3 + 3, "every run is a point, and three limits with their words");
+    assert.match(await page.locator("#agreement-caption").textContent(), /test: p .*Pearson's r 1\.0/);
   },
   async "charts can be saved, and the print has all of them"(browser) {
     const { page, drawn } = await check(browser, "plain");

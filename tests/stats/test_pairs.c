@@ -103,6 +103,22 @@ static void smooth_lines_are_rs(void **state)
     check_lowess(tied, bent, 12, LOWESS_SHARE, ties);
 }
 
+/* On a line that the pairs lie on but for the rounding of their last digits, no pair is far from the others. */
+static void rounding_is_no_outlier(void **state)
+{
+    (void)state;
+    double a[24], b[24], smooth[24];
+    static const double powers[] = {31, 52, 58, 64};
+    struct error error = ERROR_INIT;
+    for (size_t i = 0; i < 24; i++) {
+        a[i] = powers[i / 6] * (1 + 1e-15 * (double)(i % 6));
+        b[i] = (60 + 1.15 * powers[i / 6]) * (1 + (i < 18 ? 1e-15 : 5e-15) * (double)(i % 3));
+    }
+    assert_int_equal(stats_lowess(a, b, 24, LOWESS_SHARE, smooth, &error), 0);
+    for (size_t i = 0; i < 24; i++)
+        near(smooth[i], b[i], 1e-9);
+}
+
 static void correlations_are_scipys(void **state)
 {
     (void)state;
@@ -214,6 +230,7 @@ int main(void)
         cmocka_unit_test(limits_of_agreement_are_bland_and_altmans),
         cmocka_unit_test(lines_are_least_squares_and_demings),
         cmocka_unit_test(smooth_lines_are_rs),
+        cmocka_unit_test(rounding_is_no_outlier),
         cmocka_unit_test(correlations_are_scipys),
         cmocka_unit_test(shapiro_and_wilks_test_is_scipys),
         cmocka_unit_test(paired_tests_are_scipys),
