@@ -95,7 +95,7 @@ static void wrong_site_files_are_explained_by_line(void **state)
         {"wattmeters:\n  - {name: a, address: b}", "address and id go with a preset"},
         {"wattmeters:\n  - {name: a}", "expected a preset with an address, or a url"},
         {"wattmeters:\n  - {name: a, url: 'ftp://b', power: {at: /p, unit: W}}",
-         "expected an address of http, https, mqtt or mqtts"},
+         "expected an address of http, https, mqtt, mqtts"},
         {"wattmeters:\n  - {name: a, url: 'http://me:secret@b', power: {at: /p, unit: W}}",
          "put it into a file and name that with credentials: FILE"},
         {"wattmeters:\n  - {name: a, url: 'http://b/c d', power: {at: /p, unit: W}}", "written as %20"},

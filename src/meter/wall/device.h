@@ -89,6 +89,7 @@ struct wall_preset {
     const char *scheme, *path;
     const char *power_at, *power_unit;
     double power_scale;                  /* of its unit in one count; 0: 1 */
+    double power_step;                   /* in its unit; 0: not known */
     const char *energy_at, *energy_unit; /* NULL: none, or none whose unit is sure */
     double energy_scale;
     double energy_step; /* in its unit */

@@ -133,6 +133,20 @@ static const struct wall_preset presets[] = {
      .energy_unit = "kWh",
      .energy_step = 0.001,
      .id = "1"},
+    {.name = "ipmi-dcmi",
+     .what = "a server's BMC, DCMI over LAN (IPMI 2.0); update: the time over which it averages",
+     .scheme = "ipmi",
+     .path = "",
+     .power_at = "dcmi",
+     .power_unit = "W",
+     .power_step = 1},
+    {.name = "ipmi-dcmi-local",
+     .what = "this server's own BMC, DCMI through the kernel's driver; address: /dev/ipmi0",
+     .scheme = "ipmi-local",
+     .path = "",
+     .power_at = "dcmi",
+     .power_unit = "W",
+     .power_step = 1},
 };
 
 const struct wall_preset *wall_presets(size_t *count)

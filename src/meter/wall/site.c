@@ -280,6 +280,8 @@ static int apply_preset(const struct reading *r, struct entry *entry)
         return -1;
     if (!own_power && entry->power_scale == 0)
         entry->power_scale = p->power_scale;
+    if (!own_power && entry->power_step == 0)
+        entry->power_step = p->power_step;
     if (!own_energy && entry->energy_scale == 0)
         entry->energy_scale = p->energy_scale;
     if (!own_energy && entry->energy_step == 0)

@@ -9,10 +9,8 @@ static const struct {
     const char *scheme;
     const struct transport *transport;
 } schemes[] = {
-    {"http://", &http_transport},
-    {"https://", &http_transport},
-    {"mqtt://", &mqtt_transport},
-    {"mqtts://", &mqtt_transport},
+    {"http://", &http_transport},  {"https://", &http_transport}, {"mqtt://", &mqtt_transport},
+    {"mqtts://", &mqtt_transport}, {"ipmi://", &ipmi_transport},  {"ipmi-local://", &ipmi_transport},
 };
 
 const struct transport *transport_of(const char *url)
