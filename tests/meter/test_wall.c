@@ -23,6 +23,13 @@ static struct wall_site parse(const char *text)
     return site;
 }
 
+/* Its address is a file of this machine. */
+static bool is_local(const struct wall_preset *preset)
+{
+    return preset->scheme &&
+           (strcmp(preset->scheme, "ipmi-local") == 0 || strcmp(preset->scheme, "wattsup") == 0);
+}
+
 static void presets_are_filled_in(void **state)
 {
     (void)state;
@@ -48,7 +55,8 @@ static void presets_are_filled_in(void **state)
     const struct wall_preset *presets = wall_presets(&count);
     for (size_t i = 0; i < count; i++) {
         AUTO_FREE char *text =
-            text_format("wattmeters:\n  - {name: a, preset: %s, address: host, id: x1}\n", presets[i].name);
+            text_format("wattmeters:\n  - {name: a, preset: %s, address: %s, id: x1, credentials: s}\n",
+                        presets[i].name, is_local(&presets[i]) ? "/dev/x0" : "host");
         site = parse(text);
         wall_site_free(&site);
     }
@@ -117,6 +125,19 @@ static void wrong_site_files_are_explained_by_line(void **state)
          "site.yaml:3: a second wattmeter is called 'a': the first is in line 2"},
         {"wattmeters:\n  - {name: a, url: 'http://b', auth: SHA, power: {at: /p, unit: W}}",
          "digits_at, auth and cipher are for SNMP alone"},
+        {"wattmeters:\n  - {name: a, preset: ipmi-dcmi, address: bmc}",
+         "site.yaml:2: a: expected credentials: FILE, with the BMC's user and password"},
+        {"wattmeters:\n  - {name: a, preset: ipmi-dcmi, address: bmc/dcmi, credentials: s}",
+         "expected a host and nothing behind it, as in ipmi://bmc.lab"},
+        {"wattmeters:\n  - {name: a, preset: ipmi-dcmi-local, address: bmc}",
+         "expected the driver's file, as in ipmi-local:///dev/ipmi0"},
+        {"wattmeters:\n  - {name: a, url: 'ipmi://b', power: {at: /p, unit: W}, credentials: s}",
+         "power: at: expected dcmi or dcmi:big-endian, found '/p'"},
+        {"wattmeters:\n  - {name: a, preset: ipmi-dcmi, address: bmc, credentials: s,\n"
+         "     energy: {at: dcmi, unit: Wh, step: 1}}",
+         "energy: a BMC's DCMI tells power alone: leave energy out"},
+        {"wattmeters:\n  - {name: a, url: 'ipmi://b', energy: {at: dcmi, unit: Wh, step: 1}, credentials: s}",
+         "energy: a BMC's DCMI tells power alone: leave energy out"},
         {"wattmeters:\n  - {name: a, name: b, preset: tasmota, address: b}", "name stands here twice"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
