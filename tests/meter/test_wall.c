@@ -138,6 +138,16 @@ static void wrong_site_files_are_explained_by_line(void **state)
          "energy: a BMC's DCMI tells power alone: leave energy out"},
         {"wattmeters:\n  - {name: a, url: 'ipmi://b', energy: {at: dcmi, unit: Wh, step: 1}, credentials: s}",
          "energy: a BMC's DCMI tells power alone: leave energy out"},
+        {"wattmeters:\n  - {name: a, preset: wattsup, address: ttyUSB0}",
+         "site.yaml:2: a: expected the line's file, as in wattsup:///dev/ttyUSB0"},
+        {"wattmeters:\n  - {name: a, preset: wattsup, address: /dev/ttyUSB0, serial: 9600}",
+         "site.yaml:2: a: serial: expected a usual speed from 1200 to 230400 and the framing, as in 9600 "
+         "8N1, "
+         "found '9600'"},
+        {"wattmeters:\n  - {name: a, url: 'wattsup:///dev/x', power: {at: /W, unit: W}}",
+         "power: at: expected W, as the meter calls it, found '/W'"},
+        {"wattmeters:\n  - {name: a, url: 'wattsup:///dev/x', energy: {at: W, unit: Wh, step: 0.1}}",
+         "energy: at: expected WH, as the meter calls it, found 'W'"},
         {"wattmeters:\n  - {name: a, name: b, preset: tasmota, address: b}", "name stands here twice"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {

@@ -147,6 +147,16 @@ static const struct wall_preset presets[] = {
      .power_at = "dcmi",
      .power_unit = "W",
      .power_step = 1},
+    {.name = "wattsup",
+     .what = "a Watts Up? PRO, ES or .NET on a serial line; address: /dev/ttyUSB0",
+     .scheme = "wattsup",
+     .path = "",
+     .power_at = "W",
+     .power_unit = "W",
+     .power_step = 0.1,
+     .energy_at = "WH",
+     .energy_unit = "Wh",
+     .energy_step = 0.1},
 };
 
 const struct wall_preset *wall_presets(size_t *count)

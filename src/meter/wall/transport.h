@@ -28,13 +28,14 @@ struct transport {
 extern const struct transport http_transport;
 extern const struct transport mqtt_transport;
 extern const struct transport ipmi_transport;
+extern const struct transport wattsup_transport;
 
 /* ---- transports.c ---- */
 
 /* By the scheme of the url; NULL: there is none for it. */
 const struct transport *transport_of(const char *url);
 /* All schemes, for people. */
-#define TRANSPORT_SCHEMES "http, https, mqtt, mqtts, ipmi or ipmi-local"
+#define TRANSPORT_SCHEMES "http, https, mqtt, mqtts, ipmi, ipmi-local or wattsup"
 
 /* "scheme://host[:port]rest", with [] around an IPv6 address, which `*host` then lacks. The caller frees
  * `*host`; `*rest` points into the url. */
