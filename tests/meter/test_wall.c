@@ -2,6 +2,7 @@
 #include "base/file.h"
 #include "base/text.h"
 #include "meter/wall/device.h"
+#include "meter/wall/line.h"
 
 #include <math.h>
 #include <setjmp.h>
@@ -50,6 +51,17 @@ static void presets_are_filled_in(void **state)
     assert_string_equal(site.devices[3].url, "http://ha/api/states/sensor.plug");
     assert_null(site.devices[3].energy.at);
     assert_int_equal(site.devices[3].line, 7);
+    wall_site_free(&site);
+    site = parse("wattmeters:\n"
+                 "  - {name: bmc, preset: ipmi-dcmi, address: 'bmc.lab:6230', credentials: s}\n"
+                 "  - {name: own, preset: ipmi-dcmi-local, address: /dev/ipmi0}\n"
+                 "  - {name: line, preset: wattsup, address: /dev/ttyUSB0, serial: 19200 8N1}\n");
+    assert_string_equal(site.devices[0].url, "ipmi://bmc.lab:6230");
+    assert_true(site.devices[0].power.factor == 1 && site.devices[0].power.step == 1);
+    assert_string_equal(site.devices[1].url, "ipmi-local:///dev/ipmi0");
+    assert_string_equal(site.devices[2].url, "wattsup:///dev/ttyUSB0");
+    assert_string_equal(site.devices[2].serial, "19200 8N1");
+    assert_true(site.devices[2].energy.factor == 3600 && fabs(site.devices[2].energy.step - 360) < 1e-9);
     wall_site_free(&site);
     size_t count;
     const struct wall_preset *presets = wall_presets(&count);
@@ -158,6 +170,26 @@ static void wrong_site_files_are_explained_by_line(void **state)
             fail_msg("%s\nexpected '%s', found '%s'", cases[i].text, cases[i].message,
                      result ? error_text(&error) : "no error");
         assert_null(strstr(error_text(&error), "secret"));
+        error_clear(&error);
+    }
+}
+
+static void serial_lines_are_speed_and_framing(void **state)
+{
+    (void)state;
+    struct line line;
+    struct error error = ERROR_INIT;
+    assert_int_equal(line_parse("19200 8E1", &line, &error), 0);
+    assert_true(line.speed == 19200 && line.data_bits == 8 && line.parity == 'E' && line.stop_bits == 1);
+    assert_int_equal(line_parse("9600 7O2", &line, &error), 0);
+    assert_true(line.speed == 9600 && line.data_bits == 7 && line.parity == 'O' && line.stop_bits == 2);
+    static const char *const wrong[] = {"",          "9600",      "8N1",      " 8N1",          "9600 8N",
+                                        "9600 8N3",  "9600 8n1",  "9600 9N1", "9601 8N1",      "9600 8N1 ",
+                                        "-9600 8N1", "9600  8N1", "9600,8N1", "4294976896 8N1"};
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+        if (line_parse(wrong[i], &line, &error) == 0)
+            fail_msg("'%s' was taken for a line", wrong[i]);
+        assert_non_null(strstr(error_text(&error), "as in 9600 8N1"));
         error_clear(&error);
     }
 }
@@ -314,6 +346,7 @@ int main(void)
         cmocka_unit_test(presets_are_filled_in),
         cmocka_unit_test(a_device_of_ones_own_takes_a_few_lines),
         cmocka_unit_test(wrong_site_files_are_explained_by_line),
+        cmocka_unit_test(serial_lines_are_speed_and_framing),
         cmocka_unit_test(quirks_of_answers_are_survived),
         cmocka_unit_test(answers_may_tell_their_time),
         cmocka_unit_test(credentials_are_read_from_a_file_of_ones_own_alone),
