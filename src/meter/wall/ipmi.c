@@ -29,7 +29,7 @@
 /* A BMC forgets a session that is silent for a minute (IPMI 2.0, section 6.11.13). */
 #define SESSION_KEPT_S 30
 
-/* The power's bytes, the group's and the states' are 18; what is longer is cut off. */
+/* With its command and completion code a reading has 20. */
 #define ANSWER_BYTES_MOST 64
 
 /* ---- the library ---- */
