@@ -67,7 +67,7 @@ static void presets_are_filled_in(void **state)
     const struct wall_preset *presets = wall_presets(&count);
     for (size_t i = 0; i < count; i++) {
         AUTO_FREE char *text =
-            text_format("wattmeters:\n  - {name: a, preset: %s, address: %s, id: x1, credentials: s}\n",
+            text_format("wattmeters:\n  - {name: a, preset: %s, address: %s, id: 1, credentials: s}\n",
                         presets[i].name, is_local(&presets[i]) ? "/dev/x0" : "host");
         site = parse(text);
         wall_site_free(&site);
@@ -115,7 +115,7 @@ static void wrong_site_files_are_explained_by_line(void **state)
         {"wattmeters:\n  - {name: a, address: b}", "address and id go with a preset"},
         {"wattmeters:\n  - {name: a}", "expected a preset with an address, or a url"},
         {"wattmeters:\n  - {name: a, url: 'ftp://b', power: {at: /p, unit: W}}",
-         "expected an address of http, https, mqtt, mqtts"},
+         "expected an address of http, https, mqtt, mqtts, snmp, "},
         {"wattmeters:\n  - {name: a, url: 'http://me:secret@b', power: {at: /p, unit: W}}",
          "put it into a file and name that with credentials: FILE"},
         {"wattmeters:\n  - {name: a, url: 'http://b/c d', power: {at: /p, unit: W}}", "written as %20"},

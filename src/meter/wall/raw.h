@@ -14,6 +14,8 @@
 
 /* ".1.3.6.1" or "1.3.6.1": numbers alone, for that needs no MIB files. */
 int oid_parse(const char *text, unsigned long parts[OID_PARTS_MOST], size_t *count, struct error *error);
+/* Some agents write a number as text: "121.5", blanks around it. -1: it is none, or longer than any. */
+int oid_text_value(const void *bytes, size_t size, double *value);
 
 /* ---- registers.c: Modbus ---- */
 

@@ -27,6 +27,7 @@ struct transport {
 
 extern const struct transport http_transport;
 extern const struct transport mqtt_transport;
+extern const struct transport snmp_transport;
 extern const struct transport ipmi_transport;
 extern const struct transport wattsup_transport;
 
@@ -35,7 +36,7 @@ extern const struct transport wattsup_transport;
 /* By the scheme of the url; NULL: there is none for it. */
 const struct transport *transport_of(const char *url);
 /* All schemes, for people. */
-#define TRANSPORT_SCHEMES "http, https, mqtt, mqtts, ipmi, ipmi-local or wattsup"
+#define TRANSPORT_SCHEMES "http, https, mqtt, mqtts, snmp, ipmi, ipmi-local or wattsup"
 
 /* "scheme://host[:port]rest", with [] around an IPv6 address, which `*host` then lacks. The caller frees
  * `*host`; `*rest` points into the url. */
