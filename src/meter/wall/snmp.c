@@ -25,8 +25,9 @@
 #include <string.h>
 #include <sys/socket.h>
 
-#define DIGITS_MOST  9
-#define PASSWORD_MIN 8 /* RFC 3414, section 11.2 */
+#define DIGITS_MOST    9
+#define PASSWORD_MIN   8 /* RFC 3414, section 11.2 */
+#define PROTOCOL_PARTS 10
 
 /* ---- the library ---- */
 
@@ -110,6 +111,7 @@ static void start_library(const struct snmp_api *api)
     for (size_t i = 0; i < sizeof flags / sizeof *flags; i++)
         api->set_flag(NETSNMP_DS_LIBRARY_ID, flags[i], 1);
     api->set_text(NETSNMP_DS_LIBRARY_ID, NETSNMP_DS_LIB_MIBDIRS, "/dev/null");
+    api->set_text(NETSNMP_DS_LIBRARY_ID, NETSNMP_DS_LIB_PERSISTENT_DIR, "/dev/null");
     api->enable_calllog(); /* to callbacks, of which there are none: without any log it would be stderr */
     AUTO_FREE char *locale = strdup(setlocale(LC_CTYPE, NULL));
     api->init("joulery");
@@ -121,7 +123,7 @@ static void start_library(const struct snmp_api *api)
 
 struct protocol {
     const char *name;
-    oid parts[10];
+    oid parts[PROTOCOL_PARTS];
 };
 
 /* RFC 3414 and RFC 7860; the first is the usual one. */
@@ -237,29 +239,28 @@ static int set_places(struct snmp *snmp, struct error *error)
 
 /* ---- a session ---- */
 
-/* Two devices of the site file may be one, with one user: that stays, unless it was refused. */
-static void forget_user(struct snmp *snmp)
+/* Under the lock. The user of this session as net-snmp keeps it, beside the session; NULL: it does not. */
+static struct usmUser *kept_user(const struct snmp *snmp)
 {
-    const struct snmp_api *api = &snmp->api;
-    netsnmp_session *s = api->session_of(snmp->session);
-    struct usmUser *user =
-        s && s->securityEngineIDLen
-            ? api->user_get(s->securityEngineID, s->securityEngineIDLen, snmp->device->secret.user)
-            : NULL;
-    if (!user)
-        return;
-    api->user_remove(user);
-    api->user_free(user);
+    const netsnmp_session *s = snmp->api.session_of(snmp->session);
+    return snmp->auth && s->securityEngineIDLen
+               ? snmp->api.user_get(s->securityEngineID, s->securityEngineIDLen, snmp->device->secret.user)
+               : NULL;
 }
 
-static void close_session(struct snmp *snmp, bool forget)
+/* With its user: whoever comes next brings his own password. */
+static void close_session(struct snmp *snmp)
 {
+    const struct snmp_api *api = &snmp->api;
     if (!snmp->session)
         return;
     pthread_mutex_lock(&library.lock);
-    if (forget && snmp->auth)
-        forget_user(snmp);
-    snmp->api.session_close(snmp->session);
+    struct usmUser *user = kept_user(snmp);
+    if (user) {
+        api->user_remove(user);
+        api->user_free(user);
+    }
+    api->session_close(snmp->session);
     pthread_mutex_unlock(&library.lock);
     snmp->session = NULL;
 }
@@ -291,36 +292,42 @@ static int make_key(const struct snmp *snmp, const char *password, struct key *k
     if (!password || key->length)
         return 0;
     key->length = sizeof key->bytes;
-    int code = snmp->api.make_key(snmp->auth->parts, 10, (const u_char *)password, strlen(password),
-                                  key->bytes, &key->length);
+    int code = snmp->api.make_key(snmp->auth->parts, PROTOCOL_PARTS, (const u_char *)password,
+                                  strlen(password), key->bytes, &key->length);
     if (code)
         key->length = 0;
     return code;
 }
 
-static int set_user(struct snmp *snmp, netsnmp_session *s)
+static void set_user(struct snmp *snmp, netsnmp_session *s)
 {
     const struct wall_secret *secret = &snmp->device->secret;
-    int code = make_key(snmp, secret->password, &snmp->auth_key);
-    if (!code)
-        code = make_key(snmp, secret->privacy, &snmp->privacy_key);
-    if (code)
-        return code;
     s->securityModel = SNMP_SEC_MODEL_USM;
     s->securityLevel = secret->privacy ? SNMP_SEC_LEVEL_AUTHPRIV : SNMP_SEC_LEVEL_AUTHNOPRIV;
     s->securityName = secret->user;
     s->securityNameLen = strlen(secret->user);
-    s->securityAuthProto = (oid *)snmp->auth->parts; /* which is copied */
-    s->securityAuthProtoLen = 10;
+    s->securityAuthProto = (oid *)snmp->auth->parts; /* net-snmp takes copies */
+    s->securityAuthProtoLen = PROTOCOL_PARTS;
+    s->securityPrivProto = secret->privacy ? (oid *)aes.parts : NULL;
+    s->securityPrivProtoLen = secret->privacy ? PROTOCOL_PARTS : 0;
+}
+
+/* Under the lock, when the device's engine is known. Of two devices of a site file that are one with one
+ * user, either may have closed its session. */
+static int ensure_user(struct snmp *snmp)
+{
+    netsnmp_session *s = snmp->api.session_of(snmp->session);
+    if (!snmp->auth || !s->securityEngineIDLen || kept_user(snmp))
+        return 0;
     s->securityAuthKeyLen = snmp->auth_key.length;
     memcpy(s->securityAuthKey, snmp->auth_key.bytes, snmp->auth_key.length);
-    if (!secret->privacy)
-        return 0;
-    s->securityPrivProto = (oid *)aes.parts;
-    s->securityPrivProtoLen = 10;
     s->securityPrivKeyLen = snmp->privacy_key.length;
     memcpy(s->securityPrivKey, snmp->privacy_key.bytes, snmp->privacy_key.length);
-    return 0;
+    s->flags &= ~(u_long)SNMP_FLAGS_USER_CREATED;
+    int code = snmp->api.user_create(s);
+    explicit_bzero(s->securityAuthKey, sizeof s->securityAuthKey);
+    explicit_bzero(s->securityPrivKey, sizeof s->securityPrivKey);
+    return code;
 }
 
 /* Under the lock. Nothing is sent: the engine is asked for in discover, without holding up others. */
@@ -339,16 +346,18 @@ static int open_session(struct snmp *snmp, char *peer)
         s.community = community ? (u_char *)community : usual;
         s.community_len = strlen((const char *)s.community);
     }
-    int code = snmp->auth ? set_user(snmp, &s) : 0;
-    if (!code) {
-        snmp->session = snmp->api.session_open(&s);
+    if (snmp->auth)
+        set_user(snmp, &s);
+    snmp->session = snmp->api.session_open(&s);
+    if (!snmp->session) {
         snmp->system_error = s.s_errno;
-        code = snmp->session ? 0 : s.s_snmp_errno ? s.s_snmp_errno : SNMPERR_GENERR;
+        return s.s_snmp_errno ? s.s_snmp_errno : SNMPERR_GENERR;
     }
-    explicit_bzero(&s, sizeof s);
-    if (snmp->session)
-        snmp->api.session_of(snmp->session)->flags |= SNMP_FLAGS_DONT_PROBE;
-    return code;
+    snmp->api.session_of(snmp->session)->flags |= SNMP_FLAGS_DONT_PROBE;
+    if (!snmp->auth)
+        return 0;
+    int code = make_key(snmp, snmp->device->secret.password, &snmp->auth_key);
+    return code ? code : make_key(snmp, snmp->device->secret.privacy, &snmp->privacy_key);
 }
 
 /* ---- a question ---- */
@@ -381,16 +390,15 @@ static int take_answer(int event, netsnmp_session *session, int id, netsnmp_pdu 
 static int send_question(struct snmp *snmp, netsnmp_pdu *pdu)
 {
     const struct snmp_api *api = &snmp->api;
-    int descriptor = -1;
     pthread_mutex_lock(&library.lock);
-    snmp->waiting = true;
-    if (api->session_send(snmp->session, pdu, take_answer, snmp)) {
-        descriptor = api->transport_of(snmp->session)->sock;
-    } else {
-        netsnmp_session *s = api->session_of(snmp->session);
-        snmp->problem = s->s_snmp_errno ? s->s_snmp_errno : SNMPERR_GENERR;
+    netsnmp_session *s = api->session_of(snmp->session);
+    snmp->problem = ensure_user(snmp);
+    snmp->waiting = snmp->problem == 0 && api->session_send(snmp->session, pdu, take_answer, snmp);
+    int descriptor = snmp->waiting ? api->transport_of(snmp->session)->sock : -1;
+    if (!snmp->waiting) {
+        if (!snmp->problem)
+            snmp->problem = s->s_snmp_errno ? s->s_snmp_errno : SNMPERR_GENERR;
         snmp->system_error = s->s_errno;
-        snmp->waiting = false;
         api->pdu_free(pdu);
     }
     pthread_mutex_unlock(&library.lock);
@@ -445,57 +453,52 @@ static void discover(struct snmp *snmp, int64_t until_ns)
     pdu->securityLevel = SNMP_SEC_LEVEL_NOAUTH;
     pdu->securityName = strdup("");
     exchange(snmp, pdu, until_ns);
-    pthread_mutex_lock(&library.lock);
-    netsnmp_session *s = api->session_of(snmp->session);
-    if (s->securityEngineIDLen)
-        snmp->problem = api->user_create(s);
+    if (api->session_of(snmp->session)->securityEngineIDLen)
+        snmp->problem = 0;
     else if (!snmp->problem)
         snmp->problem = SNMPERR_UNKNOWN_ENG_ID;
-    explicit_bzero(s->securityAuthKey, sizeof s->securityAuthKey);
-    explicit_bzero(s->securityPrivKey, sizeof s->securityPrivKey);
-    pthread_mutex_unlock(&library.lock);
 }
 
 static const struct {
     int code;
-    bool security; /* the user is not what the device knows */
     const char *what;
 } problems[] = {
-    {SNMPERR_UNKNOWN_USER_NAME, true, "the device knows no such user: is the one in the credentials right?"},
-    {SNMPERR_AUTHENTICATION_FAILURE, true,
+    {SNMPERR_UNKNOWN_USER_NAME, "the device knows no such user: is the one in the credentials right?"},
+    {SNMPERR_AUTHENTICATION_FAILURE,
      "the device refuses the password: is it the user's, and auth: too (MD5, SHA, SHA-256 or SHA-512)?"},
-    {SNMPERR_DECRYPTION_ERR, true,
+    {SNMPERR_DECRYPTION_ERR,
      "the device can't decrypt the question: is `privacy` in the credentials right, and the user's cipher "
      "AES?"},
-    {SNMPERR_UNSUPPORTED_SEC_LEVEL, true,
+    {SNMPERR_UNSUPPORTED_SEC_LEVEL,
      "the device does not let this user ask so: a user with encryption needs a line 'privacy WORD' in the "
      "credentials, one without must have none"},
-    {SNMPERR_USM_UNKNOWNSECURITYNAME, true,
+    {SNMPERR_USM_UNKNOWNSECURITYNAME,
      "what is known of the device's engine is out of date: it is asked anew"},
-    {SNMPERR_UNKNOWN_ENG_ID, true, "what is known of the device's engine is out of date: it is asked anew"},
-    {SNMPERR_NOT_IN_TIME_WINDOW, true, "the device's SNMP clock jumps: restart its SNMP"},
+    {SNMPERR_UNKNOWN_ENG_ID, "what is known of the device's engine is out of date: it is asked anew"},
+    {SNMPERR_NOT_IN_TIME_WINDOW, "the device's SNMP clock jumps: restart its SNMP"},
 };
 
-/* Why there is no answer. True: the user must be forgotten. */
-static bool explain(const struct snmp *snmp, struct error *error)
+/* Why there is no answer. */
+static void explain(const struct snmp *snmp, struct error *error)
 {
     const char *name = snmp->device->name;
     for (size_t i = 0; i < sizeof problems / sizeof *problems; i++) {
         if (problems[i].code != snmp->problem)
             continue;
         error_set(error, "%s: %s", name, problems[i].what);
-        return problems[i].security;
+        return;
     }
     if (snmp->problem == SNMPERR_TIMEOUT)
         error_set(error, "%s: no answer from %s:%u within %g s: is SNMP%s switched on there%s?", name,
                   snmp->host, snmp->port, snmp->device->timeout_s, snmp->auth ? "v3" : "v2c",
-                  snmp->auth ? "" : ", and the community right, for a wrong one gets none");
+                  !snmp->auth                    ? ", and the community right, for a wrong one gets none"
+                  : snmp->device->secret.privacy ? ", and `privacy` right, for a wrong one gets none"
+                                                 : "");
     else if (snmp->system_error)
         error_set(error, "%s: %s:%u: %s", name, snmp->host, snmp->port, strerror(snmp->system_error));
     else
         error_set(error, "%s: %s:%u: %s", name, snmp->host, snmp->port,
                   snmp->api.text_of_problem(snmp->problem));
-    return false;
 }
 
 /* An open session of which the user is known. */
@@ -513,7 +516,8 @@ static int prepare(struct snmp *snmp, int64_t until_ns, struct error *error)
         discover(snmp, until_ns);
     if (!snmp->problem)
         return 0;
-    close_session(snmp, explain(snmp, error));
+    explain(snmp, error);
+    close_session(snmp);
     return -1;
 }
 
@@ -616,7 +620,7 @@ static double scaled(const struct wall_quantity *quantity, const struct place *v
 static void device_close(void *state)
 {
     struct snmp *snmp = state;
-    close_session(snmp, true);
+    close_session(snmp);
     explicit_bzero(&snmp->auth_key, sizeof snmp->auth_key);
     explicit_bzero(&snmp->privacy_key, sizeof snmp->privacy_key);
     free(snmp->host);
@@ -654,7 +658,8 @@ static int device_ask(void *state, struct wall_answer *answer, struct error *err
         return error_memory(error, d->name);
     exchange(snmp, pdu, until_ns);
     if (snmp->problem) {
-        close_session(snmp, explain(snmp, error));
+        explain(snmp, error);
+        close_session(snmp);
         return -1;
     }
     int result = take_values(snmp, error);
