@@ -50,6 +50,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
             abort();
         error_clear(&error);
     }
+    if (oid_text_value(data, size, &power_w) == 0 && !isfinite(power_w))
+        abort();
     AUTO_FREE char *text = strndup(size ? (const char *)data : "", size);
     if (text)
         try_text(text);

@@ -37,6 +37,28 @@ static void oids_are_numbers(void **state)
     text_free(&longest);
 }
 
+static void numbers_in_text_are_whole_numbers(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text;
+        double value; /* NAN: none */
+    } cases[] = {{"121.5", 121.5}, {" -3 \r\n", -3}, {"0", 0},     {"1e3", 1000}, {"", NAN},    {"  ", NAN},
+                 {"12 W", NAN},    {"1,5", NAN},     {"nan", NAN}, {"busy", NAN}, {"0x10", NAN}};
+    double value = 0;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        int result = oid_text_value(cases[i].text, strlen(cases[i].text), &value);
+        if (result != (isnan(cases[i].value) ? -1 : 0) || (result == 0 && value != cases[i].value))
+            fail_msg("'%s': %d, %g", cases[i].text, result, value);
+    }
+    assert_int_equal(oid_text_value("7\0", 2, &value), 0); /* as some agents end their text */
+    assert_int_equal(oid_text_value("7\0005", 3, &value), -1);
+    char longest[64];
+    memset(longest, '1', sizeof longest);
+    assert_int_equal(oid_text_value(longest, 63, &value), 0);
+    assert_int_equal(oid_text_value(longest, 64, &value), -1);
+}
+
 /* The words are those of published meters: docs/instruments.md. */
 static void registers_are_read_as_their_meters_write_them(void **state)
 {
@@ -190,6 +212,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(oids_are_numbers),
+        cmocka_unit_test(numbers_in_text_are_whole_numbers),
         cmocka_unit_test(registers_are_read_as_their_meters_write_them),
         cmocka_unit_test(dcmi_readings_are_believed_only_while_they_are_any),
         cmocka_unit_test(packets_are_found_in_what_the_line_brings),

@@ -34,12 +34,15 @@ static bool is_local(const struct wall_preset *preset)
 static void presets_are_filled_in(void **state)
 {
     (void)state;
-    struct wall_site site = parse("wattmeters:\n"
-                                  "  - name: plug\n    preset: shelly-gen1\n    address: 10.0.0.7:8080\n"
-                                  "  - {name: pdu, preset: netio, address: pdu.lab, id: 3, delay: 0.5}\n"
-                                  "  - {name: bmc, preset: redfish-power, address: bmc, id: Self}\n"
-                                  "  - {name: ha, preset: home-assistant, address: ha, id: sensor.plug}\n");
-    assert_int_equal(site.count, 4);
+    struct wall_site site =
+        parse("wattmeters:\n"
+              "  - name: plug\n    preset: shelly-gen1\n    address: 10.0.0.7:8080\n"
+              "  - {name: pdu, preset: netio, address: pdu.lab, id: 3, delay: 0.5}\n"
+              "  - {name: bmc, preset: redfish-power, address: bmc, id: Self}\n"
+              "  - {name: ha, preset: home-assistant, address: ha, id: sensor.plug}\n"
+              "  - {name: rack, preset: raritan-inlet, address: 'pdu.lab:1161', id: 1.2}\n"
+              "  - {name: apc, preset: apc-rpdu2, address: apc}\n");
+    assert_int_equal(site.count, 6);
     assert_string_equal(site.devices[0].url, "http://10.0.0.7:8080/status");
     assert_string_equal(site.devices[0].energy.at, "/meters/0/total");
     assert_true(site.devices[0].energy.factor == 60 && site.devices[0].energy.step == 60);
@@ -51,6 +54,13 @@ static void presets_are_filled_in(void **state)
     assert_string_equal(site.devices[3].url, "http://ha/api/states/sensor.plug");
     assert_null(site.devices[3].energy.at);
     assert_int_equal(site.devices[3].line, 7);
+    assert_string_equal(site.devices[4].url, "snmp://pdu.lab:1161");
+    assert_string_equal(site.devices[4].energy.at, ".1.3.6.1.4.1.13742.6.5.2.3.1.4.1.2.8");
+    assert_string_equal(site.devices[4].energy.digits_at, ".1.3.6.1.4.1.13742.6.3.3.4.1.7.1.2.8");
+    assert_string_equal(site.devices[4].power.digits_at, ".1.3.6.1.4.1.13742.6.3.3.4.1.7.1.2.5");
+    assert_true(site.devices[5].power.factor == 10);
+    assert_true(fabs(site.devices[5].energy.factor - 360000) < 1e-6 &&
+                fabs(site.devices[5].energy.step - 360000) < 1e-6);
     wall_site_free(&site);
     site = parse("wattmeters:\n"
                  "  - {name: bmc, preset: ipmi-dcmi, address: 'bmc.lab:6230', credentials: s}\n"
@@ -137,6 +147,18 @@ static void wrong_site_files_are_explained_by_line(void **state)
          "site.yaml:3: a second wattmeter is called 'a': the first is in line 2"},
         {"wattmeters:\n  - {name: a, url: 'http://b', auth: SHA, power: {at: /p, unit: W}}",
          "digits_at, auth and cipher are for SNMP alone"},
+        {"wattmeters:\n  - {name: a, url: 'snmp://b/c', power: {at: .1.3, unit: W}}",
+         "a: expected a host and no more, as in snmp://pdu.lab, found 'snmp://b/c'"},
+        {"wattmeters:\n  - {name: a, url: 'snmp://b', power: {at: /p, unit: W}}",
+         "a: expected an OID in numbers, as in .1.3.6.1"},
+        {"wattmeters:\n  - {name: a, url: 'snmp://b', power: {at: .1.3, unit: W, digits_at: x}}",
+         "a: expected an OID in numbers"},
+        {"wattmeters:\n  - {name: a, url: 'snmp://b', auth: SHA-1, power: {at: .1.3, unit: W}}",
+         "auth: expected MD5, SHA, SHA-256 or SHA-512, found 'SHA-1'"},
+        {"wattmeters:\n  - {name: a, url: 'snmp://b', cipher: DES, power: {at: .1.3, unit: W}}",
+         "cipher: expected AES, found 'DES'"},
+        {"wattmeters:\n  - {name: a, preset: eaton-epdu, address: b}",
+         "preset eaton-epdu: expected an id: Eaton ePDU G3, an input; id is STRAP.INPUT.PHASE"},
         {"wattmeters:\n  - {name: a, preset: ipmi-dcmi, address: bmc}",
          "site.yaml:2: a: expected credentials: FILE, with the BMC's user and password"},
         {"wattmeters:\n  - {name: a, preset: ipmi-dcmi, address: bmc/dcmi, credentials: s}",

@@ -155,6 +155,8 @@ pid_t start_program(const char *const *arguments)
         int nowhere = open("/dev/null", O_RDWR);
         for (int descriptor = 0; descriptor < 3; descriptor++)
             dup2(nowhere, descriptor);
+        AUTO_FREE char *path = text_format("%s:/usr/sbin", getenv("PATH"));
+        setenv("PATH", path, 1);
         execvp(arguments[0], (char *const *)arguments);
         _exit(127);
     }

@@ -49,7 +49,8 @@ bool has_note(const struct record *record, const char *part);
 /* "user meter" and the password, for the user alone. */
 void write_secret(const char *path, const char *password);
 unsigned free_port(int socket_type);
-/* In a group of its own, so that all that it starts ends with it. */
+/* In a group of its own, so that all that it starts ends with it. Daemons are found also where PATH lacks
+ * /usr/sbin. */
 pid_t start_program(const char *const *arguments);
 void stop_program(pid_t pid);
 
