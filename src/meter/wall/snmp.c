@@ -2,7 +2,8 @@
  * user-based security model (RFC 3414).
  *
  * net-snmp is loaded when there is a device to ask. Its sessions share tables and counters without locks, as
- * Debian builds it: every call is made under one lock, and nobody waits for a device while he holds it. */
+ * Debian builds it: every call that touches them is made under one, and nobody waits for a device while he
+ * holds it. */
 #include "base/clock.h"
 #include "base/text.h"
 #include "meter/wall/library.h"
@@ -93,7 +94,7 @@ static const struct library_symbol symbols[] = {
 static const struct library snmp_library = {"libnetsnmp.so.40", "net-snmp", "wattmeters over SNMP",
                                             "libsnmp40",        symbols,    sizeof symbols / sizeof *symbols};
 
-/* net-snmp has one state a process, and so has this: the lock is held in every call of it. */
+/* net-snmp has one state a process, and so has this, which guards it. */
 static struct {
     pthread_mutex_t lock;
     bool ready;
@@ -333,8 +334,7 @@ static int ensure_user(struct snmp *snmp)
 /* Under the lock. Nothing is sent: the engine is asked for in discover, without holding up others. */
 static int open_session(struct snmp *snmp, char *peer)
 {
-    static u_char usual[] = "public";
-    char *community = snmp->device->secret.community;
+    const char *community = snmp->device->secret.community;
     netsnmp_session s;
     start_library(&snmp->api);
     snmp->api.session_init(&s);
@@ -342,12 +342,12 @@ static int open_session(struct snmp *snmp, char *peer)
     s.retries = 0;
     s.version = snmp->auth ? SNMP_VERSION_3 : SNMP_VERSION_2c;
     s.flags |= SNMP_FLAGS_DONT_PROBE;
-    if (!snmp->auth) {
-        s.community = community ? (u_char *)community : usual;
+    if (snmp->auth) {
+        set_user(snmp, &s);
+    } else {
+        s.community = (u_char *)(community ? community : "public"); /* net-snmp takes a copy */
         s.community_len = strlen((const char *)s.community);
     }
-    if (snmp->auth)
-        set_user(snmp, &s);
     snmp->session = snmp->api.session_open(&s);
     if (!snmp->session) {
         snmp->system_error = s.s_errno;
@@ -437,6 +437,13 @@ static void exchange(struct snmp *snmp, netsnmp_pdu *pdu, int64_t until_ns)
     }
 }
 
+static void drop_answer(struct snmp *snmp)
+{
+    if (snmp->answer)
+        snmp->api.pdu_free(snmp->answer);
+    snmp->answer = NULL;
+}
+
 /* The device's engine, which its user's keys are made for (RFC 3414, section 4): it refuses a question
  * without one, and that refusal tells it. */
 static void discover(struct snmp *snmp, int64_t until_ns)
@@ -453,6 +460,7 @@ static void discover(struct snmp *snmp, int64_t until_ns)
     pdu->securityLevel = SNMP_SEC_LEVEL_NOAUTH;
     pdu->securityName = strdup("");
     exchange(snmp, pdu, until_ns);
+    drop_answer(snmp);
     if (api->session_of(snmp->session)->securityEngineIDLen)
         snmp->problem = 0;
     else if (!snmp->problem)
@@ -663,8 +671,7 @@ static int device_ask(void *state, struct wall_answer *answer, struct error *err
         return -1;
     }
     int result = take_values(snmp, error);
-    snmp->api.pdu_free(snmp->answer);
-    snmp->answer = NULL;
+    drop_answer(snmp);
     if (result < 0)
         return -1;
     answer->power_w = scaled(&d->power, &snmp->places[POWER], &snmp->places[POWER_DIGITS]);
