@@ -5,6 +5,7 @@
 
 struct reader {
     const char *at, *end;
+    char separator;
     struct csv_row *row;
 };
 
@@ -37,7 +38,7 @@ static int read_quoted(struct reader *reader, struct text *field, struct error *
 
 static bool at_field_end(const struct reader *reader)
 {
-    return reader->at == reader->end || *reader->at == ',' || *reader->at == '\n' ||
+    return reader->at == reader->end || *reader->at == reader->separator || *reader->at == '\n' ||
            (*reader->at == '\r' && reader->at + 1 < reader->end && reader->at[1] == '\n');
 }
 
@@ -68,7 +69,7 @@ static int read_row(struct reader *reader, struct error *error)
         if (reader->at == reader->end)
             return 0;
         char byte = *reader->at++;
-        if (byte == ',')
+        if (byte == reader->separator)
             continue;
         reader->row->crlf = byte == '\r';
         reader->at += byte == '\r';
@@ -76,20 +77,26 @@ static int read_row(struct reader *reader, struct error *error)
     }
 }
 
-int csv_parse_row(const char *text, size_t size, struct csv_row *row, struct error *error)
+int csv_parse_separated(const char *text, size_t size, char separator, struct csv_row *row,
+                        struct error *error)
 {
     *row = (struct csv_row){0};
     if (size == 0)
         return error_set(error, "no line");
     if (memchr(text, '\0', size))
         return error_set(error, "a zero byte: not text");
-    struct reader reader = {text, text + size, row};
+    struct reader reader = {text, text + size, separator, row};
     if (read_row(&reader, error) < 0) {
         csv_row_free(row);
         return -1;
     }
     row->size = (size_t)(reader.at - text);
     return 0;
+}
+
+int csv_parse_row(const char *text, size_t size, struct csv_row *row, struct error *error)
+{
+    return csv_parse_separated(text, size, ',', row, error);
 }
 
 void csv_row_free(struct csv_row *row)

@@ -17,6 +17,9 @@ struct csv_row {
 /* The first row of `text`; quoted fields may hold line ends. -1 and `error`: no such row (a quote that never
  * ends, text beside quotes, a zero byte, no line at all). The caller frees `row` after 0. */
 int csv_parse_row(const char *text, size_t size, struct csv_row *row, struct error *error);
+/* The same of rows with another separator: a semicolon, a tab. */
+int csv_parse_separated(const char *text, size_t size, char separator, struct csv_row *row,
+                        struct error *error);
 void csv_row_free(struct csv_row *row);
 
 /* Appends a field, quoted where it must be, after a comma unless it is the row's first. */

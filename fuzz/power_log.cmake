@@ -1,0 +1,1 @@
+joulery_fuzz(power_log USES joulery_exchange)
