@@ -21,6 +21,7 @@ static const struct subcommand subcommands[] = {
     {"zoo", cli_engine, "list the architectures with their parameters and FLOPs (joulery-train)"},
     {"report", cli_report, "say what a study found: the answer, its page, its figures"},
     {"compare", cli_compare, "hold two instruments of a study against each other: software, wall"},
+    {"overlay", cli_overlay, "lay a wattmeter's log file over the runs of a study"},
     {"locations", cli_locations, "list the places whose carbon intensity is known"},
 };
 

@@ -51,8 +51,7 @@ static int grow(struct record *record, struct error *error)
         idle[count - 1] = (struct idle_power){NAN, NAN};
     }
     for (size_t i = 0; i < record->window_count; i++) {
-        struct channel_energy *energies =
-            reallocarray(record->windows[i].energies, count, sizeof *energies);
+        struct channel_energy *energies = reallocarray(record->windows[i].energies, count, sizeof *energies);
         if (!energies)
             return error_memory(error, "channels");
         record->windows[i].energies = energies;
@@ -91,15 +90,20 @@ static int make_place(struct record *record, const struct channel *channel, size
 /* The greater of the powers on either side of an instant. */
 static double power_at(const struct overlay *overlay, double at_s)
 {
-    size_t after = 1;
-    while (after + 1 < overlay->count && overlay->at_s[after] <= at_s)
-        after++;
-    if (after >= overlay->count)
+    size_t low = 0, high = overlay->count - 1;
+    if (overlay->count < 2)
         return 0;
-    double from = overlay->values[after - 1], to = overlay->values[after];
+    while (low + 1 < high) {
+        size_t middle = low + (high - low) / 2;
+        if (overlay->at_s[middle] <= at_s)
+            low = middle;
+        else
+            high = middle;
+    }
+    double from = overlay->values[low], to = overlay->values[low + 1];
     if (overlay->channel->kind == KIND_POWER)
         return fmax(from, to);
-    return fmax(0, (to - from) / (overlay->at_s[after] - overlay->at_s[after - 1]));
+    return fmax(0, (to - from) / (overlay->at_s[low + 1] - overlay->at_s[low]));
 }
 
 static double edge_j(const struct overlay *overlay, double at_s, double middle_s)
@@ -118,8 +122,8 @@ static void add_times(const struct overlay *overlay, const struct window *window
     channel_widen(overlay->channel, window->wall_s, energy);
 }
 
-/* Windows are opened before the first reading: readings come in order, and an edge is found when one has passed
- * it. */
+/* Windows are opened before the first reading: readings come in order, and an edge is found when one has
+ * passed it. */
 static int open_windows(struct account *account, const struct record *record, struct error *error)
 {
     for (size_t i = 0; i < record->window_count; i++) {

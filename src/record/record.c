@@ -45,6 +45,14 @@ static bool scope_is_measured(const struct channel *channels, size_t count, enum
     return false;
 }
 
+bool channel_in_software(const struct channel *channels, size_t count, size_t number)
+{
+    const struct channel *channel = &channels[number];
+    if (channel->apart || !in_software(channel->scope) || inside_counted(channels, count, channel))
+        return false;
+    return channel->kind != KIND_MODEL || !scope_is_measured(channels, count, channel->scope);
+}
+
 /* A sum that is only known if all its parts are. Parts of one instrument share their scale error, parts of
  * different ones don't; taking all as shared never claims too little. */
 struct sum {
@@ -68,17 +76,12 @@ struct energy_totals energy_totals(const struct channel *channels, const struct 
     bool estimated = false;
     for (size_t i = 0; i < count; i++) {
         const struct channel *channel = &channels[i];
-        if (channel->apart)
-            continue;
-        if (channel->scope == SCOPE_WALL && !channel->part_of)
+        if (channel->scope == SCOPE_WALL && !channel->part_of && !channel->apart)
             add_part(&hardware, &energies[i]);
-        if (!in_software(channel->scope) || inside_counted(channels, count, channel))
-            continue;
-        bool model = channel->kind == KIND_MODEL;
-        if (model && scope_is_measured(channels, count, channel->scope))
+        if (!channel_in_software(channels, count, i))
             continue;
         add_part(&software, &energies[i]);
-        estimated = estimated || model;
+        estimated = estimated || channel->kind == KIND_MODEL;
     }
     return (struct energy_totals){.software_j = software.known ? software.energy_j : NAN,
                                   .software_uncertainty_j = software.known ? software.uncertainty_j : NAN,

@@ -124,6 +124,9 @@ struct record {
 /* The totals of one window (0: the run). */
 struct energy_totals record_totals(const struct record *record, size_t window);
 
+/* Whether channels[number] is one of those whose sum is the software total. */
+bool channel_in_software(const struct channel *channels, size_t count, size_t number);
+
 /* The software total above idle of one window, J, with its uncertainty; NAN without a baseline for every
  * channel in it. */
 double record_above_idle_j(const struct record *record, size_t window, double *uncertainty_j);

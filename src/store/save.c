@@ -82,30 +82,32 @@ static int save_run(struct store *store, int64_t run, const struct record *recor
     return result;
 }
 
+static const char channel_sql[] =
+    "INSERT INTO channel (run, ordinal, meter, name, part_of, scope, kind, resolution, range_j, "
+    "update_s, max_power_w, accuracy, accuracy_source, label, still_most_s, averaging_s, apart, twin, "
+    "idle_w, idle_uncertainty_w) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
+
+static int save_channel(struct store *store, sqlite3_stmt *statement, int64_t run,
+                        const struct record *record, size_t number, struct error *error)
+{
+    const struct channel *channel = &record->channels[number];
+    bool rested = record->idle && isfinite(record->idle[number].power_w);
+    return sql_run(
+        store, statement, error, "iitttttdddddttddiidd", run, (int64_t)number, channel->meter, channel->name,
+        channel->part_of, channel_scope_name(channel->scope), channel_kind_name(channel->kind),
+        channel->resolution, channel->range_j, channel->update_s, channel->max_power_w, channel->accuracy,
+        channel->accuracy_source ? channel->accuracy_source : "", channel->label, channel->still_most_s,
+        channel->averaging_s, (int64_t)channel->apart, (int64_t)channel->twin,
+        rested ? record->idle[number].power_w : NAN, rested ? record->idle[number].uncertainty_w : NAN);
+}
+
 static int save_channels(struct store *store, int64_t run, const struct record *record, struct error *error)
 {
-    AUTO_STATEMENT sqlite3_stmt *statement = sql_prepare(
-        store,
-        "INSERT INTO channel (run, ordinal, meter, name, part_of, scope, kind, resolution, range_j, "
-        "update_s, max_power_w, accuracy, accuracy_source, label, still_most_s, averaging_s, apart, twin, "
-        "idle_w, idle_uncertainty_w) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        error);
-    if (!statement)
-        return -1;
-    for (size_t i = 0; i < record->channel_count; i++) {
-        const struct channel *channel = &record->channels[i];
-        bool rested = record->idle && isfinite(record->idle[i].power_w);
-        if (sql_run(store, statement, error, "iitttttdddddttddiidd", run, (int64_t)i, channel->meter,
-                    channel->name, channel->part_of, channel_scope_name(channel->scope),
-                    channel_kind_name(channel->kind), channel->resolution, channel->range_j,
-                    channel->update_s, channel->max_power_w, channel->accuracy,
-                    channel->accuracy_source ? channel->accuracy_source : "", channel->label,
-                    channel->still_most_s, channel->averaging_s, (int64_t)channel->apart,
-                    (int64_t)channel->twin, rested ? record->idle[i].power_w : NAN,
-                    rested ? record->idle[i].uncertainty_w : NAN) < 0)
+    AUTO_STATEMENT sqlite3_stmt *statement = sql_prepare(store, channel_sql, error);
+    for (size_t i = 0; statement && i < record->channel_count; i++)
+        if (save_channel(store, statement, run, record, i, error) < 0)
             return -1;
-    }
-    return 0;
+    return statement ? 0 : -1;
 }
 
 struct window_statements {
@@ -154,14 +156,17 @@ static int save_windows(struct store *store, int64_t run, const struct record *r
     return 0;
 }
 
+static int save_gap(struct store *store, int64_t run, const struct gap *gap, struct error *error)
+{
+    return sql_do(store, "INSERT INTO gap VALUES (?, ?, ?, ?, ?)", error, "iiddt", run, (int64_t)gap->channel,
+                  gap->start_s, gap->wall_s, gap->reason);
+}
+
 static int save_remarks(struct store *store, int64_t run, const struct record *record, struct error *error)
 {
-    for (size_t i = 0; i < record->gap_count; i++) {
-        const struct gap *gap = &record->gaps[i];
-        if (sql_do(store, "INSERT INTO gap VALUES (?, ?, ?, ?, ?)", error, "iiddt", run,
-                   (int64_t)gap->channel, gap->start_s, gap->wall_s, gap->reason) < 0)
+    for (size_t i = 0; i < record->gap_count; i++)
+        if (save_gap(store, run, &record->gaps[i], error) < 0)
             return -1;
-    }
     for (size_t i = 0; i < record->note_count; i++)
         if (sql_do(store, "INSERT INTO note VALUES (?, ?)", error, "it", run, record->notes[i]) < 0)
             return -1;
@@ -199,6 +204,63 @@ int store_end_run(struct store *store, int64_t run, const struct record *record,
     sql_exec(store, "PRAGMA synchronous = NORMAL", &ignored);
     error_clear(&ignored);
     return result;
+}
+
+/* ---- what comes afterwards ---- */
+
+int store_begin_overlay(struct store *store, struct error *error)
+{
+    return sql_begin(store, error);
+}
+
+int store_end_overlay(struct store *store, int result, struct error *error)
+{
+    return sql_end(store, result, error);
+}
+
+static int overlay_windows(struct store *store, int64_t run, const struct record *record, size_t channel,
+                           struct error *error)
+{
+    AUTO_STATEMENT sqlite3_stmt *total = sql_prepare(
+        store, "UPDATE window SET hardware_j = ?, hardware_uncertainty_j = ? WHERE run = ? AND ordinal = ?",
+        error);
+    AUTO_STATEMENT sqlite3_stmt *row =
+        sql_prepare(store, "INSERT INTO energy VALUES (?, ?, ?, ?, ?, ?)", error);
+    if (!total || !row)
+        return -1;
+    for (size_t i = 0; i < record->window_count; i++) {
+        const struct channel_energy *energy = &record->windows[i].energies[channel];
+        struct energy_totals totals = record_totals(record, i);
+        if (sql_run(store, total, error, "ddii", totals.hardware_j, totals.hardware_uncertainty_j, run,
+                    (int64_t)i) < 0)
+            return -1;
+        if (energy->known && sql_run(store, row, error, "iiiddd", run, (int64_t)i, (int64_t)channel,
+                                     energy->energy_j, energy->uncertainty_j, energy->gap_s) < 0)
+            return -1;
+    }
+    return 0;
+}
+
+int store_overlay(struct store *store, int64_t run, const struct record *record, size_t channel,
+                  const char *note_start, const char *note, struct error *error)
+{
+    const struct channel *added = &record->channels[channel];
+    /* the energies and gaps of an earlier one go with it */
+    if (sql_do(store, "DELETE FROM channel WHERE run = ? AND meter = ? AND name = ?", error, "itt", run,
+               added->meter, added->name) < 0 ||
+        sql_do(store, "DELETE FROM note WHERE run = ?1 AND substr(text, 1, length(?2)) = ?2", error, "it",
+               run, note_start) < 0)
+        return -1;
+    AUTO_STATEMENT sqlite3_stmt *statement = sql_prepare(store, channel_sql, error);
+    if (!statement || save_channel(store, statement, run, record, channel, error) < 0 ||
+        overlay_windows(store, run, record, channel, error) < 0)
+        return -1;
+    for (size_t i = 0; i < record->gap_count; i++)
+        if (record->gaps[i].channel == channel && save_gap(store, run, &record->gaps[i], error) < 0)
+            return -1;
+    AUTO_FREE char *text = text_format("%s%s", note_start, note);
+    return text ? sql_do(store, "INSERT INTO note VALUES (?, ?)", error, "it", run, text)
+                : error_memory(error, "note");
 }
 
 static int add_block(struct store *store, int64_t run, const struct trace_sample *samples, size_t count,

@@ -99,6 +99,19 @@ struct store_counts {
 };
 int store_count(struct store *store, struct store_counts *counts, struct error *error);
 
+/* ---- what comes afterwards ---- */
+
+/* A channel that is laid over runs after they have ended. All between begin and end is one transaction, which
+ * end commits if `result` is 0 and else takes back; nothing that was measured is touched. */
+int store_begin_overlay(struct store *store, struct error *error);
+/* record->channels[channel] with its energies and gaps, in the place of an earlier channel of its meter and
+ * name, which had the same position; the windows' hardware totals, anew; and a note, `note_start` and `note`,
+ * in the place of those that begin with `note_start`. */
+int store_overlay(struct store *store, int64_t run, const struct record *record, size_t channel,
+                  const char *note_start, const char *note, struct error *error);
+/* Returns 0 or -1. */
+int store_end_overlay(struct store *store, int result, struct error *error);
+
 /* ---- reading ---- */
 
 /* A run that has ended, as store_end_run was given it. The caller frees it with record_free. */
