@@ -14,6 +14,7 @@
 #define DELAYS_MOST   1e4 /* to either side */
 #define CELLS_LEAST   16.0
 #define LIKELY_MOST_S 20.0 /* what is likely must lie within so much: else the power is too flat to tell */
+#define EDGES_LEAST   5.0  /* fewer steps of the load fit any others in the log */
 #define RUN_LAGS_MOST 100  /* for the correlation of residuals */
 
 struct search {
@@ -181,6 +182,27 @@ static void go_through(struct search *s)
     }
 }
 
+/* How many steps of the runs' power decide: the participation ratio of its changes from cell to cell, 1 for a
+ * single step, many for a power that goes up and down. */
+static double edges(const struct search *s)
+{
+    double squares = 0, fourths = 0;
+    for (size_t i = 0; i < s->count; i++) {
+        struct align_curve curve = run_curve(&s->runs[i]);
+        size_t cells = run_cells(s, &s->runs[i]);
+        double before = NAN;
+        for (size_t k = 0; k < cells; k++) {
+            double into_s = curve.at_s[0] + (double)k * s->step_s;
+            double x = align_mean(&curve, into_s, into_s + s->step_s);
+            double square = isfinite(x - before) ? (x - before) * (x - before) : 0;
+            squares += square;
+            fourths += square * square;
+            before = x;
+        }
+    }
+    return fourths > 0 ? squares * squares / fourths : 0;
+}
+
 /* ---- what the residuals are worth ---- */
 
 /* Sums of products of a run's residuals, by lag; the runs stand apart. */
@@ -238,7 +260,7 @@ static enum align_verdict judge(const struct search *s, double pairs, struct ali
     double peak = best[s->peak], odds = log(ALIGN_ODDS);
     double tried = (2 * (double)s->most + 1) * (2 * (double)drifts(s) + 1);
     a->correlation = peak;
-    if (!(peak > 0) || evidence(peak, 0, pairs) < odds + log(tried))
+    if (!(peak > 0) || edges(s) < EDGES_LEAST || evidence(peak, 0, pairs) < odds + log(tried))
         return ALIGN_FLAT;
     long low = s->peak, high = s->peak;
     while (low > -s->most && evidence(peak, best[low - 1], pairs) < odds)

@@ -203,6 +203,20 @@ static bool newton(const struct fitted *f, size_t n, double step[PARAMETERS],
     return true;
 }
 
+/* A pair's row and its residual, the latter as it were with a fit that had not seen the pair: the few pairs
+ * at edges of the load decide on the delay, and bend the fit towards themselves (MacKinnon and White's HC3,
+ * Journal of Econometrics 29, 1985). */
+static double unseen(const struct fitted *f, size_t pair, double mean_x,
+                     double inverse[PARAMETERS][PARAMETERS], double row[PARAMETERS])
+{
+    derivatives(f, pair, mean_x, row);
+    double leverage = 0;
+    for (size_t i = 0; i < PARAMETERS; i++)
+        for (size_t j = 0; j < PARAMETERS; j++)
+            leverage += row[i] * inverse[i][j] * row[j];
+    return residual(f, pair) / fmax(1 - leverage, 1e-3);
+}
+
 /* Variances that allow for residuals which hang together (Newey and West, Econometrica 55, 1987; the
  * bandwidth of their paper of 1994, Review of Economic Studies 61): inverse x middle x inverse. */
 static void sandwich(const struct fitted *f, double inverse[PARAMETERS][PARAMETERS],
@@ -211,12 +225,10 @@ static void sandwich(const struct fitted *f, double inverse[PARAMETERS][PARAMETE
     double middle[PARAMETERS][PARAMETERS] = {0}, mean_x = mean(f->x, f->pairs), n = (double)f->pairs;
     size_t lags = (size_t)(4 * pow(n / 100, 2.0 / 9));
     for (size_t k = 0; k < f->pairs; k++) {
-        double row[PARAMETERS];
-        derivatives(f, k, mean_x, row);
+        double row[PARAMETERS], value = unseen(f, k, mean_x, inverse, row);
         for (size_t lag = 0; lag <= lags && lag <= k; lag++) {
-            double other[PARAMETERS];
-            derivatives(f, k - lag, mean_x, other);
-            double weight = (1 - (double)lag / (double)(lags + 1)) * residual(f, k) * residual(f, k - lag);
+            double other[PARAMETERS], before = unseen(f, k - lag, mean_x, inverse, other);
+            double weight = (1 - (double)lag / (double)(lags + 1)) * value * before;
             for (size_t i = 0; i < PARAMETERS; i++)
                 for (size_t j = 0; j < PARAMETERS; j++)
                     middle[i][j] += weight * (lag ? row[i] * other[j] + other[i] * row[j] : row[i] * row[j]);
@@ -227,8 +239,22 @@ static void sandwich(const struct fitted *f, double inverse[PARAMETERS][PARAMETE
         for (size_t i = 0; i < PARAMETERS; i++)
             for (size_t j = 0; j < PARAMETERS; j++)
                 variances[p] += inverse[p][i] * middle[i][j] * inverse[j][p];
-        variances[p] *= n / (n - PARAMETERS);
     }
+}
+
+/* A reading is of a moment, and between two of them an edge of the load may lie anywhere: interval / sqrt(12)
+ * for one, the less the more edges there are. Their number is that of the derivative's participation ratio.
+ */
+static double between_readings(const struct fitted *f)
+{
+    double squares = 0, fourths = 0;
+    for (size_t i = 0; i < f->pairs; i++) {
+        double square = f->by_delay[i] * f->by_delay[i];
+        squares += square;
+        fourths += square * square;
+    }
+    double wide_s = f->cells->wide_s;
+    return squares > 0 ? wide_s * wide_s / 12 * fourths / (squares * squares) : INFINITY;
 }
 
 /* The best of all delays around where the line has the run. */
@@ -273,7 +299,7 @@ static void fit_run(struct fitted *f, double around_s, double reach_s)
     if (f->pairs < PAIRS_LEAST || !(f->correlation > 0) || !newton(f, PARAMETERS, step, inverse))
         return;
     sandwich(f, inverse, variances);
-    f->delay_var = variances[DELAY];
+    f->delay_var = variances[DELAY] + between_readings(f);
     f->drift_found = f->drift + step[DRIFT];
     f->drift_var = variances[DRIFT];
     f->own = within && variances[DELAY] >= 0 && variances[DRIFT] > 0 &&
