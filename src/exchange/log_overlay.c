@@ -191,7 +191,8 @@ static int not_told(const struct laying *l)
         return error_set(
             l->error,
             "the log's power and the software's don't tell how the log's clock stands: no delay within "
-            "%g s stands out (the best correlation is %.2f); the load is too even, or the log is of "
+            "%g s stands out (the best correlation is %.2f); the load is too even, the runs are too short, "
+            "or the log is of "
             "something else: %s",
             l->options->search_s, fmax(0, a->correlation), remedy);
     case ALIGN_TWO_WAYS:

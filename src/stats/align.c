@@ -314,9 +314,9 @@ static int search(struct search *s, double search_s, struct alignment *a, struct
         if (add_run(s, &s->runs[i], error) < 0)
             return -1;
     go_through(s);
-    a->verdict = s->pairs_most < CELLS_LEAST ? ALIGN_APART : ALIGN_FLAT;
+    a->verdict = s->pairs_most > 0 ? ALIGN_FLAT : ALIGN_APART;
     a->correlation = s->best[s->most + s->peak];
-    if (a->verdict == ALIGN_APART || !(a->correlation > 0))
+    if (s->pairs_most < CELLS_LEAST || !(a->correlation > 0))
         return 0;
     double pairs, likely_s = 0;
     if (worth(s, &pairs, error) < 0)
