@@ -98,11 +98,13 @@ static double run_mean(const struct fitted *f, size_t cell, double delay_s)
 /* The pairs at a delay; with their derivatives by it where `slopes`. Returns their correlation. */
 static double take_pairs(struct fitted *f, double delay_s, bool slopes)
 {
+    f->pairs = 0;
+    if (f->curve.count < 2)
+        return NAN;
     double wide_s = f->cells->wide_s, reach_s = wide_s / 4;
     double begin_s = f->run->start_s + f->curve.at_s[0] + delay_s - wide_s;
     double end_s = f->run->start_s + f->curve.at_s[f->curve.count - 1] + delay_s + wide_s;
     struct align_pairs sums = {0};
-    f->pairs = 0;
     for (size_t i = first_after(f->cells, begin_s); i < f->cells->count && f->cells->from_s[i] < end_s; i++) {
         double x = run_mean(f, i, delay_s), y = f->cells->power_w[i], by_delay = 0;
         if (slopes)

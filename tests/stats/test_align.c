@@ -43,11 +43,31 @@ static double waves_w(double at_s, unsigned seed)
     return 30 + 14 * sin(at_s / 6.1) + 9 * sin(at_s / 2.3 + 1) + 5 * sin(at_s / 17);
 }
 
-/* Busy and idle in turns whose lengths chance decides. */
+/* Busy and idle in turns, of which chance decides which. */
+static double turns_of(double long_s, double at_s, unsigned seed)
+{
+    double turn = floor(at_s / long_s + 0.37 * seed);
+    return 40 + 20 * (chance(turn + 1000.0 * seed) > 0) + 2 * chance(floor(at_s * 4) + 7e4);
+}
+
 static double turns_w(double at_s, unsigned seed)
 {
-    double turn = floor(at_s / 3.71);
-    return 40 + 20 * (chance(turn + 1000.0 * seed) > 0) + 2 * chance(floor(at_s * 4) + 7e4);
+    return turns_of(3.71, at_s, seed);
+}
+
+static double short_turns_w(double at_s, unsigned seed)
+{
+    return turns_of(1.3, at_s, seed);
+}
+
+static double long_turns_w(double at_s, unsigned seed)
+{
+    return turns_of(19.37, at_s, seed);
+}
+
+static double hardly_turns_w(double at_s, unsigned seed)
+{
+    return turns_of(61.3, at_s, seed);
 }
 
 static double flat_w(double at_s, unsigned seed)
@@ -172,25 +192,32 @@ static void a_delay_of_7_3_s_and_200_ppm_is_found_within_0_2_s_at_both_ends(void
     free(scene);
 }
 
-static void errors_are_as_large_as_the_standard_uncertainty_says(void **state)
+/* The less there is to go by, the more often it is refused; what is told holds. */
+static void errors_are_no_larger_than_the_standard_uncertainty_says(void **state)
 {
     (void)state;
-    double squares = 0;
-    enum { TIMES = 60 };
-    for (unsigned i = 0; i < TIMES; i++) {
-        struct scene *scene = new_scene(turns_w, 40 * chance(i), 300e-6 * chance(300 + i));
-        add_run(scene, 0, 0, 0, 200, 3 + i);
-        make_log(scene, -30 - 0.7 * i, 330, 20, 20);
-        struct alignment a = align(scene, 60);
-        assert_int_equal(a.verdict, ALIGN_FOUND);
-        double z = error_s(scene, &a, 0, 100) / a.runs[0].delay_sd_s;
-        assert_true(fabs(z) < 4.5);
-        squares += z * z / TIMES;
-        align_free(&a);
-        free(scene);
+    static double (*const loads[])(double, unsigned) = {short_turns_w, turns_w, long_turns_w, hardly_turns_w};
+    enum { TIMES = 100 };
+    for (size_t load = 0; load < sizeof loads / sizeof *loads; load++) {
+        double squares = 0;
+        size_t found = 0;
+        for (unsigned i = 0; i < TIMES; i++) {
+            struct scene *scene = new_scene(loads[load], 40 * chance(i), 300e-6 * chance(300 + i));
+            add_run(scene, 0, 0, 0, 200, 3 + i);
+            make_log(scene, -30 - 0.7 * i, 330, 20, 20);
+            struct alignment a = align(scene, 60);
+            double z = a.verdict == ALIGN_FOUND ? error_s(scene, &a, 0, 100) / a.runs[0].delay_sd_s : 0;
+            assert_true(fabs(z) < 4.5);
+            found += a.verdict == ALIGN_FOUND;
+            squares += z * z;
+            align_free(&a);
+            free(scene);
+        }
+        print_message("found in %zu of %d: mean square of errors by their uncertainty %.2f\n", found, TIMES,
+                      squares / (double)found);
+        assert_true(squares / (double)found < 1.2 &&
+                    (load > 1 || (found > 95 && squares / (double)found > 0.3)));
     }
-    print_message("mean square of errors by their uncertainty: %.2f\n", squares);
-    assert_true(squares > 0.4 && squares < 2);
 }
 
 /* Twelve runs in five hours whose starts are known to the second: each has its own delay, the clock one
@@ -208,11 +235,14 @@ static void runs_hours_apart_share_the_clocks_drift(void **state)
     struct alignment a = align(scene, 600);
     assert_int_equal(a.verdict, ALIGN_FOUND);
     near(a.drift, 200e-6, fmin(3 * a.drift_sd, 60e-6));
+    double squares = 0;
     for (size_t i = 0; i < 12; i++) {
+        double first_s = error_s(scene, &a, i, 0), last_s = error_s(scene, &a, i, 120);
         assert_true(a.runs[i].own);
-        assert_true(fabs(error_s(scene, &a, i, 0)) < fmin(0.2, 4 * a.runs[i].delay_sd_s + 0.02));
-        assert_true(fabs(error_s(scene, &a, i, 120)) < fmin(0.2, 4 * a.runs[i].delay_sd_s + 0.02));
+        assert_true(fmax(fabs(first_s), fabs(last_s)) < 4 * a.runs[i].delay_sd_s);
+        squares += (first_s * first_s + last_s * last_s) / 24;
     }
+    assert_true(sqrt(squares) < 0.15); /* by the second alone it would be 0.29 */
     align_free(&a);
     free(scene);
 }
@@ -223,7 +253,7 @@ static double all_but_one_turn_w(double at_s, unsigned seed)
     return seed == 5 ? 50 : turns_w(at_s, seed);
 }
 
-static void a_run_without_edges_lies_where_the_others_say(void **state)
+static void a_run_without_edges_or_trace_lies_where_the_others_say(void **state)
 {
     (void)state;
     struct scene *scene = new_scene(all_but_one_turn_w, 12.25, 100e-6);
@@ -232,9 +262,12 @@ static void a_run_without_edges_lies_where_the_others_say(void **state)
         add_run(scene, start_s, floor(start_s) + 0.5, 1 / sqrt(12), 120, i);
     }
     make_log(scene, -60, 2600, 10, 20);
+    scene->runs[0].count = 0;
     struct alignment a = align(scene, 120);
     assert_int_equal(a.verdict, ALIGN_FOUND);
     assert_false(a.runs[5].own);
+    assert_false(a.runs[0].own);
+    assert_true(fabs(a.runs[0].delay_s - a.runs[5].delay_s) < 0.5);
     assert_true(a.runs[4].own);
     near(a.runs[5].delay_sd_s, 0.31, 0.06);
     assert_true(fabs(error_s(scene, &a, 5, 60)) < 3 * a.runs[5].delay_sd_s);
@@ -332,9 +365,9 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_fit_is_that_of_least_squares),
         cmocka_unit_test(a_delay_of_7_3_s_and_200_ppm_is_found_within_0_2_s_at_both_ends),
-        cmocka_unit_test(errors_are_as_large_as_the_standard_uncertainty_says),
+        cmocka_unit_test(errors_are_no_larger_than_the_standard_uncertainty_says),
         cmocka_unit_test(runs_hours_apart_share_the_clocks_drift),
-        cmocka_unit_test(a_run_without_edges_lies_where_the_others_say),
+        cmocka_unit_test(a_run_without_edges_or_trace_lies_where_the_others_say),
         cmocka_unit_test(times_without_readings_or_without_power_are_left_out),
         cmocka_unit_test(what_cannot_be_told_is_not_guessed),
         cmocka_unit_test(a_regular_load_that_ends_within_the_log_is_found),
