@@ -170,6 +170,16 @@ static json_t *attribution_to_json(const struct attribution *attribution)
                      attribution->machine_cpu_s, "basis", json_text(attribution->basis));
 }
 
+static json_t *calibrated_to_json(const struct calibrated *calibrated)
+{
+    if (!calibrated->known)
+        return json_null();
+    return json_pack("{s:f, s:f, s:f, s:b, s:o, s:o}", "wall_j", calibrated->wall_j, "low_j",
+                     calibrated->low_j, "high_j", calibrated->high_j, "estimated", calibrated->estimated,
+                     "calibration", json_text(calibrated->calibration), "warnings",
+                     strings_to_json(calibrated->warnings, calibrated->warning_count));
+}
+
 static json_t *joined_to_json(const struct record *record)
 {
     if (!record->joined)
@@ -182,13 +192,13 @@ json_t *record_to_json(const struct record *record)
     AUTO_FREE char *started = clock_iso8601(record->started_wall_ns);
     json_t *signal = record->end == END_SIGNALLED ? json_integer(record->term_signal) : json_null();
     return json_pack(
-        "{s:s, s:o, s:s, s:i, s:o, s:o, s:f, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}",
+        "{s:s, s:o, s:s, s:i, s:o, s:o, s:f, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}",
         "schema", "joulery.run/1", "command", strings_to_json(record->command, record->command_count), "end",
         end_name(record->end), "exit_status", record->exit_status, "term_signal", signal, "started",
         json_text(started), "wall_s", record->wall_s, "channels", run_channels(record), "totals",
         totals_to_json(record, 0), "windows", windows_to_json(record), "gaps", gaps_to_json(record), "notes",
         strings_to_json(record->notes, record->note_count), "host", host_to_json(&record->host), "recorder",
         recorder_to_json(record), "output_tail", json_text(record->output_tail), "baseline",
-        json_text(record->baseline), "attribution", attribution_to_json(&record->attribution), "joined",
-        joined_to_json(record));
+        json_text(record->baseline), "attribution", attribution_to_json(&record->attribution), "calibrated",
+        calibrated_to_json(&record->calibrated), "joined", joined_to_json(record));
 }

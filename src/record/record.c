@@ -138,6 +138,13 @@ static void free_window(struct window *window)
     free(window->name);
 }
 
+void calibrated_free(struct calibrated *calibrated)
+{
+    free_strings(calibrated->warnings, calibrated->warning_count);
+    free(calibrated->calibration);
+    *calibrated = (struct calibrated){0};
+}
+
 void record_free(struct record *record)
 {
     free_strings(record->command, record->command_count);
@@ -154,6 +161,7 @@ void record_free(struct record *record)
     free(record->idle);
     free(record->baseline);
     free(record->attribution.basis);
+    calibrated_free(&record->calibrated);
     host_free(&record->host);
     free(record->output_tail);
     *record = (struct record){0};

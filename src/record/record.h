@@ -84,6 +84,17 @@ struct attribution {
     char *basis; /* how the command's time was found, see share.h */
 };
 
+/* What a calibration (calibrate/calibration.h) says that the wall drew in the run, where no wattmeter was:
+ * predicted, never measured, and in no total. */
+struct calibrated {
+    bool known;
+    double wall_j, low_j, high_j; /* the interval is of 95 % */
+    bool estimated;               /* it rests on a model's figures */
+    char *calibration;            /* which: "2026-11-23T10:00:00Z, load ladder of 27 windows" */
+    char **warnings;
+    size_t warning_count;
+};
+
 /* How the command ended. */
 enum run_end {
     END_EXITED,     /* exit_status is its own */
@@ -106,6 +117,7 @@ struct record {
     struct idle_power *idle; /* one a channel; NULL: no baseline */
     char *baseline;          /* what it is: "60 s at rest, 2026-11-23T10:00:00Z"; NULL: none */
     struct attribution attribution;
+    struct calibrated calibrated;
     struct gap *gaps;
     size_t gap_count;
     char **notes; /* things a reader of the figures must know, and notes of the workload */
@@ -135,6 +147,9 @@ double record_above_idle_j(const struct record *record, size_t window, double *u
  * store). `known[i]`, `energy_j[i]`, `uncertainty_j[i]` belong to channels[i]. */
 struct energy_totals energy_totals(const struct channel *channels, const struct channel_energy *energies,
                                    size_t count);
+
+/* Frees what it owns; the struct can be used again. */
+void calibrated_free(struct calibrated *calibrated);
 
 /* joulery.run/1 without its `emissions` member, which the caller adds. NULL if memory ran out. */
 json_t *record_to_json(const struct record *record);

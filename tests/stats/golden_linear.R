@@ -1,0 +1,20 @@
+# Prints the golden values of test_linear.c: lm(), vcov(), predict(), and both leaving out and variance inflation written out with lm().
+cpu <- c(12.1, 11.9, 31.5, 30.8, 52.4, 51.9, 74.2, 73.1, 95.5, 96.2, 33.3, 54.1, 76.8, 97.0)
+dram <- c(2.1, 2.0, 2.4, 2.5, 2.6, 2.9, 3.1, 2.8, 3.3, 3.0, 7.5, 9.1, 10.4, 11.2)
+wall <- c(71.3, 70.9, 93.2, 92.9, 117.8, 116.6, 142.3, 140.2, 166.4, 167.8, 102.1, 127.9, 154.4, 178.3)
+step <- c(1, 1, 2, 2, 3, 3, 4, 4, 5, 5, 6, 7, 8, 9)
+show <- function(values) cat(sprintf("%.15g", values), sep = ", ", fill = 160)
+fit <- lm(wall ~ cpu + dram)
+show(coef(fit))
+show(summary(fit)$cov.unscaled)
+show(c(summary(fit)$sigma, fit$df.residual))
+show(t(confint(fit)))
+at <- data.frame(cpu = c(40, 120), dram = c(5, 1.5))
+show(t(predict(fit, at, interval = "prediction", level = 0.95)))
+errors <- numeric(length(wall))
+for (g in unique(step)) {
+  others <- lm(wall ~ cpu + dram, data.frame(cpu, dram, wall)[step != g, ])
+  errors[step == g] <- wall[step == g] - predict(others, data.frame(cpu, dram)[step == g, ])
+}
+show(errors)
+show(c(1 / (1 - summary(lm(cpu ~ dram))$r.squared), 1 / (1 - summary(lm(dram ~ cpu))$r.squared)))
