@@ -1,9 +1,9 @@
-/* calibration.h: what the wall draws over what software sees of one machine, learnt while both were measured and
- * kept in a file: later runs without a wattmeter get a wall energy with an interval.
+/* calibration.h: what the wall draws over what software sees of one machine, learnt while both were measured
+ * and kept in a file: later runs without a wattmeter get a wall energy with an interval.
  *
- * wall = c0 + c1 cpu + c2 dram + c3 gpu, in mean powers. joulery.calibration/1, docs/json.md; the formulas are in
- * docs/method.md, "Calibration". fit.h makes one. A calibration belongs to a machine and to the software channels
- * that it was made with; it is used for no other. */
+ * wall = c0 + c1 cpu + c2 dram + c3 gpu, in mean powers. joulery.calibration/1, docs/json.md; the formulas
+ * are in docs/method.md, "Calibration". fit.h makes one. A calibration belongs to a machine and to the
+ * software channels that it was made with; it is used for no other. */
 #ifndef JOULERY_CALIBRATE_CALIBRATION_H
 #define JOULERY_CALIBRATE_CALIBRATION_H
 
@@ -49,22 +49,23 @@ struct calibration {
 
 /* Mean powers of a window by scope, W, over the time that each channel covers. */
 struct software_power {
-    double power_w[CALIBRATION_SCOPES];       /* 0 where there is no channel */
-    double uncertainty_w[CALIBRATION_SCOPES]; /* without the instruments' scale, which a calibration takes in */
+    double power_w[CALIBRATION_SCOPES]; /* 0 where there is no channel */
+    double
+        uncertainty_w[CALIBRATION_SCOPES]; /* without the instruments' scale, which a calibration takes in */
 };
 /* -1 and `error`: a channel of the total is not known in it. */
 int calibration_power(const struct record *record, size_t window, struct software_power *power,
                       struct error *error);
-/* The channels of a record that its software total counts. The caller frees them with calibration_scopes_free,
- * also after -1 (no memory). */
+/* The channels of a record that its software total counts. The caller frees them with
+ * calibration_scopes_free, also after -1 (no memory). */
 int calibration_scopes_of(const struct record *record, struct calibration_scope *scopes, struct error *error);
 void calibration_scopes_free(struct calibration_scope *scopes);
 /* -1 and `error`: they are not the same channels of the same hardware. */
 int calibration_same_channels(const struct calibration_scope *then, const struct calibration_scope *now,
                               struct error *error);
 
-/* ${XDG_CONFIG_HOME:-~/.config}/joulery/calibration-HOST.json; the caller frees it. NULL and `error`: there is no
- * home to put it in. */
+/* ${XDG_CONFIG_HOME:-~/.config}/joulery/calibration-HOST.json; the caller frees it. NULL and `error`: there
+ * is no home to put it in. */
 char *calibration_default_path(const char *host, struct error *error);
 
 /* Strict: -1 and `error` for whatever is not such a document. The caller frees `calibration` after 0. */
@@ -82,9 +83,9 @@ bool calibration_is_estimated(const struct calibration *calibration);
 int calibration_same_machine(const struct host *then, const struct host *now, struct error *error);
 
 /* Predicts what the wall drew in a window, with warnings: powers outside the domain, more than
- * CALIBRATION_OLD_DAYS between the two, another kernel. -1 and `error`: another machine or other channels, a power
- * that is not known, or one far from what was seen of a scope that is not in the fit; `calibrated` is then empty.
- * The caller frees it with calibrated_free. */
+ * CALIBRATION_OLD_DAYS between the two, another kernel. -1 and `error`: another machine or other channels, a
+ * power that is not known, or one far from what was seen of a scope that is not in the fit; `calibrated` is
+ * then empty. The caller frees it with calibrated_free. */
 #define CALIBRATION_OLD_DAYS 180
 int calibration_predict(const struct calibration *calibration, const struct record *record, size_t window,
                         struct calibrated *calibrated, struct error *error);
