@@ -56,7 +56,7 @@ int calibration_scopes_of(const struct record *record, struct calibration_scope 
 {
     memset(scopes, 0, CALIBRATION_SCOPES * sizeof *scopes);
     for (size_t i = 0; i < record->channel_count; i++)
-        if (energy_is_counted(record->channels, record->channel_count, i) &&
+        if (channel_in_software(record->channels, record->channel_count, i) &&
             add_channel(&scopes[record->channels[i].scope], &record->channels[i], error) < 0)
             return -1;
     return 0;
@@ -130,7 +130,7 @@ int calibration_power(const struct record *record, size_t window, struct softwar
         const struct channel *channel = &record->channels[i];
         const struct channel_energy *energy = &at->energies[i];
         double covered_s = at->wall_s - energy->gap_s;
-        if (!energy_is_counted(record->channels, record->channel_count, i))
+        if (!channel_in_software(record->channels, record->channel_count, i))
             continue;
         if (!energy->known || !(covered_s > 0))
             return error_set(error, "the energy of %s/%s is not known", channel->meter, channel->name);

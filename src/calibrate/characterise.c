@@ -359,7 +359,7 @@ static int redraw(const struct wave *real, double until_s, struct random_stream 
     if (open_wave(wave, real->least_s, most) < 0)
         return -1;
     for (double at_s = real->edges_s[0]; at_s < until_s && wave->count < most;
-         at_s += load_span_s(random, real->least_s))
+         at_s += wave_span_s(random, real->least_s))
         add_edge(wave, at_s);
     return 0;
 }

@@ -3,7 +3,7 @@
 #ifndef JOULERY_CALIBRATE_CHARACTERISE_H
 #define JOULERY_CALIBRATE_CHARACTERISE_H
 
-#include "calibrate/load.h"
+#include "calibrate/wave.h"
 #include "record/sheets.h"
 
 #include <stddef.h>

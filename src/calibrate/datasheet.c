@@ -164,15 +164,15 @@ static int measure_phases(struct making *making, struct error *error)
     int64_t end_ns = making->start_ns + (int64_t)(total_s * NS_PER_S);
     if (start_phase(making, FAST_NS, fast_ns, error) < 0)
         return -1;
-    load_wait(fast_ns, tell, making, "updates");
+    wave_wait(fast_ns, tell, making, "updates");
     end_phase(making, judge_updates, true);
     if (start_phase(making, REST_NS, rest_ns, error) < 0)
         return -1;
-    load_wait(rest_ns, tell, making, "at rest");
+    wave_wait(rest_ns, tell, making, "at rest");
     end_phase(making, judge_rest, false);
     if (start_phase(making, LOADED_NS, end_ns, error) < 0)
         return -1;
-    int result = load_make_wave(&making->wave, end_ns, tell, making, error);
+    int result = wave_make(&making->wave, end_ns, tell, making, error);
     end_phase(making, result == 0 ? judge_response : NULL, false);
     return result;
 }

@@ -71,7 +71,7 @@ static bool is_covered(const struct record *record, size_t window)
 {
     const struct window *at = &record->windows[window];
     for (size_t i = 0; i < record->channel_count; i++)
-        if (energy_is_counted(record->channels, record->channel_count, i) &&
+        if (channel_in_software(record->channels, record->channel_count, i) &&
             at->energies[i].gap_s > (1 - COVERED_LEAST) * at->wall_s)
             return false;
     return true;

@@ -1,34 +1,29 @@
-/* load.h: a load on all cores, which goes on and off at random times, for instruments to show how they
- * follow.
- */
+/* load.h: a load of known size on the processors, for those who measure what it does. */
 #ifndef JOULERY_CALIBRATE_LOAD_H
 #define JOULERY_CALIBRATE_LOAD_H
 
 #include "base/error.h"
-#include "base/random.h"
 
 #include <stddef.h>
-#include <stdint.h>
 
-/* On at edges_ns[0], off at edges_ns[1], on again, …: when the switch was thrown. Between two edges lies what
- * load_span_s drew. */
-struct load_wave {
-    double least_s; /* a stretch is at least so long */
-    int64_t *edges_ns;
-    size_t count;
+enum load_kind {
+    LOAD_COMPUTE, /* arithmetic in registers */
+    LOAD_STREAM   /* reads and writes more memory than caches hold */
 };
 
-/* How long the load stays on, or off, this time: `least_s` to three times that. No update period falls into
- * step with it. */
-double load_span_s(struct random_stream *random, double least_s);
+struct load;
 
-/* Makes the load until `until_ns`, and off it is afterwards. `tell` is called several times a second with
- * what happens, in the caller's thread. The caller frees wave->edges_ns, also after -1. */
-int load_make_wave(struct load_wave *wave, int64_t until_ns, void (*tell)(void *context, const char *phase),
-                   void *context, struct error *error);
+/* A thread for each logical CPU that is online, all at rest. NULL and `error`: no threads, no memory. Closed
+ * by load_close. */
+struct load *load_open(struct error *error);
+/* How many threads there are. */
+size_t load_threads(const struct load *load);
 
-/* Waits, and tells of it. */
-void load_wait(int64_t until_ns, void (*tell)(void *context, const char *phase), void *context,
-               const char *phase);
+/* From now on so many threads are busy: 2.5 is two always and one half of each tenth of a second. 0: rest. -1
+ * and `error`: there is not enough memory to stream through; the load is then as before. Not thread-safe. */
+int load_set(struct load *load, enum load_kind kind, double threads, struct error *error);
+
+/* Ends the threads. Accepts NULL. */
+void load_close(struct load *load);
 
 #endif

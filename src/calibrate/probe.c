@@ -203,8 +203,8 @@ static int ask_all(struct probing *probing, const struct wall_site *site, struct
         result = start_asker(&probing->askers[i], &site->devices[i], &probes->devices[i], end_ns, error);
     probes->count = probing->count;
     if (result == 0) {
-        load_wait(rest_ns, tell, probing, "at rest");
-        result = load_make_wave(&wave, end_ns, tell, probing, error);
+        wave_wait(rest_ns, tell, probing, "at rest");
+        result = wave_make(&wave, end_ns, tell, probing, error);
     }
     for (size_t i = 0; i < probing->count; i++) {
         end_asker(&probing->askers[i]);

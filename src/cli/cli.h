@@ -36,6 +36,9 @@ int cli_meters(int argc, char **argv);
 /* joulery idle: measures the machine at rest, for later runs. */
 int cli_idle(int argc, char **argv);
 
+/* joulery calibrate: wall over software, for later runs without a wattmeter. */
+int cli_calibrate(int argc, char **argv);
+
 /* joulery watch: live power by channel. */
 int cli_watch(int argc, char **argv);
 

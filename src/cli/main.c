@@ -12,6 +12,7 @@
 static const struct subcommand subcommands[] = {
     {"run", cli_run, "measure any command with all its children"},
     {"idle", cli_idle, "measure the machine at rest, so that runs show their energy above idle"},
+    {"calibrate", cli_calibrate, "learn what a wattmeter shows over software, for runs without one"},
     {"watch", cli_watch, "show live power by channel"},
     {"meters", cli_meters, "list the instruments: which can be used, and how to mend the others"},
     {"study", cli_study, "run a study: factors x levels x repetitions, each run measured, into a database"},

@@ -89,7 +89,7 @@ static void draw_load(struct simulated *at, double wall_s, uint64_t seed)
     struct random_stream random;
     random_seed(&random, seed, 11);
     for (double at_s = 1; at_s < wall_s && at->load.count < EDGES;
-         at_s += load_span_s(&random, at->load.least_s))
+         at_s += wave_span_s(&random, at->load.least_s))
         at->edges_ns[at->load.count++] = START_NS + (int64_t)(at_s * NS_PER_S);
 }
 
