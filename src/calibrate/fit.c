@@ -9,7 +9,7 @@
 #include <string.h>
 
 #define COVERED_LEAST   0.9  /* of a window, by each channel */
-#define RESOLUTION_MOST 0.05 /* of an energy, apart from its instrument's scale */
+#define RESOLUTION_MOST 0.1  /* of an energy, apart from its instrument's scale */
 #define RANGE_LEAST     0.02 /* of the wall's mean power, that a scope must vary by */
 #define NOISE_TIMES     4    /* its standard deviation within groups, likewise */
 #define INFLATION_MOST  10   /* Marquardt's limit */
@@ -46,25 +46,32 @@ static int check_machine(struct evidence *evidence, const struct record *record,
     return result;
 }
 
-/* Mean power of the wall; NAN: the window is no evidence. */
-static double wall_power(const struct record *record, size_t window, double *accuracy)
+/* What the wattmeters of a window tell. */
+struct wall {
+    double power_w, accuracy;
+    double resolution; /* of the energy, apart from their scale: relative */
+    double covered;    /* share of the window */
+};
+
+static struct wall wall_of(const struct record *record, size_t window)
 {
     const struct window *at = &record->windows[window];
     struct energy_totals totals = record_totals(record, window);
+    struct wall wall = {0};
     double gap_s = 0;
-    *accuracy = 0;
     for (size_t i = 0; i < record->channel_count; i++) {
         const struct channel *channel = &record->channels[i];
         if (channel->scope != SCOPE_WALL || channel->part_of || channel->apart)
             continue;
         gap_s = fmax(gap_s, at->energies[i].gap_s);
-        *accuracy = fmax(*accuracy, channel->accuracy);
+        wall.accuracy = fmax(wall.accuracy, channel->accuracy);
     }
-    double covered_s = at->wall_s - gap_s, scale_j = *accuracy * totals.hardware_j;
-    double resolution_j = sqrt(fmax(pow(totals.hardware_uncertainty_j, 2) - scale_j * scale_j, 0));
-    bool usable = totals.hardware_j > 0 && covered_s >= COVERED_LEAST * at->wall_s &&
-                  resolution_j <= RESOLUTION_MOST * totals.hardware_j;
-    return usable ? totals.hardware_j / covered_s : NAN;
+    double scale_j = wall.accuracy * totals.hardware_j;
+    wall.covered = 1 - gap_s / at->wall_s;
+    wall.power_w = totals.hardware_j / (at->wall_s - gap_s);
+    wall.resolution =
+        sqrt(fmax(pow(totals.hardware_uncertainty_j, 2) - scale_j * scale_j, 0)) / totals.hardware_j;
+    return wall;
 }
 
 static bool is_covered(const struct record *record, size_t window)
@@ -75,6 +82,24 @@ static bool is_covered(const struct record *record, size_t window)
             at->energies[i].gap_s > (1 - COVERED_LEAST) * at->wall_s)
             return false;
     return true;
+}
+
+/* NULL: it can be used. */
+static const char *why_unusable(const struct record *record, size_t window, const struct wall *wall,
+                                struct software_power *power)
+{
+    struct error unknown = ERROR_INIT;
+    bool known = calibration_power(record, window, power, &unknown) == 0;
+    error_clear(&unknown);
+    if (!(wall->power_w > 0))
+        return "the wall's energy is not known";
+    if (wall->covered < COVERED_LEAST)
+        return "the wattmeter's readings have gaps";
+    if (!(wall->resolution <= RESOLUTION_MOST))
+        return "it is too short for how rarely or coarsely the wattmeter tells";
+    if (!known)
+        return "a software energy is not known";
+    return is_covered(record, window) ? NULL : "software readings have gaps";
 }
 
 static int add_window(struct evidence *evidence, const struct evidence_window *window, struct error *error)
@@ -94,13 +119,10 @@ int evidence_add(struct evidence *evidence, const struct record *record, size_t 
                  const char *run, struct error *error)
 {
     struct software_power power;
-    struct error unknown = ERROR_INIT;
-    double accuracy, wall_w = wall_power(record, window, &accuracy);
-    bool known = isfinite(wall_w) && is_covered(record, window) &&
-                 calibration_power(record, window, &power, &unknown) == 0;
-    error_clear(&unknown);
-    if (!known) {
-        evidence->unusable++;
+    struct wall wall = wall_of(record, window);
+    const char *why = why_unusable(record, window, &wall, &power);
+    if (why) {
+        evidence->why_unusable = evidence->unusable++ ? evidence->why_unusable : why;
         return 0;
     }
     if (check_machine(evidence, record, error) < 0)
@@ -108,9 +130,9 @@ int evidence_add(struct evidence *evidence, const struct record *record, size_t 
     const struct window *at = &record->windows[window];
     int64_t end_ns = record->started_wall_ns + (int64_t)((at->start_s + at->wall_s) * NS_PER_S);
     evidence->measured_wall_ns = end_ns > evidence->measured_wall_ns ? end_ns : evidence->measured_wall_ns;
-    evidence->wall_accuracy = fmax(evidence->wall_accuracy, accuracy);
+    evidence->wall_accuracy = fmax(evidence->wall_accuracy, wall.accuracy);
     struct evidence_window added = {
-        .group = strdup(group), .run = strdup(run), .wall_w = wall_w, .left_out_w = NAN};
+        .group = strdup(group), .run = strdup(run), .wall_w = wall.power_w, .left_out_w = NAN};
     memcpy(added.power_w, power.power_w, sizeof added.power_w);
     return add_window(evidence, &added, error) < 0 ? -1 : 1;
 }
@@ -424,8 +446,9 @@ int calibration_fit(struct evidence *evidence, const struct evidence_origin *ori
     size_t count = evidence->count;
     *calibration = (struct calibration){0};
     if (count == 0)
-        return error_set(error, "no window has both wall and software power (%zu were looked at)",
-                         evidence->unusable);
+        return error_set(error, "no window has both wall and software power: %zu were looked at%s%s",
+                         evidence->unusable, evidence->unusable ? "; of the first, " : "",
+                         evidence->unusable ? evidence->why_unusable : "");
     struct fitting f = {.evidence = evidence,
                         .calibration = calibration,
                         .x = calloc(count * CALIBRATION_SCOPES, sizeof *f.x),

@@ -21,7 +21,8 @@ struct evidence {
     int64_t measured_wall_ns;
     double wall_accuracy;
     struct evidence_window *windows;
-    size_t count, unusable; /* unusable: an energy was not known, mostly a gap, or not resolved */
+    size_t count, unusable;
+    const char *why_unusable; /* of the first such */
 };
 
 /* Adds a window of a record. 1: added; 0: unusable; -1 and `error`: another machine or other channels than

@@ -12,8 +12,8 @@
 #include <stdlib.h>
 
 #define SETTLE_SHARE   (1.0 / 3) /* of a step, at least */
-#define SETTLE_MOST    0.6
-#define SETTLE_UPDATES 2 /* and so many update periods of each instrument */
+#define SETTLE_UPDATES 2         /* and so many update periods of each instrument */
+#define WINDOW_UPDATES 5         /* which the rest must hold at least */
 
 static const struct rung {
     const char *name;
@@ -63,17 +63,18 @@ static int choose_settling(struct climb *climb, struct error *error)
     climb->settle_s = SETTLE_SHARE * step_s;
     for (size_t i = 0; i < climb->record->channel_count; i++) {
         const struct channel *channel = &climb->record->channels[i];
-        double needed_s = SETTLE_UPDATES * channel->update_s + channel->averaging_s;
+        double settle_s = SETTLE_UPDATES * channel->update_s + channel->averaging_s;
+        double window_s = WINDOW_UPDATES * channel->update_s;
+        double least_s = fmax(settle_s + window_s, window_s / (1 - SETTLE_SHARE));
         if (channel->apart)
             continue;
-        if (needed_s > SETTLE_MOST * step_s)
-            return error_set(
-                error,
-                "%s/%s is renewed each %.3g s and needs %.3g s to settle: steps of %llu s are too "
-                "short, of %.0f s they do",
-                channel->meter, channel->name, channel->update_s, needed_s,
-                (unsigned long long)climb->options->step_s, ceil(needed_s / SETTLE_MOST));
-        climb->settle_s = fmax(climb->settle_s, needed_s);
+        if (least_s > step_s)
+            return error_set(error,
+                             "%s/%s is renewed each %.3g s: steps of %llu s are too short for it, --for %.0f "
+                             "gives it time to settle and to be read",
+                             channel->meter, channel->name, channel->update_s,
+                             (unsigned long long)climb->options->step_s, ceil(least_s));
+        climb->settle_s = fmax(climb->settle_s, settle_s);
     }
     return 0;
 }
