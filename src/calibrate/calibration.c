@@ -142,6 +142,14 @@ int calibration_power(const struct record *record, size_t window, struct softwar
 
 /* ---- prediction ---- */
 
+char *calibration_describe(const struct calibration *calibration)
+{
+    AUTO_FREE char *measured = clock_iso8601(calibration->measured_wall_ns);
+    return measured
+               ? text_format("%s, %s of %zu windows", measured, calibration->source, calibration->windows)
+               : NULL;
+}
+
 bool calibration_is_estimated(const struct calibration *calibration)
 {
     for (size_t s = 0; s < CALIBRATION_SCOPES; s++)
@@ -267,15 +275,13 @@ int calibration_predict(const struct calibration *calibration, const struct reco
             x[calibration->scopes[s].term - 1] = power.power_w[s];
     struct interval wall = predict_power(calibration, &power, x);
     double wall_s = record->windows[window].wall_s;
-    AUTO_FREE char *measured = clock_iso8601(calibration->measured_wall_ns);
     *calibrated = (struct calibrated){
         .known = true,
         .wall_j = wall.value * wall_s,
         .low_j = fmin(fmax(wall.low, 0), wall.value) * wall_s,
         .high_j = wall.high * wall_s,
         .estimated = calibration_is_estimated(calibration),
-        .calibration = text_format("%s, %s of %zu windows", measured ? measured : "?", calibration->source,
-                                   calibration->windows),
+        .calibration = calibration_describe(calibration),
     };
     if (!calibrated->calibration) {
         calibrated_free(calibrated);

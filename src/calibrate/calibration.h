@@ -76,6 +76,9 @@ json_t *calibration_to_json(const struct calibration *calibration);
 /* Makes the folders of `path` that are missing. */
 int calibration_write(const char *path, const struct calibration *calibration, struct error *error);
 
+/* "2026-11-23T10:00:00Z, load ladder of 27 windows"; the caller frees it. NULL if memory ran out. */
+char *calibration_describe(const struct calibration *calibration);
+
 /* A model's figures are in the fit. */
 bool calibration_is_estimated(const struct calibration *calibration);
 

@@ -30,6 +30,12 @@ double run_quantity_above_idle_j(const struct record *record, size_t index)
     return record_above_idle_j(record, 0, &uncertainty_j);
 }
 
+double run_quantity_calibrated_j(const struct record *record, size_t index)
+{
+    (void)index;
+    return record->calibrated.known ? record->calibrated.wall_j : NAN;
+}
+
 double run_quantity_wall_s(const struct record *record, size_t index)
 {
     (void)index;
@@ -100,6 +106,20 @@ static int use_baseline(const struct run_call *call, struct record *record, stru
     return 0;
 }
 
+/* Where no wattmeter measured the wall. */
+static void use_calibration(const struct run_call *call, struct record *record)
+{
+    struct error why = ERROR_INIT;
+    if (isfinite(record_totals(record, 0).hardware_j) || record->joined)
+        return;
+    if (call->calibration_refused)
+        record_note(record, text_format("no calibration is used: %s", call->calibration_refused));
+    else if (call->has_calibration &&
+             calibration_predict(&call->calibration, record, 0, &record->calibrated, &why) < 0)
+        record_note(record, text_format("no wall energy is predicted: %s", error_text(&why)));
+    error_clear(&why);
+}
+
 static void append_emissions(struct run_call *call, const struct record *record)
 {
     const struct run_options *options = call->options;
@@ -131,6 +151,7 @@ static int measure_once(struct run_call *call, struct record *record, struct err
         record_free(record);
         return -1;
     }
+    use_calibration(call, record);
     call->record_count++;
     if (options->emissions_csv && record->end != END_NOT_STARTED)
         append_emissions(call, record);

@@ -9,7 +9,7 @@
 #include <string.h>
 
 struct request {
-    const char *page, *json, *location, *among;
+    const char *page, *json, *location, *among, *calibration;
     double pue;
 };
 
@@ -52,7 +52,8 @@ static int write_answer(const struct report *report, const struct request *reque
     return 0;
 }
 
-static int write_report(struct store *store, const struct request *request, struct error *error)
+static int write_report(struct store *store, const struct request *request,
+                        const struct calibration *calibration, struct error *error)
 {
     AUTO_FREE char *among = request->among ? strdup(request->among) : NULL;
     const char **names = NULL;
@@ -61,7 +62,7 @@ static int write_report(struct store *store, const struct request *request, stru
         free(names);
         return among ? -1 : error_memory(error, "--among");
     }
-    const struct report_options options = {request->location, request->pue, names, count};
+    const struct report_options options = {request->location, request->pue, names, count, calibration};
     struct report *report = report_build(store, &options, error);
     free(names);
     if (!report)
@@ -77,6 +78,18 @@ static int write_report(struct store *store, const struct request *request, stru
     return result;
 }
 
+static int open_and_write(const char *path, const struct request *request, struct error *error)
+{
+    struct calibration calibration = {0};
+    if (request->calibration && calibration_read(request->calibration, &calibration, error) < 0)
+        return -1;
+    struct store *store = store_open(path, STORE_READ, error);
+    int result = store ? write_report(store, request, request->calibration ? &calibration : NULL, error) : -1;
+    store_close(store);
+    calibration_free(&calibration);
+    return result;
+}
+
 int cli_report(int argc, char **argv)
 {
     struct request request = {0};
@@ -88,6 +101,8 @@ int cli_report(int argc, char **argv)
          "power usage effectiveness of the building; without it the study's, or 1", 1, 10},
         {"--among", 0, OPTION_TEXT, &request.among, "CODES", "countries to compare emissions in: SWE,DEU,IND",
          0, 0},
+        {"--calibration", 0, OPTION_TEXT, &request.calibration, "FILE",
+         "what `joulery calibrate` stored: the wall energy of runs without a wattmeter, predicted", 0, 0},
         {"--json", 0, OPTION_TEXT, &request.json, "FILE",
          "write the figures as joulery.report/1 to a file, or - for standard output", 0, 0},
     };
@@ -107,10 +122,6 @@ int cli_report(int argc, char **argv)
     enum options_result parsed = options_parse(&line, argc, argv, &operands, &error);
     if (parsed != OPTIONS_OK)
         return cli_parse_result(parsed, argv[0], &error);
-    struct store *store = store_open(operands.items[0], STORE_READ, &error);
-    if (!store)
-        return cli_fail(argv[0], &error, CLI_FAILED);
-    int result = write_report(store, &request, &error);
-    store_close(store);
+    int result = open_and_write(operands.items[0], &request, &error);
     return result == 0 ? CLI_DONE : cli_fail(argv[0], &error, CLI_FAILED);
 }

@@ -47,6 +47,8 @@ static enum options_result parse(int argc, char **argv, struct run_options *give
          0},
         {"--baseline", 0, OPTION_TEXT, &given->baseline_path, "FILE",
          "the machine at rest (default: what `joulery idle` stored; none: none)", 0, 0},
+        {"--calibration", 0, OPTION_TEXT, &given->calibration_path, "FILE",
+         "wall over software (default: what `joulery calibrate` stored; none: none)", 0, 0},
         {.kind = OPTION_HEADING, .help = "emissions"},
         {"--location", 'l', OPTION_TEXT, &given->location_name, "PLACE",
          "country of the grid, ISO code or name, for CO2e", 0, 0},
@@ -143,6 +145,47 @@ static int load_baseline(struct run_call *call, struct error *error)
     return result;
 }
 
+/* As with the baseline: the one that `joulery calibrate` stored, if there is one. */
+static void load_usual_calibration(struct run_call *call, const struct host *host)
+{
+    struct error why = ERROR_INIT;
+    AUTO_FREE char *path = calibration_default_path(host->name, &why);
+    if (path && file_exists(path)) {
+        call->has_calibration = calibration_read(path, &call->calibration, &why) == 0;
+        if (call->has_calibration && calibration_same_machine(&call->calibration.host, host, &why) < 0) {
+            error_prefix(&why, "%s", path);
+            call->has_calibration = false;
+        }
+        if (!call->has_calibration)
+            call->calibration_refused = strdup(error_text(&why));
+    }
+    error_clear(&why);
+}
+
+static int load_given_calibration(struct run_call *call, const struct host *host, struct error *error)
+{
+    const char *path = call->options->calibration_path;
+    if (calibration_read(path, &call->calibration, error) < 0)
+        return -1;
+    call->has_calibration = calibration_same_machine(&call->calibration.host, host, error) == 0;
+    return call->has_calibration ? 0 : error_prefix(error, "%s", path);
+}
+
+static int load_calibration(struct run_call *call, struct error *error)
+{
+    const char *path = call->options->calibration_path;
+    if (path && strcmp(path, "none") == 0)
+        return 0;
+    struct record record = {0};
+    int result = host_describe(call->setup, &record.host, error);
+    if (result == 0 && path)
+        result = load_given_calibration(call, &record.host, error);
+    else if (result == 0)
+        load_usual_calibration(call, &record.host);
+    record_free(&record);
+    return result;
+}
+
 /* What can't be written is better known before hours of work than after. */
 static int open_outputs(struct run_call *call, struct error *error)
 {
@@ -192,7 +235,9 @@ static int end_call(struct run_call *call, int status, const char *name)
         record_free(&call->records[i]);
     free(call->records);
     baseline_free(&call->baseline);
+    calibration_free(&call->calibration);
     free(call->baseline_refused);
+    free(call->calibration_refused);
     free(call->experiment);
     return status == 0 && call->not_written ? CLI_FAILED : status;
 }
@@ -200,7 +245,8 @@ static int end_call(struct run_call *call, int status, const char *name)
 static int call_run(struct run_call *call, const char *name)
 {
     struct error error = ERROR_INIT;
-    if (load_baseline(call, &error) < 0 || open_outputs(call, &error) < 0)
+    if (load_baseline(call, &error) < 0 || load_calibration(call, &error) < 0 ||
+        open_outputs(call, &error) < 0)
         return end_call(call, cli_fail(name, &error, CLI_FAILED), name);
     int status = run_repeat(call, &error) < 0 ? cli_fail(name, &error, CLI_FAILED) : CLI_DONE;
     if (call->record_count) {

@@ -4,6 +4,7 @@
 #define JOULERY_CLI_RUN_H
 
 #include "base/options.h"
+#include "calibrate/calibration.h"
 #include "carbon/carbon.h"
 #include "exchange/trace_csv.h"
 #include "record/baseline.h"
@@ -11,7 +12,8 @@
 #include "stats/stats.h"
 
 struct run_options {
-    const char *location_name, *json, *trace_path, *emissions_csv, *project, *baseline_path;
+    const char *location_name, *json, *trace_path, *emissions_csv, *project, *baseline_path,
+        *calibration_path;
     const char *precision_text, *budget_text;
     struct option_list meter_names;
     double pue, rate_hz, tdp_w, timeout_s;
@@ -35,8 +37,11 @@ struct run_call {
     char *const *command;
     struct baseline baseline;
     bool has_baseline;
-    char *baseline_refused; /* why the usual one is not used; NULL: there is none, or it is */
-    char *experiment;       /* id that the rows of one call share */
+    struct calibration calibration;
+    bool has_calibration;
+    char *calibration_refused; /* as baseline_refused */
+    char *baseline_refused;    /* why the usual one is not used; NULL: there is none, or it is */
+    char *experiment;          /* id that the rows of one call share */
     struct trace_csv *trace;
     struct record *records; /* record_count measured ones, and room for the next */
     size_t record_count;
@@ -67,6 +72,7 @@ int run_summarise(const struct run_call *call, double (*quantity)(const struct r
 /* Quantities for run_summarise; `index`: the channel, where it is of one. */
 double run_quantity_energy_j(const struct record *record, size_t index);
 double run_quantity_above_idle_j(const struct record *record, size_t index);
+double run_quantity_calibrated_j(const struct record *record, size_t index);
 double run_quantity_wall_s(const struct record *record, size_t index);
 double run_quantity_channel_j(const struct record *record, size_t index);
 

@@ -98,6 +98,35 @@ static void print_above_idle(const struct record *record, const struct energy_to
                 totals->estimated ? "  estimated" : "");
 }
 
+static void print_calibrated(const struct record *record)
+{
+    const struct calibrated *calibrated = &record->calibrated;
+    if (!calibrated->known)
+        return;
+    AUTO_FREE char *energy = units_energy(calibrated->wall_j);
+    AUTO_FREE char *low = units_energy(calibrated->low_j);
+    AUTO_FREE char *high = units_energy(calibrated->high_j);
+    AUTO_FREE char *power =
+        record->wall_s > 0 ? units_power(calibrated->wall_j / record->wall_s) : strdup("");
+    fprintf(stderr, "  %11s   %10s  %10s   at the wall (calibrated), 95 %% interval %s to %s%s\n",
+            or_empty(energy), "", or_empty(power), or_empty(low), or_empty(high),
+            calibrated->estimated ? "  estimated" : "");
+}
+
+static void print_calibrated_warnings(const struct calibrated *calibrated)
+{
+    if (calibrated->known) {
+        AUTO_FREE char *note =
+            text_format("the wall energy is predicted, not measured: by the calibration of %s",
+                        or_empty(calibrated->calibration));
+        cli_print_note(stderr, or_empty(note));
+    }
+    for (size_t i = 0; i < calibrated->warning_count; i++) {
+        AUTO_FREE char *note = text_format("the wall energy is doubtful: %s", calibrated->warnings[i]);
+        cli_print_note(stderr, or_empty(note));
+    }
+}
+
 static void print_totals(const struct record *record, const struct run_options *options)
 {
     struct energy_totals totals = record_totals(record, 0);
@@ -106,6 +135,7 @@ static void print_totals(const struct record *record, const struct run_options *
                 totals.estimated ? "  estimated" : "");
     if (!isnan(totals.hardware_j))
         print_value("total (wall)", totals.hardware_j, totals.hardware_uncertainty_j, record->wall_s, "");
+    print_calibrated(record);
     print_above_idle(record, &totals);
     if (isnan(totals.software_j))
         return;
@@ -304,6 +334,16 @@ static double instrument_share(const struct run_call *call)
     return energy_j > 0 ? uncertainty_j / energy_j : NAN;
 }
 
+static void print_calibrated_share(const struct run_call *call)
+{
+    const struct calibrated *first = &call->records[0].calibrated;
+    if (first->known && first->wall_j > 0)
+        fprintf(
+            stderr,
+            "  %11s   and the calibration's own 95 %% interval, which repeating does not lessen: ± %.2g %%\n",
+            "", 100 * (first->high_j - first->wall_j) / first->wall_j);
+}
+
 void run_print_repeat(const struct run_call *call)
 {
     const struct record *first = &call->records[0];
@@ -319,6 +359,9 @@ void run_print_repeat(const struct run_call *call)
     AUTO_FREE char *label = total_label(first);
     const char *flag = record_totals(first, 0).estimated ? "  estimated" : "";
     print_repeated(call, or_empty(label), flag, run_quantity_energy_j, 0, units_energy);
+    if (first->calibrated.known)
+        print_repeated(call, "at the wall (calibrated)", first->calibrated.estimated ? "  estimated" : "",
+                       run_quantity_calibrated_j, 0, units_energy);
     if (first->idle)
         print_repeated(call, "above idle", flag, run_quantity_above_idle_j, 0, units_energy);
     print_repeated(call, "time", "", run_quantity_wall_s, 0, units_duration);
@@ -327,8 +370,10 @@ void run_print_repeat(const struct run_call *call)
         fprintf(stderr,
                 "  %11s   and the instruments' own uncertainty, which repeating does not lessen: ± %.2g %%\n",
                 "", 100 * share);
+    print_calibrated_share(call);
     print_reached(call);
     print_all_notes(call);
+    print_calibrated_warnings(&first->calibrated);
     double cpu_s = 0, wall_s = 0;
     for (size_t i = 0; i < call->record_count; i++) {
         cpu_s += call->records[i].recorder_cpu_s;
@@ -351,9 +396,10 @@ void run_print_summary(const struct run_call *call)
     print_attribution(record);
     print_short(record);
     print_windows(record);
-    if (record->gap_count || record->note_count)
+    if (record->gap_count || record->note_count || record->calibrated.known)
         fprintf(stderr, "\n");
     print_gaps(record);
+    print_calibrated_warnings(&record->calibrated);
     for (size_t i = 0; i < record->note_count; i++)
         cli_print_note(stderr, record->notes[i]);
     print_cost(record->recorder_cpu_s, record->wall_s, record->recorder_peak_rss_bytes);

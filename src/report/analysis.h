@@ -37,6 +37,7 @@ struct run {
     double score_per_kwh;
     double gap_s;
     double recorder_cpu_s;
+    struct calibrated calibrated; /* what the report's calibration predicts; its texts are not kept */
 };
 
 /* All runs with the same levels. */
@@ -48,6 +49,8 @@ struct group {
     bool estimated;    /* of some run */
     bool front;        /* on the Pareto front of means */
     struct summary energy_j, wall_s, accuracy, score_per_kwh, hardware_j, power_w;
+    size_t calibrated; /* runs with a predicted wall energy, whose means follow */
+    double calibrated_j, calibrated_low_j, calibrated_high_j;
     double instrument_uncertainty; /* mean relative standard uncertainty of a run's energy */
 };
 
@@ -118,6 +121,10 @@ struct report {
     bool pue_given;
     const struct location **among;
     size_t among_count;
+    char *calibration; /* "2026-11-23T10:00:00Z, load ladder of 27 windows"; NULL: none was given */
+    bool calibration_estimated;
+    struct note_use *calibration_notes; /* warnings, and why runs were refused */
+    size_t calibration_note_count;
     json_t *comparison; /* joulery.compare/1; NULL: no two instruments to compare */
     char *headline;
     char **sentences;
@@ -142,6 +149,9 @@ int report_load_traces(struct report *report, struct store *store, struct error 
 int report_place(struct report *report, const struct report_options *options, struct error *error);
 /* groups.c: the figures of each group, their order, the Pareto front. */
 int report_group(struct report *report, struct error *error);
+/* calibrated.c: what the wall drew where no wattmeter was, by a calibration; needs the groups' order. */
+int report_calibrate(struct report *report, struct store *store, const struct calibration *calibration,
+                     struct error *error);
 /* answer.c */
 int report_conclude(struct report *report, struct error *error);
 

@@ -318,6 +318,30 @@ static void disarm(char *text)
             *text = '?';
 }
 
+/* What no wattmeter measured stands apart from what the sentences are about. */
+static void append_calibrated(struct text *lines, const struct report *report)
+{
+    if (!report->calibration)
+        return;
+    text_printf(lines, "At the wall, predicted where no wattmeter measured (calibration of %s%s):\n",
+                report->calibration, report->calibration_estimated ? "; estimated" : "");
+    for (size_t i = 0; i < report->group_count; i++) {
+        const struct group *group = &report->groups[i];
+        if (group->calibrated == 0)
+            continue;
+        text_printf(lines, "  %s: ", group->label);
+        append_energy(lines, group->calibrated_j);
+        text_append(lines, " (95 % interval ");
+        append_energy(lines, group->calibrated_low_j);
+        text_append(lines, " to ");
+        append_energy(lines, group->calibrated_high_j);
+        text_printf(lines, "), mean of %zu %s\n", group->calibrated, group->calibrated == 1 ? "run" : "runs");
+    }
+    for (size_t i = 0; i < report->calibration_note_count; i++)
+        text_printf(lines, "  %lld runs: %s\n", (long long)report->calibration_notes[i].runs,
+                    report->calibration_notes[i].text);
+}
+
 char *report_answer(const struct report *report)
 {
     struct text lines = TEXT_INIT;
@@ -325,6 +349,7 @@ char *report_answer(const struct report *report)
     for (size_t i = 0; i < report->sentence_count; i++)
         text_printf(&lines, "%s\n", report->sentences[i]);
     append_emissions(&lines, report);
+    append_calibrated(&lines, report);
     char *answer = text_take(&lines);
     if (answer)
         disarm(answer);

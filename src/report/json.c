@@ -81,6 +81,13 @@ static json_t *factors(const struct report *report)
     return list;
 }
 
+static json_t *predicted(bool known, double wall_j, double low_j, double high_j)
+{
+    if (!known)
+        return json_null();
+    return json_pack("{s:f, s:f, s:f}", "wall_j", wall_j, "low_j", low_j, "high_j", high_j);
+}
+
 static double emissions(const struct report *report, double energy_j)
 {
     if (!report->location)
@@ -103,16 +110,18 @@ static json_t *groups(const struct report *report)
     json_t *list = json_array();
     for (size_t i = 0; i < report->group_count; i++) {
         const struct group *group = &report->groups[i];
-        json_t *item =
-            json_pack("{s:o, s:o, s:o, s:I, s:I, s:b, s:b, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "label",
-                      string(group->label), "main", string(report_main_level(report, group)), "levels",
-                      group_levels(report, group), "planned", (json_int_t)group->planned, "unmeasured",
-                      (json_int_t)group->unmeasured, "estimated", group->estimated, "front", group->front,
-                      "energy_j", summary(&group->energy_j), "wall_s", summary(&group->wall_s), "power_w",
-                      summary(&group->power_w), "accuracy", summary(&group->accuracy), "accuracy_per_kwh",
-                      summary(&group->score_per_kwh), "hardware_j", summary(&group->hardware_j),
-                      "instrument_uncertainty", number(group->instrument_uncertainty), "kg_co2e",
-                      number(emissions(report, group->energy_j.mean)));
+        json_t *item = json_pack(
+            "{s:o, s:o, s:o, s:I, s:I, s:b, s:b, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "label",
+            string(group->label), "main", string(report_main_level(report, group)), "levels",
+            group_levels(report, group), "planned", (json_int_t)group->planned, "unmeasured",
+            (json_int_t)group->unmeasured, "estimated", group->estimated, "front", group->front, "energy_j",
+            summary(&group->energy_j), "wall_s", summary(&group->wall_s), "power_w", summary(&group->power_w),
+            "accuracy", summary(&group->accuracy), "accuracy_per_kwh", summary(&group->score_per_kwh),
+            "hardware_j", summary(&group->hardware_j), "instrument_uncertainty",
+            number(group->instrument_uncertainty), "kg_co2e", number(emissions(report, group->energy_j.mean)),
+            "calibrated",
+            predicted(group->calibrated > 0, group->calibrated_j, group->calibrated_low_j,
+                      group->calibrated_high_j));
         json_array_append_new(list, item);
     }
     return list;
@@ -137,7 +146,7 @@ static json_t *runs(const struct report *report)
     for (size_t i = 0; i < report->run_count; i++) {
         const struct run *run = &report->runs[i];
         json_t *item = json_pack(
-            "{s:I, s:I, s:I, s:o, s:s, s:o, s:o, s:o, s:o, s:b, s:o, s:o, s:o, s:o, s:o}", "run",
+            "{s:I, s:I, s:I, s:o, s:s, s:o, s:o, s:o, s:o, s:b, s:o, s:o, s:o, s:o, s:o, s:o}", "run",
             (json_int_t)run->id, "position", (json_int_t)run->position, "repetition",
             (json_int_t)run->repetition, "group",
             run->group == NO_GROUP ? json_null() : json_integer((json_int_t)run->group), "state",
@@ -145,7 +154,9 @@ static json_t *runs(const struct report *report)
             "energy_j", number(run->energy_j), "uncertainty_j", number(run->uncertainty_j), "estimated",
             run->estimated, "hardware_j", number(run->hardware_j), "accuracy", number(run->accuracy),
             "accuracy_per_kwh", number(run->score_per_kwh), "gap_s", number(run->gap_s), "recorder_cpu_s",
-            number(run->recorder_cpu_s));
+            number(run->recorder_cpu_s), "calibrated",
+            predicted(run->calibrated.known, run->calibrated.wall_j, run->calibrated.low_j,
+                      run->calibrated.high_j));
         if (!item || add_end(item, run, &tails) != 0) {
             json_decref(item);
             json_decref(list);
@@ -203,13 +214,22 @@ static json_t *hosts(const struct report *report)
     return list;
 }
 
-static json_t *notes(const struct report *report)
+static json_t *notes(const struct note_use *uses, size_t count)
 {
     json_t *list = json_array();
-    for (size_t i = 0; i < report->note_count; i++)
-        json_array_append_new(list, json_pack("{s:o, s:I}", "text", string(report->notes[i].text), "runs",
-                                              (json_int_t)report->notes[i].runs));
+    for (size_t i = 0; i < count; i++)
+        json_array_append_new(
+            list, json_pack("{s:o, s:I}", "text", string(uses[i].text), "runs", (json_int_t)uses[i].runs));
     return list;
+}
+
+static json_t *calibration(const struct report *report)
+{
+    if (!report->calibration)
+        return json_null();
+    return json_pack("{s:o, s:b, s:o}", "calibration", string(report->calibration), "estimated",
+                     report->calibration_estimated, "warnings",
+                     notes(report->calibration_notes, report->calibration_note_count));
 }
 
 /* Tenths of a milliwatt are the most that a store keeps. */
@@ -271,12 +291,13 @@ json_t *report_to_json(const struct report *report)
     json_t *recorder =
         json_pack("{s:o, s:o, s:o}", "rate_hz", number(report->rate_hz), "cpu_share",
                   number(report->recorder_share), "peak_rss_bytes", number(report->recorder_peak_rss));
-    return json_pack(
-        "{s:s, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:O?}",
-        "schema", "joulery.report/1", "version", JOULERY_VERSION, "generated", string(now), "study",
-        study(report), "answer", answer(report), "counts", counts(report), "factors", factors(report),
-        "accuracy", accuracy(report), "energy_basis", report->basis, "groups", groups(report), "runs",
-        runs(report), "epochs", epochs(report), "traces", traces(report), "instruments", instruments(report),
-        "recorder", recorder, "hosts", hosts(report), "notes", notes(report), "emissions", carbon(report),
-        "comparison", report->comparison);
+    return json_pack("{s:s, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, "
+                     "s:o, s:o, s:O?}",
+                     "schema", "joulery.report/1", "version", JOULERY_VERSION, "generated", string(now),
+                     "study", study(report), "answer", answer(report), "counts", counts(report), "factors",
+                     factors(report), "accuracy", accuracy(report), "energy_basis", report->basis, "groups",
+                     groups(report), "runs", runs(report), "epochs", epochs(report), "traces", traces(report),
+                     "instruments", instruments(report), "recorder", recorder, "hosts", hosts(report),
+                     "notes", notes(report->notes, report->note_count), "emissions", carbon(report),
+                     "calibration", calibration(report), "comparison", report->comparison);
 }

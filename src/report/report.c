@@ -99,6 +99,8 @@ static int build(struct report *report, struct store *store, const struct report
         report_load_details(report, store, error) < 0 || report_load_epochs(report, store, error) < 0 ||
         report_load_traces(report, store, error) < 0)
         return -1;
+    if (options->calibration && report_calibrate(report, store, options->calibration, error) < 0)
+        return -1;
     compare_instruments(report, store);
     return report_conclude(report, error);
 }

@@ -7,6 +7,7 @@
 #define JOULERY_REPORT_REPORT_H
 
 #include "base/error.h"
+#include "calibrate/calibration.h"
 #include "store/store.h"
 
 #include <jansson.h>
@@ -17,12 +18,14 @@ struct report_options {
     double pue;               /* 0: what the study file says, else 1 */
     const char *const *among; /* codes or names to compare emissions in; none: a spread of grids */
     size_t among_count;
+    const struct calibration
+        *calibration; /* for the wall energy of runs without a wattmeter; NULL: none is told */
 };
 
 struct report;
 
-/* Errors: no finished run, a place that doesn't exist, an unreadable store. One read transaction: a study may
- * go on meanwhile. Freed with report_free. */
+/* Errors: no finished run, a calibration that fits no run, a place that doesn't exist, an unreadable store.
+ * One read transaction: a study may go on meanwhile. Freed with report_free. */
 struct report *report_build(struct store *store, const struct report_options *options, struct error *error);
 void report_free(struct report *report);
 
