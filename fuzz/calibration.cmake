@@ -1,0 +1,1 @@
+joulery_fuzz(calibration USES joulery_calibrate)
