@@ -281,18 +281,21 @@ static int leave_constant(struct fitting *f)
 static int leave_collinear(struct fitting *f)
 {
     while (f->regressors > 1) {
-        double factors[CALIBRATION_SCOPES], greatest = 0;
+        double factors[CALIBRATION_SCOPES];
+        size_t chosen = SIZE_MAX; /* of those that others tell, the one that varies least */
         fill(f);
         if (stats_linear_inflation(f->x, f->evidence->count, f->regressors, factors, f->error) < 0)
             return -1;
         for (size_t k = 0; k < f->regressors; k++)
-            greatest = fmax(greatest, factors[k]);
-        if (greatest <= INFLATION_MOST)
+            if (factors[k] > INFLATION_MOST &&
+                (chosen == SIZE_MAX || range_of(f, f->used[k]) < range_of(f, f->used[chosen])))
+                chosen = k;
+        if (chosen == SIZE_MAX)
             return 0;
-        if (leave_scope(f, least_varying(f),
+        if (leave_scope(f, chosen,
                         text_format("it rose and fell with the others (variance inflation %.3g, at most %d): "
                                     "what it adds is in their coefficients",
-                                    greatest, INFLATION_MOST)) < 0)
+                                    factors[chosen], INFLATION_MOST)) < 0)
             return -1;
     }
     return 0;

@@ -2,7 +2,6 @@
 #include "report/analysis.h"
 
 #include "base/text.h"
-#include "base/units.h"
 
 #include <math.h>
 #include <string.h>

@@ -280,13 +280,19 @@ static void a_prediction_holds_the_wattmeters_and_the_windows_own_uncertainty(vo
 
 /* ---- which terms ---- */
 
-static void add(struct evidence *evidence, size_t number, double cpu_w, double dram_w, double wall_w)
+static void add_all(struct evidence *evidence, size_t number, double cpu_w, double dram_w, double gpu_w,
+                    double wall_w)
 {
     struct made made;
     struct error error = ERROR_INIT;
     AUTO_FREE char *name = text_format("step %zu", number);
-    make(&made, cpu_w, dram_w, 20, wall_w);
+    make(&made, cpu_w, dram_w, gpu_w, wall_w);
     assert_int_equal(evidence_add(evidence, &made.record, 0, name, name, &error), 1);
+}
+
+static void add(struct evidence *evidence, size_t number, double cpu_w, double dram_w, double wall_w)
+{
+    add_all(evidence, number, cpu_w, dram_w, 20, wall_w);
 }
 
 static struct calibration fitted(struct evidence *evidence)
@@ -311,6 +317,20 @@ static void what_rises_with_the_processor_gets_no_term_of_its_own(void **state)
     assert_true(c.scopes[CPU].term == 1 && c.scopes[DRAM].term == 0);
     assert_non_null(strstr(c.scopes[DRAM].left_out, "rose and fell with the others (variance inflation"));
     assert_true(holds(stats_linear_coefficient(&c.fit, 1), 1.12 + 0.13));
+    calibration_free(&c);
+}
+
+static void of_two_that_rise_together_the_lesser_is_left_out(void **state)
+{
+    (void)state;
+    struct evidence evidence = {0};
+    for (size_t i = 0; i < 12; i++) {
+        double gpu_w = 20 + 25 * (double)(i / 2), cpu_w = 10 + 0.2 * gpu_w + (i % 3 ? 0.1 : -0.2);
+        double dram_w = i % 2 ? 9 : 3;
+        add_all(&evidence, i, cpu_w, dram_w, gpu_w, wall_of(cpu_w, dram_w, 0) + 1.1 * gpu_w);
+    }
+    struct calibration c = fitted(&evidence);
+    assert_true(c.scopes[CPU].term == 0 && c.scopes[DRAM].term == 1 && c.scopes[GPU].term == 2);
     calibration_free(&c);
 }
 
@@ -478,6 +498,7 @@ int main(void)
         cmocka_unit_test(another_machine_is_refused),
         cmocka_unit_test(a_prediction_holds_the_wattmeters_and_the_windows_own_uncertainty),
         cmocka_unit_test(what_rises_with_the_processor_gets_no_term_of_its_own),
+        cmocka_unit_test(of_two_that_rise_together_the_lesser_is_left_out),
         cmocka_unit_test(a_term_never_rests_on_one_step),
         cmocka_unit_test(a_coefficient_below_0_is_doubted),
         cmocka_unit_test(unusable_windows_are_counted_not_fitted),
