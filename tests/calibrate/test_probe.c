@@ -46,7 +46,7 @@ static void update_and_delay_are_found_and_who_does_not_answer_is_named(void **s
                   plug->power.idle_w);
     assert_true(plug->has_power && !plug->has_energy && !plug->pushes);
     assert_true(fabs(plug->update_s - 1) < 0.1);
-    assert_true(plug->power.response_p <= RESPONSE_P_MOST && plug->power.response_w > 20);
+    assert_true(plug->power.response_p <= RESPONSE_P_MOST && plug->power.response_w > 1);
     assert_true(plug->power.idle_w > 49 && plug->power.idle_w < 70);
     assert_true(fabs(plug->delay_s - 1.5) < 0.4);
     assert_true(plug->power.read_s > 0 && plug->slow_read_s >= plug->power.read_s);
