@@ -40,20 +40,9 @@ static double software_j(const struct row *row)
     return row->totals.software_j * row->factor;
 }
 
-/* What of the software total is of one scope: the same rule, with the other scopes set apart. */
 static double scope_j(const struct row *row, enum channel_scope scope)
 {
-    const struct record *record = row->record;
-    struct channel *channels = calloc(record->channel_count + 1, sizeof *channels);
-    if (!channels)
-        return NAN;
-    for (size_t i = 0; i < record->channel_count; i++) {
-        channels[i] = record->channels[i];
-        channels[i].apart = channels[i].apart || channels[i].scope != scope;
-    }
-    struct energy_totals totals = energy_totals(channels, record->windows[0].energies, record->channel_count);
-    free(channels);
-    return totals.software_j;
+    return record_scope_totals(row->record, 0, scope).software_j;
 }
 
 static char *energy(const struct row *row, enum channel_scope scope)

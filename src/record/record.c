@@ -97,6 +97,22 @@ struct energy_totals record_totals(const struct record *record, size_t window)
     return energy_totals(record->channels, record->windows[window].energies, record->channel_count);
 }
 
+struct energy_totals record_scope_totals(const struct record *record, size_t window, enum channel_scope scope)
+{
+    struct energy_totals totals = {NAN, NAN, false, NAN, NAN};
+    struct channel *channels =
+        window < record->window_count ? calloc(record->channel_count + 1, sizeof *channels) : NULL;
+    if (!channels)
+        return totals;
+    for (size_t i = 0; i < record->channel_count; i++) {
+        channels[i] = record->channels[i];
+        channels[i].apart = channels[i].apart || channels[i].scope != scope;
+    }
+    totals = energy_totals(channels, record->windows[window].energies, record->channel_count);
+    free(channels);
+    return totals;
+}
+
 double record_above_idle_j(const struct record *record, size_t window, double *uncertainty_j)
 {
     *uncertainty_j = NAN;

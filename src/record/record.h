@@ -136,6 +136,10 @@ struct record {
 /* The totals of one window (0: the run). */
 struct energy_totals record_totals(const struct record *record, size_t window);
 
+/* What of them is of one scope: the same rule with the other scopes' channels set apart. */
+struct energy_totals record_scope_totals(const struct record *record, size_t window,
+                                         enum channel_scope scope);
+
 /* Whether channels[number] is one of those whose sum is the software total. */
 bool channel_in_software(const struct channel *channels, size_t count, size_t number);
 

@@ -1,0 +1,1 @@
+joulery_fuzz(tool_figure USES joulery_exchange)
