@@ -33,6 +33,11 @@ const char *cli_channel_flag(const struct channel *channel);
 int cli_run(int argc, char **argv);
 int cli_meters(int argc, char **argv);
 
+/* joulery window: runs a command as a window of the run that it is in. joulery reconcile: holds other tools
+ * against Joulery. */
+int cli_window(int argc, char **argv);
+int cli_reconcile(int argc, char **argv);
+
 /* joulery idle: measures the machine at rest, for later runs. */
 int cli_idle(int argc, char **argv);
 

@@ -11,6 +11,7 @@
 
 static const struct subcommand subcommands[] = {
     {"run", cli_run, "measure any command with all its children"},
+    {"window", cli_window, "run a command as a window of the run that it is in"},
     {"idle", cli_idle, "measure the machine at rest, so that runs show their energy above idle"},
     {"calibrate", cli_calibrate, "learn what a wattmeter shows over software, for runs without one"},
     {"watch", cli_watch, "show live power by channel"},
@@ -23,6 +24,7 @@ static const struct subcommand subcommands[] = {
     {"report", cli_report, "say what a study found: the answer, its page, its figures"},
     {"compare", cli_compare, "hold two instruments of a study against each other: software, wall"},
     {"overlay", cli_overlay, "lay a wattmeter's log file over the runs of a study"},
+    {"reconcile", cli_reconcile, "run a command under other energy tools: what each counts and leaves out"},
     {"locations", cli_locations, "list the places whose carbon intensity is known"},
 };
 
