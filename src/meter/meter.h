@@ -41,7 +41,7 @@ struct channel {
                             may */
     double max_power_w;  /* more than this is absurd: a reading implying it makes a gap; 0: not known */
     double averaging_s;  /* KIND_POWER: a reading tells of about this long before it; 0: of the moment */
-    double accuracy;     /* relative standard uncertainty of an energy, e.g. 0.02 */
+    double accuracy;     /* relative standard uncertainty of an energy, e.g. 0.02; NAN: imported, not known */
     char *accuracy_source; /* where that figure comes from */
     bool apart; /* stands beside the totals and is never in them: a GPU that is not ours, a second way to the
                    same counter */

@@ -62,11 +62,11 @@ static json_t *run_channels(const struct record *record)
     for (size_t i = 0; array && i < json_array_size(array); i++) {
         const struct channel *channel = &record->channels[i];
         json_t *more =
-            json_pack("{s:f, s:f, s:f, s:o, s:f, s:o, s:o, s:b, s:b}", "resolution", channel->resolution,
+            json_pack("{s:f, s:f, s:f, s:o, s:o, s:o, s:o, s:b, s:b}", "resolution", channel->resolution,
                       "update_s", channel->update_s, "averaging_s", channel->averaging_s, "range_j",
                       json_known(channel->range_j > 0 ? channel->range_j : NAN), "accuracy",
-                      channel->accuracy, "accuracy_source", json_text(channel->accuracy_source), "label",
-                      json_text(channel->label), "apart", channel->apart, "twin", channel->twin);
+                      json_known(channel->accuracy), "accuracy_source", json_text(channel->accuracy_source),
+                      "label", json_text(channel->label), "apart", channel->apart, "twin", channel->twin);
         int failed = !more || json_object_update(json_array_get(array, i), more) < 0;
         json_decref(more);
         if (failed) {
@@ -105,12 +105,12 @@ static json_t *windows_to_json(const struct record *record)
     json_t *array = json_array();
     for (size_t i = 0; array && i < record->window_count; i++) {
         const struct window *window = &record->windows[i];
-        array = append(array, json_pack("{s:o, s:I, s:I, s:f, s:f, s:b, s:o, s:o, s:o}", "name",
+        array = append(array, json_pack("{s:o, s:I, s:I, s:o, s:o, s:b, s:o, s:o, s:o}", "name",
                                         json_text(window->name), "index", (json_int_t)window->index, "parent",
-                                        (json_int_t)window->parent, "start_s", window->start_s, "wall_s",
-                                        window->wall_s, "complete", window->complete, "channels",
-                                        window_channels(record, window), "totals", totals_to_json(record, i),
-                                        "metrics", metrics_to_json(window)));
+                                        (json_int_t)window->parent, "start_s", json_known(window->start_s),
+                                        "wall_s", json_known(window->wall_s), "complete", window->complete,
+                                        "channels", window_channels(record, window), "totals",
+                                        totals_to_json(record, i), "metrics", metrics_to_json(window)));
     }
     return array;
 }

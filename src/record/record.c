@@ -180,5 +180,6 @@ void record_free(struct record *record)
     calibrated_free(&record->calibrated);
     host_free(&record->host);
     free(record->output_tail);
+    free(record->source);
     *record = (struct record){0};
 }

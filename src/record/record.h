@@ -22,7 +22,7 @@ struct metric {
 struct channel_energy {
     bool known;           /* false: no two readings; the rest is then 0 and means nothing */
     double energy_j;      /* measured, or computed for KIND_MODEL; over the window without its gaps */
-    double uncertainty_j; /* standard uncertainty, docs/method.md */
+    double uncertainty_j; /* standard uncertainty, docs/method.md; NAN: not known, of an imported energy */
     double gap_s;         /* time in the window that no trusted reading covers */
 };
 
@@ -40,7 +40,8 @@ struct window {
     char *name;     /* "run" for the first, then what the workload says: "epoch", … */
     int64_t index;  /* the workload's; 0 for the run */
     int64_t parent; /* position in record.windows of the enclosing window; -1 for the run */
-    double start_s; /* since the start of the run */
+    double
+        start_s; /* since the start of the run; NAN, as wall_s: whoever reported the window gave no times */
     double wall_s;
     bool complete; /* false: its end never came (the workload died); it was closed with the run */
     struct channel_energy *energies; /* one a channel of the record */
@@ -131,6 +132,7 @@ struct record {
     uint64_t marks_received, marks_rejected;
     size_t marks_notes, marks_text_bytes; /* what marks brought, for its limits (windows.h) */
     char *output_tail; /* last bytes of the command's standard output and error, when asked for; else NULL */
+    char *source;      /* where the run was imported from; NULL: it was measured here */
 };
 
 /* The totals of one window (0: the run). */

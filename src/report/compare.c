@@ -200,7 +200,8 @@ static int choose_factor(struct loading *l)
 
 /* The sum over channels, not known unless each is. */
 static const char side_sql[] =
-    "SELECT sum(e.energy_j), sqrt(sum(e.uncertainty_j * e.uncertainty_j)), count(*), max(c.kind = 'model') "
+    "SELECT sum(e.energy_j), CASE WHEN count(e.uncertainty_j) = count(*) THEN sqrt(sum(e.uncertainty_j * "
+    "e.uncertainty_j)) END, count(*), max(c.kind = 'model') "
     "FROM energy e JOIN channel c ON c.run = e.run AND c.ordinal = e.channel "
     "WHERE e.run = ?1 AND e.window = ?2 AND c.meter || '/' || c.name IN (SELECT value FROM json_each(?3))";
 

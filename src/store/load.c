@@ -96,7 +96,8 @@ static int load_run(struct store *store, int64_t run, struct record *record, str
         "recorder_peak_rss, marks_received, marks_rejected, output_tail, host.name, cpu_model, kernel, os, "
         "virtualisation, version, sockets, logical_cpus, memory_bytes, baseline, command_cpu_s, "
         "machine_cpu_s, "
-        "attributed_j, attributed_uncertainty_j, attribution_basis FROM run JOIN host ON host.id = "
+        "attributed_j, attributed_uncertainty_j, attribution_basis, run.source FROM run JOIN host ON host.id "
+        "= "
         "run.host WHERE "
         "run.id = ? AND state IN ('done', 'failed', 'cut')",
         error);
@@ -108,7 +109,8 @@ static int load_run(struct store *store, int64_t run, struct record *record, str
     if (found < 0 || load_command(record, (const char *)sqlite3_column_text(row, 1), error) < 0 ||
         sql_text(row, 11, &record->output_tail, error) < 0 ||
         sql_text(row, 21, &record->baseline, error) < 0 ||
-        sql_text(row, 26, &record->attribution.basis, error) < 0)
+        sql_text(row, 26, &record->attribution.basis, error) < 0 ||
+        sql_text(row, 27, &record->source, error) < 0)
         return -1;
     load_attribution(row, 22, &record->attribution);
     record->started_wall_ns = parse_time((const char *)sqlite3_column_text(row, 0));
@@ -153,7 +155,7 @@ static int load_channel(struct store *store, sqlite3_stmt *row, struct record *r
     channel->range_j = sqlite3_column_double(row, 6);
     channel->update_s = sqlite3_column_double(row, 7);
     channel->max_power_w = sqlite3_column_double(row, 8);
-    channel->accuracy = sqlite3_column_double(row, 9);
+    channel->accuracy = number_or_nan(row, 9);
     channel->still_most_s = sqlite3_column_double(row, 12);
     channel->averaging_s = sqlite3_column_double(row, 13);
     channel->apart = sqlite3_column_int(row, 14) != 0;
@@ -173,8 +175,8 @@ static int load_window(struct store *store, sqlite3_stmt *row, struct record *re
         return -1;
     window->index = sqlite3_column_int64(row, 1);
     window->parent = sqlite3_column_int64(row, 2);
-    window->start_s = sqlite3_column_double(row, 3);
-    window->wall_s = sqlite3_column_double(row, 4);
+    window->start_s = number_or_nan(row, 3);
+    window->wall_s = number_or_nan(row, 4);
     window->complete = sqlite3_column_int(row, 5) != 0;
     if (window->parent < -1 || window->parent >= (int64_t)record->window_count)
         return damaged(store, error);
@@ -189,7 +191,7 @@ static int load_energy(struct store *store, sqlite3_stmt *row, struct record *re
         (size_t)channel >= record->channel_count)
         return damaged(store, error);
     record->windows[window].energies[channel] = (struct channel_energy){
-        true, sqlite3_column_double(row, 2), sqlite3_column_double(row, 3), sqlite3_column_double(row, 4)};
+        true, sqlite3_column_double(row, 2), number_or_nan(row, 3), sqlite3_column_double(row, 4)};
     return 0;
 }
 

@@ -1,7 +1,7 @@
 /* A run and its trace, from memory into rows. */
+#include "store/save.h"
 #include "base/clock.h"
 #include "base/text.h"
-#include "store/sql.h"
 #include "store/trace.h"
 
 #include <jansson.h>
@@ -68,15 +68,15 @@ static int save_run(struct store *store, int64_t run, const struct record *recor
         "UPDATE run SET state = ?, started = ?, command = ?, ended = ?, exit_status = ?, term_signal = "
         "nullif(?, 0), wall_s = ?, host = ?, rate_hz = ?, recorder_cpu_s = ?, recorder_peak_rss = ?, "
         "marks_received = ?, marks_rejected = ?, output_tail = ?, baseline = ?, command_cpu_s = ?, "
-        "machine_cpu_s = ?, attributed_j = ?, attributed_uncertainty_j = ?, attribution_basis = ? WHERE id = "
-        "? AND state = 'running'",
-        error, "ttttiididdiiittddddti", done ? "done" : "failed", started, command, end_names[record->end],
+        "machine_cpu_s = ?, attributed_j = ?, attributed_uncertainty_j = ?, attribution_basis = ?, source = "
+        "? WHERE id = ? AND state = 'running'",
+        error, "ttttiididdiiittddddtti", done ? "done" : "failed", started, command, end_names[record->end],
         (int64_t)record->exit_status, (int64_t)record->term_signal, record->wall_s, host, record->rate_hz,
         record->recorder_cpu_s, (int64_t)record->recorder_peak_rss_bytes, (int64_t)record->marks_received,
         (int64_t)record->marks_rejected, record->output_tail, record->baseline,
         share->known ? share->command_cpu_s : NAN, share->known ? share->machine_cpu_s : NAN,
         share->known ? share->energy_j : NAN, share->known ? share->uncertainty_j : NAN,
-        share->known ? share->basis : NULL, run);
+        share->known ? share->basis : NULL, record->source, run);
     if (result == 0 && sqlite3_changes(store->database) != 1)
         return error_set(error, "%s: run %lld is not under way", store->path, (long long)run);
     return result;
@@ -173,18 +173,25 @@ static int save_remarks(struct store *store, int64_t run, const struct record *r
     return 0;
 }
 
+int save_parts(struct store *store, int64_t run, const struct record *record, struct error *error)
+{
+    if (save_channels(store, run, record, error) < 0 || save_windows(store, run, record, error) < 0)
+        return -1;
+    return save_remarks(store, run, record, error);
+}
+
+int save_record(struct store *store, int64_t run, const struct record *record, struct error *error)
+{
+    if (save_run(store, run, record, error) < 0)
+        return -1;
+    return save_parts(store, run, record, error);
+}
+
 static int end_run(struct store *store, int64_t run, const struct record *record, struct error *error)
 {
     if (sql_begin(store, error) < 0)
         return -1;
-    int result = save_run(store, run, record, error);
-    if (result == 0)
-        result = save_channels(store, run, record, error);
-    if (result == 0)
-        result = save_windows(store, run, record, error);
-    if (result == 0)
-        result = save_remarks(store, run, record, error);
-    return sql_end(store, result, error);
+    return sql_end(store, save_record(store, run, record, error), error);
 }
 
 int store_end_run(struct store *store, int64_t run, const struct record *record, struct error *error)

@@ -1,5 +1,6 @@
--- The store's tables, version 2 (PRAGMA user_version); views.sql has the views, upgrade.sql the way from version 1.
--- Joules, seconds since the start of the run, UTC. No emissions: those are worked out when asked.
+-- The store's tables, version 3 (PRAGMA user_version); views.sql has the views, upgrade_1.sql and upgrade_2.sql the
+-- ways from versions 1 and 2. Joules, seconds since the start of the run, UTC. No emissions: those are worked out when
+-- asked.
 
 CREATE TABLE study (
     id          INTEGER PRIMARY KEY CHECK (id = 1),
@@ -69,7 +70,8 @@ CREATE TABLE run (                       -- one row an attempt
     machine_cpu_s      REAL,
     attributed_j       REAL,
     attributed_uncertainty_j REAL,
-    attribution_basis  TEXT
+    attribution_basis  TEXT,
+    source             TEXT              -- NULL: measured here; else where it was imported from
 ) STRICT;
 
 -- a position has at most one run that counts
@@ -87,7 +89,7 @@ CREATE TABLE channel (
     range_j         REAL NOT NULL,
     update_s        REAL NOT NULL,       -- 0: not known
     max_power_w     REAL NOT NULL,       -- 0: not known
-    accuracy        REAL NOT NULL,
+    accuracy        REAL,                -- NULL: not known
     accuracy_source TEXT NOT NULL,
     label           TEXT,                -- which piece of hardware; NULL: the name says it
     still_most_s    REAL NOT NULL DEFAULT 0, -- 0: it may stand still
@@ -105,8 +107,8 @@ CREATE TABLE window (
     name      TEXT NOT NULL,
     "index"   INTEGER NOT NULL,
     parent    INTEGER NOT NULL,          -- ordinal of the enclosing window; -1: none
-    start_s   REAL NOT NULL,
-    wall_s    REAL NOT NULL,
+    start_s   REAL,                      -- NULL: whoever reported the window gave no times
+    wall_s    REAL,
     complete  INTEGER NOT NULL,
     -- the totals, docs/method.md; NULL where nothing is known
     software_j             REAL,
@@ -124,7 +126,7 @@ CREATE TABLE energy (                    -- no row: not known
     window        INTEGER NOT NULL,
     channel       INTEGER NOT NULL,
     energy_j      REAL NOT NULL,
-    uncertainty_j REAL NOT NULL,
+    uncertainty_j REAL,                  -- NULL: of an imported energy nobody says it
     gap_s         REAL NOT NULL,
     PRIMARY KEY (run, window, channel),
     FOREIGN KEY (run, window) REFERENCES window ON DELETE CASCADE,
@@ -161,3 +163,11 @@ CREATE TABLE trace (                     -- blocks of a power trace, store/trace
     block    BLOB NOT NULL,
     PRIMARY KEY (run, sequence)
 ) STRICT;
+
+CREATE TABLE imported (                  -- what the file an imported run came from says, word for word
+    run    INTEGER NOT NULL REFERENCES run ON DELETE CASCADE,
+    source TEXT NOT NULL,                -- 'codecarbon', 'wattmeter', …
+    name   TEXT NOT NULL,                -- the file's own name of it
+    value  TEXT NOT NULL,
+    PRIMARY KEY (run, source, name)
+) STRICT, WITHOUT ROWID;

@@ -13,7 +13,7 @@ SELECT run.id AS run, run.position, plan.repetition, run.state, run.started,
        (SELECT m.value FROM metric m WHERE m.run = run.id AND m.name = 'accuracy'
          ORDER BY m.window DESC LIMIT 1) AS accuracy,
        run.command, run.output_tail, host.name AS host, w.software_above_idle_j,
-       w.software_above_idle_uncertainty_j, run.attributed_j, run.attributed_uncertainty_j
+       w.software_above_idle_uncertainty_j, run.attributed_j, run.attributed_uncertainty_j, run.source
   FROM run
   JOIN plan USING (position)
   LEFT JOIN window w ON w.run = run.id AND w.ordinal = 0

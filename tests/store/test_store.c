@@ -388,8 +388,8 @@ static void another_schema_version_is_refused(void **state)
     (void)state;
     AUTO_PLACE struct place place = make_place();
     store_close(open_planned(place.path, 1));
-    write_with_sqlite(place.path, "PRAGMA user_version = 3");
-    refuses(place.path, STORE_READ, "schema version 3");
+    write_with_sqlite(place.path, "PRAGMA user_version = 99");
+    refuses(place.path, STORE_READ, "schema version 99");
     refuses(place.path, STORE_WRITE, "use the newer Joulery");
     write_with_sqlite(place.path, "PRAGMA user_version = 0");
     refuses(place.path, STORE_WRITE, "use the Joulery that wrote it");
@@ -409,10 +409,12 @@ static char *text_of(const char *path, const char *sql)
     return text;
 }
 
-static void write_version_1(const char *path)
+/* From tests/data/store_vN.sql. */
+static void write_version(const char *path, int version)
 {
     AUTO_ERROR struct error error = ERROR_INIT;
-    AUTO_FREE char *dump = file_join(getenv("JOULERY_TEST_DATA"), "store_v1.sql");
+    AUTO_FREE char *name = text_format("store_v%d.sql", version);
+    AUTO_FREE char *dump = file_join(getenv("JOULERY_TEST_DATA"), name);
     AUTO_FREE char *sql = file_read(dump, 1u << 20, NULL, &error);
     assert_non_null(sql);
     write_with_sqlite(path, sql);
@@ -423,7 +425,7 @@ static void a_store_of_version_1_is_read_without_changing_it(void **state)
     (void)state;
     AUTO_PLACE struct place place = make_place();
     AUTO_ERROR struct error error = ERROR_INIT;
-    write_version_1(place.path);
+    write_version(place.path, 1);
     size_t before_size, after_size;
     AUTO_FREE char *before = file_read(place.path, 1u << 20, &before_size, &error);
     struct store *store = store_open(place.path, STORE_READ, &error);
@@ -431,7 +433,7 @@ static void a_store_of_version_1_is_read_without_changing_it(void **state)
     struct record record;
     assert_int_equal(store_read_record(store, 1, &record, &error), 0);
     assert_string_equal(record.channels[0].meter, "cpu-model");
-    assert_true(!record.channels[0].label && !record.idle && !record.attribution.known);
+    assert_true(!record.channels[0].label && !record.idle && !record.attribution.known && !record.source);
     record_free(&record);
     expect(store, "SELECT count(*) || '/' || count(software_above_idle_j) FROM runs", "4/0");
     store_close(store);
@@ -443,27 +445,56 @@ static void a_store_of_version_1_is_read_without_changing_it(void **state)
     store_close(store);
 }
 
-static void a_store_of_version_1_is_upgraded_when_it_is_written(void **state)
+static void a_store_of_version_2_keeps_every_row(void **state)
 {
     (void)state;
-    AUTO_PLACE struct place place = make_place();
-    AUTO_ERROR struct error error = ERROR_INIT;
-    write_version_1(place.path);
-    struct store *store = store_open(place.path, STORE_WRITE, &error);
-    assert_non_null(store);
-    expect(store, "PRAGMA user_version", "2");
-    expect(store, "SELECT round(software_j, 3) FROM runs WHERE run = 1", "1.723");
-    store_close(store);
-    /* what grew up is what is made anew */
-    AUTO_FREE char *other = file_join(place.folder, "new.db");
-    store_close(open_planned(other, 1));
-    static const char columns[] =
-        "SELECT group_concat(m.name || '.' || c.name || ' ' || c.type || c.\"notnull\", ',') FROM "
-        "(SELECT name FROM sqlite_master WHERE type IN ('table', 'view') ORDER BY name) m, "
-        "pragma_table_info(m.name) c";
-    AUTO_FREE char *grown = text_of(place.path, columns);
-    AUTO_FREE char *made = text_of(other, columns);
-    assert_string_equal(grown, made);
+    static const enum store_mode modes[] = {STORE_READ, STORE_WRITE};
+    for (size_t i = 0; i < 2; i++) {
+        AUTO_PLACE struct place place = make_place();
+        AUTO_ERROR struct error error = ERROR_INIT;
+        write_version(place.path, 2);
+        struct store *store = store_open(place.path, modes[i], &error);
+        if (!store)
+            fail_msg("%s", error_text(&error));
+        expect(store,
+               "SELECT (SELECT count(*) FROM channel) || ' ' || (SELECT count(*) FROM window) || ' ' || "
+               "(SELECT count(*) FROM energy) || ' ' || (SELECT count(*) FROM metric)",
+               "6 8 16 12");
+        expect(store, "SELECT round(software_j, 6) || ' ' || (source IS NULL) FROM runs WHERE run = 1",
+               "14.443818 1");
+        expect(store, "SELECT round(sum(energy_j), 6) FROM energies WHERE run = 1 AND window = 'run'",
+               "14.443818");
+        expect(store, "SELECT count(*) FROM pragma_foreign_key_check", "0");
+        store_close(store);
+    }
+}
+
+static void stores_of_old_versions_are_upgraded_when_they_are_written(void **state)
+{
+    (void)state;
+    static const char *const first_j[] = {NULL, "1.723", "14.444"};
+    for (int version = 1; version < STORE_VERSION; version++) {
+        AUTO_PLACE struct place place = make_place();
+        AUTO_ERROR struct error error = ERROR_INIT;
+        write_version(place.path, version);
+        struct store *store = store_open(place.path, STORE_WRITE, &error);
+        if (!store)
+            fail_msg("%s", error_text(&error));
+        expect(store, "PRAGMA user_version", "3");
+        expect(store, "PRAGMA foreign_keys", "1");
+        expect(store, "SELECT round(software_j, 3) FROM runs WHERE run = 1", first_j[version]);
+        store_close(store);
+        /* what grew up is what is made anew */
+        AUTO_FREE char *other = file_join(place.folder, "new.db");
+        store_close(open_planned(other, 1));
+        static const char columns[] =
+            "SELECT group_concat(m.name || '.' || c.name || ' ' || c.type || c.\"notnull\", ',') FROM "
+            "(SELECT name FROM sqlite_master WHERE type IN ('table', 'view') ORDER BY name) m, "
+            "pragma_table_info(m.name) c";
+        AUTO_FREE char *grown = text_of(place.path, columns);
+        AUTO_FREE char *made = text_of(other, columns);
+        assert_string_equal(grown, made);
+    }
 }
 
 static void damage_is_named(void **state)
@@ -760,7 +791,8 @@ int main(void)
         cmocka_unit_test(other_files_are_refused_and_left_alone),
         cmocka_unit_test(another_schema_version_is_refused),
         cmocka_unit_test(a_store_of_version_1_is_read_without_changing_it),
-        cmocka_unit_test(a_store_of_version_1_is_upgraded_when_it_is_written),
+        cmocka_unit_test(a_store_of_version_2_keeps_every_row),
+        cmocka_unit_test(stores_of_old_versions_are_upgraded_when_they_are_written),
         cmocka_unit_test(damage_is_named),
         cmocka_unit_test(what_is_only_readable_is_read),
         cmocka_unit_test(a_second_study_is_told_who_has_the_database),
