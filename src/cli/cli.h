@@ -56,6 +56,10 @@ int cli_compare(int argc, char **argv);
 int cli_overlay(int argc, char **argv);
 int cli_locations(int argc, char **argv);
 
+/* joulery import codecarbon, wattmeter, accuracy; joulery audit. */
+int cli_import(int argc, char **argv);
+int cli_audit(int argc, char **argv);
+
 /* joulery study run, status, check. */
 int cli_study(int argc, char **argv);
 

@@ -25,6 +25,8 @@ static const struct subcommand subcommands[] = {
     {"compare", cli_compare, "hold two instruments of a study against each other: software, wall"},
     {"overlay", cli_overlay, "lay a wattmeter's log file over the runs of a study"},
     {"reconcile", cli_reconcile, "run a command under other energy tools: what each counts and leaves out"},
+    {"import", cli_import, "take runs that other tools measured into a database: CodeCarbon, wattmeters"},
+    {"audit", cli_audit, "hold a database's energies against physics: sound, doubtful or impossible"},
     {"locations", cli_locations, "list the places whose carbon intensity is known"},
 };
 

@@ -3,7 +3,7 @@
 #include "base/text.h"
 
 #include <ctype.h>
-#include <stdbool.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -103,4 +103,15 @@ double cpu_tdp_find(const char *model_name)
         line += length + (line[length] == '\n');
     }
     return found_w;
+}
+
+bool cpu_tdp_is_default(double power_w, double tdp_w)
+{
+    enum { PROCESSORS_MOST = 8 };
+    const double halves_w[] = {42.5, tdp_w / 2};
+    for (size_t i = 0; i < sizeof halves_w / sizeof *halves_w; i++)
+        for (int n = 1; n <= PROCESSORS_MOST && halves_w[i] > 0; n++)
+            if (fabs(power_w - n * halves_w[i]) < 1e-9 * power_w)
+                return true;
+    return false;
 }

@@ -188,30 +188,20 @@ int store_import_run(struct store *store, const struct imported_run *run, const 
 }
 
 int store_imported_find(struct store *store, const char *tool, const char *name, const char *value,
-                        int64_t *run, struct error *error)
+                        const char *also, const char *also_value, int64_t *run, struct error *error)
 {
-    AUTO_STATEMENT sqlite3_stmt *row =
-        sql_prepare(store,
-                    "SELECT run FROM imported WHERE source = ? AND name = ? AND value = ? ORDER BY run DESC "
-                    "LIMIT 1",
-                    error);
-    if (!row || sql_bind(store, row, error, "ttt", tool, name, value) < 0)
+    AUTO_STATEMENT sqlite3_stmt *row = sql_prepare(
+        store,
+        "SELECT coalesce(max(run), 0) FROM imported i WHERE source = ?1 AND name = ?2 AND value = ?3 AND (?4 "
+        "IS NULL OR EXISTS (SELECT 1 FROM imported a WHERE a.run = i.run AND a.source = ?1 AND a.name = ?4 "
+        "AND "
+        "a.value = ?5))",
+        error);
+    if (!row || sql_bind(store, row, error, "ttttt", tool, name, value, also, also_value) < 0 ||
+        sql_step(store, row, error) < 0)
         return -1;
-    int found = sql_step(store, row, error);
-    *run = found > 0 ? sqlite3_column_int64(row, 0) : 0;
-    return found < 0 ? -1 : 0;
-}
-
-int store_imported_get(struct store *store, int64_t run, const char *tool, const char *name, char **value,
-                       struct error *error)
-{
-    *value = NULL;
-    AUTO_STATEMENT sqlite3_stmt *row =
-        sql_prepare(store, "SELECT value FROM imported WHERE run = ? AND source = ? AND name = ?", error);
-    if (!row || sql_bind(store, row, error, "itt", run, tool, name) < 0)
-        return -1;
-    int found = sql_step(store, row, error);
-    return found <= 0 ? found : sql_text(row, 0, value, error);
+    *run = sqlite3_column_int64(row, 0);
+    return 0;
 }
 
 int store_import_which(struct store *store, const struct plan_factor *factors, size_t factor_count,

@@ -32,12 +32,10 @@ int store_import_end(struct store *store, int result, struct error *error);
 int store_import_run(struct store *store, const struct imported_run *run, const struct plan_factor *factors,
                      size_t factor_count, int64_t *id, int64_t *repetition, struct error *error);
 
-/* The run that a tool's file calls `value` under `name`; 0 if there is none. */
+/* The latest run whose file says `value` under `name` and, unless `also` is NULL, `also_value` under `also`;
+ * 0 if there is none. */
 int store_imported_find(struct store *store, const char *tool, const char *name, const char *value,
-                        int64_t *run, struct error *error);
-/* What such a file said of a run under `name`; NULL if nothing. The caller frees it. */
-int store_imported_get(struct store *store, int64_t run, const char *tool, const char *name, char **value,
-                       struct error *error);
+                        const char *also, const char *also_value, int64_t *run, struct error *error);
 
 /* The one imported run with these levels (others may differ) and that repetition. Errors: none, or several.
  */

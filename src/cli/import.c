@@ -1,0 +1,307 @@
+/* joulery import codecarbon, wattmeter, accuracy. */
+#include "exchange/import.h"
+#include "audit/audit.h"
+#include "base/text.h"
+#include "base/units.h"
+#include "cli/cli.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define NAME "import"
+
+struct words {
+    const char *database, *study, *json, *channel;
+    struct option_list factors;
+    uint64_t repetition, sockets;
+};
+
+/* ---- factors ---- */
+
+/* "architecture=vgg16", cut up in place. */
+static int split_factor(char *word, struct plan_factor *factor, struct error *error)
+{
+    char *sign = strchr(word, '=');
+    if (!sign || sign == word || !sign[1])
+        return error_set(error, "--factor: expected FACTOR=LEVEL, found '%s'", word);
+    *sign = '\0';
+    *factor = (struct plan_factor){word, sign + 1};
+    return 0;
+}
+
+static int check_factor(const struct plan_factor *factors, size_t count, struct error *error)
+{
+    for (size_t i = 0; i + 1 < count; i++)
+        if (strcmp(factors[i].factor, factors[count - 1].factor) == 0)
+            return error_set(error, "--factor: '%s' is given twice", factors[i].factor);
+    return 0;
+}
+
+/* `*copies` holds what the factors point into; the caller frees both. */
+static int read_factors(const struct option_list *list, struct plan_factor **factors, char ***copies,
+                        struct error *error)
+{
+    *factors = calloc(list->count + 1, sizeof **factors);
+    *copies = calloc(list->count + 1, sizeof **copies);
+    if (!*factors || !*copies)
+        return error_memory(error, "--factor");
+    for (size_t i = 0; i < list->count; i++) {
+        (*copies)[i] = strdup(list->items[i]);
+        if (!(*copies)[i])
+            return error_memory(error, "--factor");
+        if (split_factor((*copies)[i], &(*factors)[i], error) < 0 || check_factor(*factors, i + 1, error) < 0)
+            return -1;
+    }
+    return 0;
+}
+
+static void free_factors(struct plan_factor *factors, char **copies)
+{
+    for (size_t i = 0; copies && copies[i]; i++)
+        free(copies[i]);
+    free(copies);
+    free(factors);
+}
+
+/* ---- what was done ---- */
+
+static void print_line(const struct import_line *line)
+{
+    AUTO_FREE char *size = isfinite(line->energy_j) ? units_energy(fabs(line->energy_j)) : NULL;
+    AUTO_FREE char *source = text_printable(line->source);
+    printf("run %lld, repetition %lld: ", (long long)line->run, (long long)line->repetition);
+    if (size)
+        printf("%s%s, ", line->energy_j < 0 ? "-" : "", size);
+    printf("from %s%s\n", source ? source : "",
+           line->differenced ? " (cumulative: less the row before of the same run_id)" : "");
+}
+
+static json_t *outcome_to_json(const char *database, const struct import_outcome *outcome)
+{
+    json_t *runs = json_array();
+    for (size_t i = 0; i < outcome->count; i++) {
+        const struct import_line *line = &outcome->lines[i];
+        AUTO_FREE char *source = text_utf8(line->source, strlen(line->source));
+        json_array_append_new(runs,
+                              json_pack("{s:I, s:I, s:s, s:b, s:o}", "run", (json_int_t)line->run,
+                                        "repetition", (json_int_t)line->repetition, "source",
+                                        source ? source : "", "differenced", line->differenced, "energy_j",
+                                        isfinite(line->energy_j) ? json_real(line->energy_j) : json_null()));
+    }
+    AUTO_FREE char *path = text_utf8(database, strlen(database));
+    return json_pack("{s:s, s:s, s:o}", "schema", "joulery.import/1", "database", path ? path : "", "runs",
+                     runs);
+}
+
+/* How what is there now stands against physics, in one line. */
+static int print_audit(struct store *store, const char *database, struct error *error)
+{
+    struct audit audit;
+    if (audit_build(store, &audit, error) < 0)
+        return -1;
+    size_t wrong = audit.figures[VERDICT_DOUBTFUL] + audit.figures[VERDICT_IMPOSSIBLE];
+    if (wrong > 0)
+        fprintf(stderr, "the audit: %zu energies doubtful, %zu impossible: `joulery audit %s` says why\n",
+                audit.figures[VERDICT_DOUBTFUL], audit.figures[VERDICT_IMPOSSIBLE], database);
+    audit_free(&audit);
+    return 0;
+}
+
+static int report_outcome(struct store *store, const struct words *words,
+                          const struct import_outcome *outcome, struct error *error)
+{
+    if (words->json && cli_write_json(outcome_to_json(words->database, outcome), words->json, error) < 0)
+        return -1;
+    bool quiet = words->json && strcmp(words->json, "-") == 0;
+    for (size_t i = 0; i < outcome->count && !quiet; i++)
+        print_line(&outcome->lines[i]);
+    return print_audit(store, words->database, error);
+}
+
+/* ---- the three ---- */
+
+typedef int import_function(struct store *store, const struct import_request *request,
+                            struct import_outcome *outcome, struct error *error);
+
+static int import_into(const struct words *words, const struct import_request *request,
+                       import_function *import, struct error *error)
+{
+    struct import_outcome outcome = {0};
+    struct store *store = store_open(words->database, STORE_WRITE, error);
+    int result = store ? import(store, request, &outcome, error) : -1;
+    if (result == 0)
+        result = report_outcome(store, words, &outcome, error);
+    import_outcome_free(&outcome);
+    store_close(store);
+    return result;
+}
+
+static int run_import(const struct words *words, const struct operands *operands, import_function *import)
+{
+    struct error error = ERROR_INIT;
+    struct plan_factor *factors = NULL;
+    char **copies = NULL;
+    int status = CLI_DONE;
+    if (!words->database || words->factors.count == 0)
+        status = error_set(&error, "expected --db FILE and at least one --factor FACTOR=LEVEL");
+    else
+        status = read_factors(&words->factors, &factors, &copies, &error);
+    if (status < 0) {
+        free_factors(factors, copies);
+        return cli_fail(NAME, &error, CLI_USAGE);
+    }
+    const struct import_request request = {.files = (const char *const *)operands->items,
+                                           .file_count = operands->count,
+                                           .study = words->study ? words->study : operands->items[0],
+                                           .factors = factors,
+                                           .factor_count = words->factors.count,
+                                           .repetition = (int64_t)words->repetition,
+                                           .sockets = (uint32_t)words->sockets,
+                                           .channel = words->channel};
+    status = import_into(words, &request, import, &error);
+    free_factors(factors, copies);
+    return status == 0 ? CLI_DONE : cli_fail(NAME, &error, CLI_FAILED);
+}
+
+static int parse_and_run(struct command_line *line, int argc, char **argv, struct words *words,
+                         import_function *import)
+{
+    struct operands operands;
+    struct error error = ERROR_INIT;
+    line->operands_least = 1;
+    line->operands_most = SIZE_MAX;
+    enum options_result parsed = options_parse(line, argc, argv, &operands, &error);
+    int status =
+        parsed == OPTIONS_OK ? run_import(words, &operands, import) : cli_parse_result(parsed, NAME, &error);
+    options_list_free(&words->factors);
+    return status;
+}
+
+#define SHARED_OPTIONS                                                                                       \
+    {"--db", 0, OPTION_TEXT, &words.database, "FILE", "the database; a new file where there is none", 0, 0}, \
+        {"--factor",                                                                                         \
+         'f',                                                                                                \
+         OPTION_LIST,                                                                                        \
+         &words.factors,                                                                                     \
+         "FACTOR=LEVEL",                                                                                     \
+         "a factor of the runs and its level here (may repeat)",                                             \
+         0,                                                                                                  \
+         0},                                                                                                 \
+    {                                                                                                        \
+        "--json", 0, OPTION_TEXT, &words.json, "FILE",                                                       \
+            "say what was imported as joulery.import/1; - is standard output", 0, 0                          \
+    }
+#define REPETITION_OPTION                                                                                    \
+    {                                                                                                        \
+        "--repetition", 0, OPTION_COUNT, &words.repetition, "N",                                             \
+            "of the first file's run; the next file's is the next (default 1)", 1, 1e6                       \
+    }
+
+static int import_emissions(int argc, char **argv)
+{
+    struct words words = {0};
+    const struct option options[] = {
+        SHARED_OPTIONS,
+        {"--name", 0, OPTION_TEXT, &words.study, "NAME",
+         "what a new database's study is called (default: the first file's name)", 0, 0},
+        {"--sockets", 0, OPTION_COUNT, &words.sockets, "N",
+         "processors of the machine, which the file does not say: bounds what their power can be", 1, 1024},
+    };
+    struct command_line line = {
+        .usage = "joulery import codecarbon FILE... --db DB --factor FACTOR=LEVEL [options]",
+        .purpose = "Each row of CodeCarbon's emissions.csv becomes a run; repetitions count on. Rows of one "
+                   "run_id,\n"
+                   "which are cumulative, are differenced. Nothing is imported if anything is wrong.",
+        .example = "joulery import codecarbon emissions.csv --db published.db --factor architecture=vgg16",
+        .options = options,
+        .option_count = sizeof options / sizeof *options,
+    };
+    return parse_and_run(&line, argc, argv, &words, import_codecarbon);
+}
+
+static int import_wall(int argc, char **argv)
+{
+    struct words words = {.repetition = 1, .channel = "wall"};
+    const struct option options[] = {
+        SHARED_OPTIONS,
+        REPETITION_OPTION,
+        {"--channel", 0, OPTION_TEXT, &words.channel, "NAME",
+         "the wattmeter's name, where a run has several: they are added (default wall)", 0, 0},
+    };
+    struct command_line line = {
+        .usage = "joulery import wattmeter FILE... --db DB --factor FACTOR=LEVEL [options]",
+        .purpose = "Adds what a wattmeter measured to an imported run: a JSON summary (joules or Wh), or "
+                   "readings as\n"
+                   "CSV with a column time and a column power.",
+        .example = "joulery import wattmeter wattmeter.json --db published.db --factor architecture=vgg16 "
+                   "--repetition 1",
+        .options = options,
+        .option_count = sizeof options / sizeof *options,
+    };
+    return parse_and_run(&line, argc, argv, &words, import_wattmeter);
+}
+
+static int import_curves(int argc, char **argv)
+{
+    struct words words = {.repetition = 1};
+    const struct option options[] = {SHARED_OPTIONS, REPETITION_OPTION};
+    struct command_line line = {
+        .usage = "joulery import accuracy FILE... --db DB --factor FACTOR=LEVEL [options]",
+        .purpose =
+            "Adds accuracy and loss by epoch to an imported run: lines like 'val_accuracy: [0.26, 0.29]'.",
+        .example = "joulery import accuracy accuracy.txt --db published.db --factor architecture=vgg16 "
+                   "--repetition 1",
+        .options = options,
+        .option_count = sizeof options / sizeof *options,
+    };
+    return parse_and_run(&line, argc, argv, &words, import_accuracy);
+}
+
+/* ---- the table ---- */
+
+static const struct {
+    const char *name, *purpose;
+    int (*run)(int argc, char **argv);
+} commands[] = {
+    {"codecarbon", "runs from CodeCarbon's emissions.csv", import_emissions},
+    {"wattmeter", "a wattmeter's energy into such a run", import_wall},
+    {"accuracy", "accuracy by epoch into such a run", import_curves},
+};
+
+#define COMMANDS (sizeof commands / sizeof *commands)
+
+static void print_commands(FILE *stream)
+{
+    fprintf(stream,
+            "usage: joulery import WHAT FILE... --db DB --factor FACTOR=LEVEL [options]\n\n"
+            "What other tools measured, into a database that can be audited and compared: docs/import.md.\n\n"
+            "what:\n");
+    for (size_t i = 0; i < COMMANDS; i++)
+        fprintf(stream, "  %-12s %s\n", commands[i].name, commands[i].purpose);
+    fprintf(stream,
+            "\n`joulery import WHAT -h` explains each.\n\nexample:\n"
+            "  joulery import codecarbon emissions.csv --db published.db --factor architecture=vgg16\n");
+}
+
+int cli_import(int argc, char **argv)
+{
+    const char *name = argc > 1 ? argv[1] : NULL;
+    if (!name || strcmp(name, "-h") == 0 || strcmp(name, "--help") == 0) {
+        print_commands(name ? stdout : stderr);
+        return name ? CLI_DONE : CLI_USAGE;
+    }
+    const char *names[COMMANDS];
+    for (size_t i = 0; i < COMMANDS; i++) {
+        if (strcmp(name, commands[i].name) == 0)
+            return commands[i].run(argc - 1, argv + 1);
+        names[i] = commands[i].name;
+    }
+    const char *nearest = text_nearest(name, names, COMMANDS);
+    struct error error = ERROR_INIT;
+    if (nearest)
+        error_set(&error, "unknown kind of file '%s' (did you mean %s?)", name, nearest);
+    else
+        error_set(&error, "unknown kind of file '%s': expected codecarbon, wattmeter or accuracy", name);
+    return cli_fail(NAME, &error, CLI_USAGE);
+}
