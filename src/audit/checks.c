@@ -70,7 +70,8 @@ static int check_floor(struct facts *facts, struct figure *figure, struct error 
 {
     int64_t known = processors_of(facts, figure), processors = known > 0 ? known : 1;
     double least_w = PROCESSOR_LEAST_W * (double)processors;
-    if (!is_processor(figure) || facts->tdp_w < SMALL_PROCESSOR_W || figure->mean_w >= least_w)
+    if (!is_processor(figure) || facts->tdp_w < SMALL_PROCESSOR_W || figure->mean_w < 0 ||
+        figure->mean_w >= least_w)
         return 0;
     return finding_add(
         figure, "power floor", VERDICT_DOUBTFUL, error,

@@ -23,7 +23,7 @@ static int split(char *text, const char *option, const char ***names, size_t *co
 struct request {
     char *software, *hardware;
     const char *json, *by;
-    bool epochs;
+    bool epochs, repaired;
 };
 
 static int write_comparison(struct store *store, const struct compare_options *options, const char *json,
@@ -45,7 +45,8 @@ static int write_comparison(struct store *store, const struct compare_options *o
 static int compare(const char *path, const struct request *request, struct error *error)
 {
     const char **software = NULL, **hardware = NULL;
-    struct compare_options options = {.by = request->by, .epochs = request->epochs};
+    struct compare_options options = {
+        .by = request->by, .epochs = request->epochs, .repaired = request->repaired};
     int result = 0;
     if (request->software)
         result = split(request->software, "--software", &software, &options.software_count, error);
@@ -73,6 +74,8 @@ int cli_compare(int argc, char **argv)
         {"--by", 0, OPTION_TEXT, &request.by, "FACTOR",
          "whose levels are ranked (default: the architecture, or the first that varies)", 0, 0},
         {"--epochs", 0, OPTION_FLAG, &request.epochs, NULL, "epoch by epoch instead of run by run", 0, 0},
+        {"--repaired", 0, OPTION_FLAG, &request.repaired, NULL,
+         "with the audit's reconstructions of energies that can't be, instead of those published", 0, 0},
         {"--json", 0, OPTION_TEXT, &request.json, "FILE",
          "write the figures as joulery.compare/1; - is standard output", 0, 0},
     };

@@ -100,10 +100,12 @@ static int print_audit(struct store *store, const char *database, struct error *
     struct audit audit;
     if (audit_build(store, &audit, error) < 0)
         return -1;
-    size_t wrong = audit.figures[VERDICT_DOUBTFUL] + audit.figures[VERDICT_IMPOSSIBLE];
-    if (wrong > 0)
-        fprintf(stderr, "the audit: %zu energies doubtful, %zu impossible: `joulery audit %s` says why\n",
-                audit.figures[VERDICT_DOUBTFUL], audit.figures[VERDICT_IMPOSSIBLE], database);
+    if (audit.figures[VERDICT_DOUBTFUL] + audit.figures[VERDICT_IMPOSSIBLE] > 0)
+        fprintf(stderr,
+                "the audit of all energies: %zu sound, %zu doubtful, %zu impossible: `joulery audit %s` says "
+                "why\n",
+                audit.figures[VERDICT_SOUND], audit.figures[VERDICT_DOUBTFUL],
+                audit.figures[VERDICT_IMPOSSIBLE], database);
     audit_free(&audit);
     return 0;
 }

@@ -125,6 +125,8 @@ struct report {
     bool calibration_estimated;
     struct note_use *calibration_notes; /* warnings, and why runs were refused */
     size_t calibration_note_count;
+    size_t imported, impossible,
+        doubtful;       /* runs from elsewhere, and what the audit says of all energies then */
     json_t *comparison; /* joulery.compare/1; NULL: no two instruments to compare */
     char *headline;
     char **sentences;

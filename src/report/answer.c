@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { SENTENCES_MOST = 8 };
+enum { SENTENCES_MOST = 10 };
 
 static int say(struct report *report, struct text *sentence, struct error *error)
 {
@@ -252,6 +252,22 @@ static int say_how_sure(struct report *report, struct error *error)
     return say(report, &text, error);
 }
 
+static int say_imported(struct report *report, struct error *error)
+{
+    if (report->imported == 0)
+        return 0;
+    struct text text = TEXT_INIT;
+    text_printf(&text, "Energies of %zu runs are from elsewhere and as published", report->imported);
+    if (report->impossible + report->doubtful > 0)
+        text_printf(&text,
+                    "; the audit holds %zu of them, totals included, impossible and %zu doubtful: `joulery "
+                    "audit` says "
+                    "why",
+                    report->impossible, report->doubtful);
+    text_append(&text, ".");
+    return say(report, &text, error);
+}
+
 static int say_progress(struct report *report, struct error *error)
 {
     size_t left = report->planned - report->states[RUN_DONE] - report->states[RUN_FAILED];
@@ -287,6 +303,8 @@ int report_conclude(struct report *report, struct error *error)
         result = 0;
     }
     if (result < 0 || (measured && say_how_sure(report, error) < 0))
+        return -1;
+    if (say_imported(report, error) < 0)
         return -1;
     return say_progress(report, error);
 }

@@ -1,5 +1,6 @@
 #include "report/compare.h"
 
+#include "audit/audit.h"
 #include "base/text.h"
 
 #include <math.h>
@@ -241,6 +242,7 @@ static int read_row(struct loading *l, sqlite3_stmt *windows, sqlite3_stmt *side
     struct compared *row = add_row(l);
     if (!row)
         return -1;
+    l->c->imported = l->c->imported || sqlite3_column_int64(windows, 11) != 0;
     int64_t window = sqlite3_column_int64(windows, 1);
     *row = (struct compared){.run = sqlite3_column_int64(windows, 0),
                              .epoch = window ? sqlite3_column_int64(windows, 2) : -1,
@@ -251,7 +253,8 @@ static int read_row(struct loading *l, sqlite3_stmt *windows, sqlite3_stmt *side
                              .hardware_j = number(windows, 7),
                              .hardware_uncertainty_j = number(windows, 8),
                              .repetition = sqlite3_column_int64(windows, 9),
-                             .level = text_of(windows, 10)};
+                             .level = text_of(windows, 10),
+                             .reconstruction_uncertainty_j = NAN};
     if (!row->level)
         return error_memory(l->error, "comparison");
     if (l->software && read_side(l, side, l->software, l->software_count, row->run, window, &row->software_j,
@@ -269,8 +272,8 @@ static int read_rows(struct loading *l)
         "SELECT w.run, w.ordinal, w.\"index\", w.wall_s, w.software_j, w.software_uncertainty_j, "
         "w.estimated, "
         "w.hardware_j, w.hardware_uncertainty_j, plan.repetition, "
-        "(SELECT level FROM plan_factor f WHERE f.position = run.position AND f.factor = ?1) "
-        "FROM window w JOIN run ON run.id = w.run JOIN plan USING (position) "
+        "(SELECT level FROM plan_factor f WHERE f.position = run.position AND f.factor = ?1), "
+        "run.source IS NOT NULL FROM window w JOIN run ON run.id = w.run JOIN plan USING (position) "
         "WHERE run.state = 'done' AND (?2 = 0 AND w.ordinal = 0 OR ?2 = 1 AND w.name = 'epoch') "
         "ORDER BY w.run, w.ordinal";
     AUTO_QUERY sqlite3_stmt *windows = prepare(l, sql), *side = prepare(l, side_sql);
@@ -283,6 +286,66 @@ static int read_rows(struct loading *l)
         if (read_row(l, windows, side) < 0)
             return -1;
     return more;
+}
+
+/* ---- as the audit would have it ---- */
+
+/* Whether a side holds the figure: a list names it, or it is in the software total. */
+static int side_has(const struct loading *l, const char *channels, bool total, const struct figure *figure)
+{
+    if (!channels)
+        return total && !figure->apart;
+    AUTO_QUERY sqlite3_stmt *statement =
+        prepare(l, "SELECT count(*) FROM json_each(?1) WHERE value = ?2 || '/' || ?3");
+    if (!statement)
+        return -1;
+    sqlite3_bind_text(statement, 1, channels, -1, SQLITE_STATIC);
+    sqlite3_bind_text(statement, 2, figure->meter, -1, SQLITE_STATIC);
+    sqlite3_bind_text(statement, 3, figure->name, -1, SQLITE_STATIC);
+    return step(l, statement) < 0 ? -1 : sqlite3_column_int64(statement, 0) > 0;
+}
+
+static int repair_row(const struct loading *l, struct compared *row, const struct figure *figure)
+{
+    const struct reconstruction *r = &figure->reconstruction;
+    int in_software = side_has(l, l->software, true, figure);
+    int in_hardware = side_has(l, l->hardware, false, figure);
+    if (in_software < 0 || in_hardware < 0 || in_software + in_hardware == 0)
+        return in_software < 0 || in_hardware < 0 ? -1 : 0;
+    double before_j = row->reconstructed ? row->reconstruction_uncertainty_j : 0;
+    row->software_j += in_software * (r->energy_j - figure->energy_j);
+    row->hardware_j += in_hardware * (r->energy_j - figure->energy_j);
+    row->reconstruction_uncertainty_j = before_j + r->uncertainty_j;
+    row->reconstructed = true;
+    return 0;
+}
+
+static int repair_rows(const struct loading *l, const struct audit *audit)
+{
+    for (size_t i = 0; i < l->c->row_count; i++) {
+        struct compared *row = &l->c->rows[i];
+        const struct audited_run *run = audit_find(audit, row->run);
+        for (size_t k = 0; run && k < run->channel_count; k++)
+            if (run->channels[k].reconstruction.possible && repair_row(l, row, &run->channels[k]) < 0)
+                return -1;
+        l->c->reconstructed += row->reconstructed;
+    }
+    return 0;
+}
+
+static int repair(struct loading *l)
+{
+    struct audit audit;
+    if (!l->options->repaired)
+        return 0;
+    if (l->options->epochs)
+        return error_set(l->error, "--repaired goes with whole runs: no reconstruction tells its epochs");
+    if (audit_build(l->store, &audit, l->error) < 0)
+        return -1;
+    int result = repair_rows(l, &audit);
+    audit_free(&audit);
+    l->c->repaired = true;
+    return result;
 }
 
 /* ---- figures ---- */
@@ -471,6 +534,8 @@ int compare_build(struct store *store, const struct compare_options *options, st
         result = choose_factor(&l);
     if (result == 0)
         result = read_rows(&l);
+    if (result == 0)
+        result = repair(&l);
     if (result == 0)
         result = find_all(&l);
     free(l.software);

@@ -16,6 +16,7 @@ struct compare_options {
     size_t software_count, hardware_count;
     const char *by; /* the factor whose levels are ranked; NULL: the architecture, or the first that varies */
     bool epochs;
+    bool repaired; /* energies that the audit reconstructs instead of those published; not with epochs */
 };
 
 struct compared {
@@ -24,7 +25,9 @@ struct compared {
     double wall_s;
     double software_j, software_uncertainty_j; /* NAN: not known */
     double hardware_j, hardware_uncertainty_j;
-    bool estimated;  /* some of software_j is a model's */
+    bool estimated;     /* some of software_j is a model's */
+    bool reconstructed; /* energies of this row are the audit's: not measured, with the uncertainty beside */
+    double reconstruction_uncertainty_j; /* standard, of what was reconstructed; NAN: nothing was */
     double smooth_w; /* where the lowess line of hardware's mean power lies at software's; NAN: no pair, or
                         more than 2000 */
 };
@@ -39,6 +42,8 @@ struct comparison {
     char *software, *hardware; /* what they are, in words */
     char *factor;              /* NULL: none varies */
     bool estimated;
+    bool imported, repaired;                      /* runs are from elsewhere; as published or repaired */
+    size_t reconstructed;                         /* rows */
     struct compared *rows;                        /* in order of execution */
     size_t row_count, pair_count;                 /* pairs: both energies are known */
     double coverage_low, coverage, coverage_high; /* software / hardware: least, of the sums, most */
@@ -54,7 +59,8 @@ struct comparison {
     double resolution_share; /* the hardware's step by the median of its energies; NAN: not known */
 };
 
-/* Errors: an unknown channel or factor (with the nearest), no hardware channel, fewer than 2 pairs. */
+/* Errors: an unknown channel or factor (with the nearest), no hardware channel, fewer than 2 pairs, epochs
+ * repaired. */
 int compare_build(struct store *store, const struct compare_options *options, struct comparison *comparison,
                   struct error *error);
 void compare_free(struct comparison *comparison);

@@ -29,7 +29,10 @@ static void add_row(struct text *text, const struct compared *row)
     double share = row->software_j / row->hardware_j;
     if (isfinite(share))
         text_printf(text, " %8.1f %%", 100 * share);
-    text_printf(text, "%s\n", row->estimated ? "  estimated" : "");
+    text_append(text, row->reconstructed ? "  reconstructed, ± " : row->estimated ? "  estimated" : "");
+    if (row->reconstructed)
+        add_energy(text, row->reconstruction_uncertainty_j, 0);
+    text_append(text, "\n");
 }
 
 static void add_interval(struct text *text, int decimals, struct interval i, const char *unit)
@@ -113,16 +116,28 @@ static void add_resolution(struct text *text, double share)
                     "reading");
 }
 
+static void add_state(struct text *text, const struct comparison *c)
+{
+    if (c->repaired)
+        text_printf(
+            text, "repaired: the energies of %zu of %zu runs are reconstructed by the audit, not measured\n",
+            c->reconstructed, c->row_count);
+    else if (c->imported)
+        text_append(text, "as published: `joulery audit` says which energies can't be, --repaired takes its "
+                          "reconstructions\n");
+}
+
 char *compare_text(const struct comparison *c)
 {
     struct text text = TEXT_INIT;
     bool epochs = c->row_count && c->rows[0].epoch >= 0;
     AUTO_FREE char *software = text_printable(c->software), *hardware = text_printable(c->hardware);
     AUTO_FREE char *factor = text_printable(c->factor ? c->factor : "");
-    text_printf(&text, "software: %s%s; hardware: %s; %zu of %zu %s have both\n\n", software ? software : "",
+    text_printf(&text, "software: %s%s; hardware: %s; %zu of %zu %s have both\n", software ? software : "",
                 c->estimated ? " (estimated by a model, not measured)" : "", hardware ? hardware : "",
                 c->pair_count, c->row_count, epochs ? "epochs" : "runs");
-    text_printf(&text, "  %5s%s  %-18.18s %3s%12s%12s%12s%11s\n", "run", epochs ? " epoch" : "",
+    add_state(&text, c);
+    text_printf(&text, "\n  %5s%s  %-18.18s %3s%12s%12s%12s%11s\n", "run", epochs ? " epoch" : "",
                 factor ? factor : "", "rep", "software", "hardware", "difference", "coverage");
     for (size_t i = 0; i < c->row_count && i < ROWS_SHOWN; i++)
         add_row(&text, &c->rows[i]);
@@ -178,13 +193,14 @@ static json_t *rows(const struct comparison *c)
     for (size_t i = 0; i < c->row_count; i++) {
         const struct compared *r = &c->rows[i];
         json_array_append_new(
-            list, json_pack("{s:I, s:o, s:s, s:I, s:o, s:o, s:o, s:o, s:o, s:b, s:o}", "run",
+            list, json_pack("{s:I, s:o, s:s, s:I, s:o, s:o, s:o, s:o, s:o, s:b, s:b, s:o, s:o}", "run",
                             (json_int_t)r->run, "epoch", r->epoch >= 0 ? json_integer(r->epoch) : json_null(),
                             "level", r->level, "repetition", (json_int_t)r->repetition, "wall_s",
                             real(r->wall_s), "software_j", real(r->software_j), "software_uncertainty_j",
                             real(r->software_uncertainty_j), "hardware_j", real(r->hardware_j),
                             "hardware_uncertainty_j", real(r->hardware_uncertainty_j), "estimated",
-                            r->estimated, "lowess_hardware_w", real(r->smooth_w)));
+                            r->estimated, "reconstructed", r->reconstructed, "reconstruction_uncertainty_j",
+                            real(r->reconstruction_uncertainty_j), "lowess_hardware_w", real(r->smooth_w)));
     }
     return list;
 }
@@ -216,16 +232,17 @@ static json_t *test(const struct paired *p)
 json_t *compare_to_json(const struct comparison *c)
 {
     const struct agreement *a = &c->agreement;
-    return json_pack("{s:s, s:s, s:s, s:b, s:I, s:o, s:{s:o, s:o, s:o}, s:{s:o, s:o, s:o, s:o}, s:{s:o, "
-                     "s:o}, s:o, s:{s:o, s:o, s:o}, "
-                     "s:o, s:o, s:o}",
-                     "schema", "joulery.compare/1", "software", c->software, "hardware", c->hardware,
-                     "estimated", c->estimated, "pairs", (json_int_t)c->pair_count, "rows", rows(c),
-                     "coverage", "sums", real(c->coverage), "least", real(c->coverage_low), "most",
-                     real(c->coverage_high), "difference_j", "sd", real(a->sd), "bias", interval(a->bias),
-                     "lower_limit", interval(a->lower), "upper_limit", interval(a->upper), "powers",
-                     "least_squares", line(&c->least_squares), "deming", line(&c->deming), "hardware_mean_w",
-                     real(c->hardware_w), "correlation", "pearson", interval(c->pearson), "spearman",
-                     real(c->spearman), "concordance", interval(c->concordance), "test", test(&c->paired),
-                     "ranking", ranking(c), "resolution_share", real(c->resolution_share));
+    return json_pack(
+        "{s:s, s:s, s:s, s:b, s:b, s:I, s:I, s:o, s:{s:o, s:o, s:o}, s:{s:o, s:o, s:o, s:o}, s:{s:o, "
+        "s:o}, s:o, s:{s:o, s:o, s:o}, "
+        "s:o, s:o, s:o}",
+        "schema", "joulery.compare/1", "software", c->software, "hardware", c->hardware, "estimated",
+        c->estimated, "repaired", c->repaired, "reconstructed", (json_int_t)c->reconstructed, "pairs",
+        (json_int_t)c->pair_count, "rows", rows(c), "coverage", "sums", real(c->coverage), "least",
+        real(c->coverage_low), "most", real(c->coverage_high), "difference_j", "sd", real(a->sd), "bias",
+        interval(a->bias), "lower_limit", interval(a->lower), "upper_limit", interval(a->upper), "powers",
+        "least_squares", line(&c->least_squares), "deming", line(&c->deming), "hardware_mean_w",
+        real(c->hardware_w), "correlation", "pearson", interval(c->pearson), "spearman", real(c->spearman),
+        "concordance", interval(c->concordance), "test", test(&c->paired), "ranking", ranking(c),
+        "resolution_share", real(c->resolution_share));
 }

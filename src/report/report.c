@@ -1,6 +1,8 @@
 /* From a store to a report, and the memory that it lives in. */
+#include "audit/audit.h"
 #include "report/analysis.h"
 #include "report/compare.h"
+#include "report/rows.h"
 
 #include "base/text.h"
 
@@ -84,6 +86,24 @@ static void compare_instruments(struct report *report, struct store *store)
     error_clear(&ignored);
 }
 
+/* What was measured here was watched while it was. */
+static int audit_imported(struct report *report, struct store *store, struct error *error)
+{
+    double imported;
+    struct audit audit;
+    if (rows_single(report, store, "SELECT count(source) FROM run", &imported, error) < 0)
+        return -1;
+    report->imported = (size_t)imported;
+    if (report->imported == 0)
+        return 0;
+    if (audit_build(store, &audit, error) < 0)
+        return -1;
+    report->impossible = audit.figures[VERDICT_IMPOSSIBLE];
+    report->doubtful = audit.figures[VERDICT_DOUBTFUL];
+    audit_free(&audit);
+    return 0;
+}
+
 static int build(struct report *report, struct store *store, const struct report_options *options,
                  struct error *error)
 {
@@ -100,6 +120,8 @@ static int build(struct report *report, struct store *store, const struct report
         report_load_traces(report, store, error) < 0)
         return -1;
     if (options->calibration && report_calibrate(report, store, options->calibration, error) < 0)
+        return -1;
+    if (audit_imported(report, store, error) < 0)
         return -1;
     compare_instruments(report, store);
     return report_conclude(report, error);
