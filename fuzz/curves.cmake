@@ -1,0 +1,1 @@
+joulery_fuzz(curves USES joulery_exchange)

@@ -1,0 +1,1 @@
+joulery_fuzz(emissions USES joulery_exchange)

@@ -1,0 +1,1 @@
+joulery_fuzz(wall_summary USES joulery_exchange)
