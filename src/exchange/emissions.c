@@ -79,7 +79,7 @@ static int read_number(const struct emissions *file, struct emissions_row *row,
     size_t i = find_column(file, column->name);
     double value = NAN;
     if (i != SIZE_MAX && row->values[i][0]) {
-        if (text_to_double(row->values[i], &value) < 0)
+        if (text_to_double(row->values[i], &value) < 0 || !isfinite(value * column->unit))
             return error_set(error, "%s:%zu: expected a number in column '%s', found '%s'", file->name,
                              row->line, column->name, row->values[i]);
         value *= column->unit;

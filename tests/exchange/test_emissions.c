@@ -217,6 +217,8 @@ static void what_is_wrong_is_named_by_line(void **state)
          "e.csv:2: expected 10 fields, as the first line has columns, found 5"},
         {HEADER "\n2022-01-01T00:00:00,a,ten,1,1,1,1,1,1,\n",
          "e.csv:3: expected a number in column 'duration', found 'ten'"},
+        {HEADER "2022-01-01T00:00:00,a,9,1,1,1e304,1,1,1,\n",
+         "e.csv:2: expected a number in column 'cpu_energy'"},
         {HEADER "2022-01-01T00:00:00,a,-1,1,1,1,1,1,1,\n", "e.csv:2: expected a duration above 0 s"},
         {HEADER "2022-01-01T00:00:00,a,,1,1,1,1,1,1,\n", "e.csv:2: expected a duration above 0 s"},
         {HEADER "2022-01-01T00:00:00,a,1,1,1,,,,,\n", "e.csv:2: no energy in column 'energy_consumed'"},

@@ -1,0 +1,139 @@
+/* joulery import, audit and compare on published runs, as a user would. */
+#include "base/text.h"
+#include "shop.h"
+
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+static int open_shop(void **state)
+{
+    *state = shop_open(NULL, 0);
+    return *state ? 0 : -1;
+}
+
+static int close_shop(void **state)
+{
+    return shop_close(*state);
+}
+
+#define FILES "D=$JOULERY_TEST_DATA/imported\n"
+
+static void import_published(struct shop *shop)
+{
+    static const char script[] =
+        FILES "set -e\n"
+              "for a in vgg16 resnet50; do\n"
+              "  $J import codecarbon $D/${a}_emissions.csv --db p.db --name xu2023 -f architecture=$a -f "
+              "data=cifar10 "
+              "--sockets 2\n"
+              "  $J import wattmeter $D/${a}_wattmeter.json --db p.db -f architecture=$a --repetition 1\n"
+              "  $J import accuracy $D/${a}_accuracy.txt --db p.db -f architecture=$a\n"
+              "done";
+    assert_int_equal(shop_script(shop, script), 0);
+}
+
+static void published_runs_are_imported_audited_and_compared(void **state)
+{
+    struct shop *shop = *state;
+    import_published(shop);
+    says(shop, "the audit of all energies: 6 sound, 2 doubtful, 4 impossible: `joulery audit p.db` says why");
+    assert_int_equal(joulery(shop, "audit p.db --json audit.json"), 0);
+    assert_non_null(strstr(shop->output, "where the closing power of the same row is 208 W"));
+    assert_non_null(strstr(shop->output, "where the closing power of the same row is 159 W"));
+    json_t *audit = load(shop, "audit.json");
+    assert_int_equal(json_integer_value(json_object_get(audit, "reconstructions")), 2);
+    assert_int_equal(json_integer_value(json_object_get(json_object_get(audit, "verdicts"), "impossible")),
+                     4);
+    json_decref(audit);
+    assert_int_equal(joulery(shop, "compare p.db"), 0);
+    assert_non_null(strstr(shop->output, "as published"));
+    assert_non_null(
+        strstr(shop->output, "software sees 54.9 % of what hardware sees (50.1 to 59.2 % by run)"));
+    assert_int_equal(joulery(shop, "compare p.db --repaired --json repaired.json"), 0);
+    assert_non_null(
+        strstr(shop->output, "software sees 75.0 % of what hardware sees (73.9 to 76.0 % by run)"));
+    json_t *repaired = load(shop, "repaired.json");
+    assert_true(json_is_true(json_object_get(repaired, "repaired")));
+    assert_int_equal(json_integer_value(json_object_get(repaired, "reconstructed")), 2);
+    json_decref(repaired);
+    assert_int_equal(joulery(shop, "report p.db -o report.html --location FRA"), 0);
+    assert_non_null(strstr(shop->output, "from elsewhere and as published; the audit holds 4 of them"));
+    assert_int_equal(joulery(shop, "study status p.db"), 0);
+}
+
+static void what_was_imported_is_said_as_json(void **state)
+{
+    struct shop *shop = *state;
+    assert_int_equal(
+        shop_script(shop, FILES "$J import codecarbon $D/vgg16_emissions.csv --db p.db -f a=b --json i.json"),
+        0);
+    json_t *json = load(shop, "i.json");
+    assert_string_equal(json_string_value(json_object_get(json, "schema")), "joulery.import/1");
+    const json_t *run = json_array_get(json_object_get(json, "runs"), 0);
+    assert_int_equal(json_integer_value(json_object_get(run, "repetition")), 1);
+    assert_true(json_is_false(json_object_get(run, "differenced")));
+    assert_true(fabs(json_number_value(json_object_get(run, "energy_j")) - 2761482.257) < 0.01);
+    json_decref(json);
+}
+
+static void wrong_usage_and_wrong_files_are_told_apart(void **state)
+{
+    struct shop *shop = *state;
+    static const struct {
+        const char *script;
+        int status;
+        const char *words;
+    } cases[] = {
+        {"$J import", 2, "usage: joulery import WHAT FILE"},
+        {"$J import emisions x", 2,
+         "unknown kind of file 'emisions': expected codecarbon, wattmeter or accuracy"},
+        {"$J import codecarbn x", 2, "did you mean codecarbon?"},
+        {"$J import codecarbon e.csv -f a=b", 2, "expected --db FILE and at least one --factor"},
+        {"$J import codecarbon e.csv --db p.db -f a", 2, "--factor: expected FACTOR=LEVEL, found 'a'"},
+        {"$J import codecarbon e.csv --db p.db -f a=b -f a=c", 2, "--factor: 'a' is given twice"},
+        {"$J import codecarbon none.csv --db p.db -f a=b", 1, "none.csv: No such file"},
+        {"echo x > e.csv; $J import codecarbon e.csv --db p.db -f a=b", 1, "e.csv:1: no column 'timestamp'"},
+        {"$J audit none.db", 1, "none.db: No such file"},
+        {"$J audit", 2, "audit"},
+        {"printf 'name: s\\nfactors:\\n  a: [b]\\ncommand: [echo, \"{a}\"]\\n' > s.yaml; $J study run s.yaml "
+         "--db "
+         "s.db >/dev/null "
+         "2>&1\n" FILES "$J import codecarbon $D/vgg16_emissions.csv --db s.db -f a=b",
+         1, "the database holds the study 's', which was run here"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        assert_int_equal(shop_script(shop, cases[i].script), cases[i].status);
+        says(shop, cases[i].words);
+    }
+}
+
+static void a_study_cannot_be_run_into_imported_runs(void **state)
+{
+    struct shop *shop = *state;
+    import_published(shop);
+    assert_int_equal(
+        shop_script(
+            shop,
+            "printf 'name: s\\nfactors:\\n  a: [b]\\ncommand: [echo, \"{a}\"]\\n' > s.yaml; $J study run "
+            "s.yaml --db p.db"),
+        1);
+    says(shop, "p.db: the database belongs to another study ('xu2023'");
+}
+
+#define IN_SHOP(test) cmocka_unit_test_setup_teardown(test, open_shop, close_shop)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        IN_SHOP(published_runs_are_imported_audited_and_compared),
+        IN_SHOP(what_was_imported_is_said_as_json),
+        IN_SHOP(wrong_usage_and_wrong_files_are_told_apart),
+        IN_SHOP(a_study_cannot_be_run_into_imported_runs),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
