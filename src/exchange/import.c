@@ -17,6 +17,7 @@ struct importing {
     const struct import_request *request;
     struct import_outcome *outcome;
     struct error *error;
+    struct import_place place; /* of the next run */
 };
 
 void import_outcome_free(struct import_outcome *outcome)
@@ -88,11 +89,11 @@ static int check_new(const struct importing *in, const struct emissions *file,
 static int add_row(struct importing *in, const struct emissions *file, const struct emissions_row *row)
 {
     struct imported_run run;
-    struct import_line line = {.differenced = row->since_line > 0};
+    struct import_line line = {.repetition = in->place.repetition, .differenced = row->since_line > 0};
     int result = emissions_to_run(file, row, in->request->sockets, &run, in->error);
     if (result == 0)
-        result = store_import_run(in->store, &run, in->request->factors, in->request->factor_count, &line.run,
-                                  &line.repetition, in->error);
+        result = store_import_run(in->store, &run, in->request->factors, in->request->factor_count,
+                                  &in->place, &line.run, in->error);
     if (result == 0) {
         AUTO_FREE char *source = text_format("%s:%zu", file->name, row->line);
         line.energy_j = record_totals(&run.record, 0).software_j;
@@ -105,8 +106,10 @@ static int add_row(struct importing *in, const struct emissions *file, const str
 static int take_emissions(struct importing *in, size_t number, const char *name, const char *text,
                           size_t size)
 {
-    (void)number;
     struct emissions file;
+    if (number == 0 && store_import_place(in->store, in->request->factors, in->request->factor_count,
+                                          &in->place, in->error) < 0)
+        return -1;
     if (emissions_parse(name, text, size, &file, in->error) < 0)
         return -1;
     int result = 0;
@@ -122,7 +125,9 @@ int import_codecarbon(struct store *store, const struct import_request *request,
                       struct import_outcome *outcome, struct error *error)
 {
     *outcome = (struct import_outcome){0};
-    return import_files(&(struct importing){store, request, outcome, error}, take_emissions);
+    return import_files(
+        &(struct importing){.store = store, .request = request, .outcome = outcome, .error = error},
+        take_emissions);
 }
 
 /* ---- what is added to a run ---- */
@@ -167,7 +172,9 @@ int import_wattmeter(struct store *store, const struct import_request *request,
                      struct import_outcome *outcome, struct error *error)
 {
     *outcome = (struct import_outcome){0};
-    return import_files(&(struct importing){store, request, outcome, error}, take_wattmeter);
+    return import_files(
+        &(struct importing){.store = store, .request = request, .outcome = outcome, .error = error},
+        take_wattmeter);
 }
 
 static int attach_curves(const void *content, const char *file, const struct import_request *request,
@@ -191,5 +198,7 @@ int import_accuracy(struct store *store, const struct import_request *request, s
                     struct error *error)
 {
     *outcome = (struct import_outcome){0};
-    return import_files(&(struct importing){store, request, outcome, error}, take_curves);
+    return import_files(
+        &(struct importing){.store = store, .request = request, .outcome = outcome, .error = error},
+        take_curves);
 }

@@ -124,35 +124,34 @@ static char *levels_text(const struct plan_factor *factors, size_t count)
     return text;
 }
 
-static int next_place(struct store *store, const struct plan_factor *factors, size_t count,
-                      int64_t *repetition, int64_t *position, struct error *error)
+int store_import_place(struct store *store, const struct plan_factor *factors, size_t factor_count,
+                       struct import_place *place, struct error *error)
 {
-    AUTO_FREE char *levels = levels_text(factors, count);
-    AUTO_FREE char *sql =
-        text_format("SELECT coalesce(max(repetition), 0) + 1, (SELECT coalesce(max(position), "
-                    "-1) + 1 FROM plan)%s",
-                    with_levels);
+    if (check_factors(store, factors, factor_count, error) < 0)
+        return -1;
+    AUTO_FREE char *levels = levels_text(factors, factor_count);
+    AUTO_FREE char *sql = text_format(
+        "SELECT coalesce(max(repetition), 0) + 1, (SELECT coalesce(max(position), -1) + 1 FROM plan)%s",
+        with_levels);
     if (!levels || !sql)
         return error_memory(error, "import");
     AUTO_STATEMENT sqlite3_stmt *row = sql_prepare(store, sql, error);
     if (!row || sql_bind(store, row, error, "t", levels) < 0 || sql_step(store, row, error) < 0)
         return -1;
-    *repetition = sqlite3_column_int64(row, 0);
-    *position = sqlite3_column_int64(row, 1);
+    *place = (struct import_place){.repetition = sqlite3_column_int64(row, 0),
+                                   .position = sqlite3_column_int64(row, 1)};
     return 0;
 }
 
 static int add_place(struct store *store, const struct plan_factor *factors, size_t count,
-                     int64_t *repetition, int64_t *position, struct error *error)
+                     const struct import_place *place, struct error *error)
 {
-    if (check_factors(store, factors, count, error) < 0 ||
-        next_place(store, factors, count, repetition, position, error) < 0 ||
-        sql_do(store, "INSERT INTO plan (position, repetition) VALUES (?, ?)", error, "ii", *position,
-               *repetition) < 0)
+    if (sql_do(store, "INSERT INTO plan (position, repetition) VALUES (?, ?)", error, "ii", place->position,
+               place->repetition) < 0)
         return -1;
     for (size_t i = 0; i < count; i++)
         if (sql_do(store, "INSERT INTO plan_factor (position, factor, level, ordinal) VALUES (?, ?, ?, ?)",
-                   error, "itti", *position, factors[i].factor, factors[i].level, (int64_t)i) < 0)
+                   error, "itti", place->position, factors[i].factor, factors[i].level, (int64_t)i) < 0)
             return -1;
     return 0;
 }
@@ -174,14 +173,15 @@ static int add_values(struct store *store, int64_t run, const struct imported_ru
 }
 
 int store_import_run(struct store *store, const struct imported_run *run, const struct plan_factor *factors,
-                     size_t factor_count, int64_t *id, int64_t *repetition, struct error *error)
+                     size_t factor_count, struct import_place *place, int64_t *id, struct error *error)
 {
-    int64_t position = 0;
-    if (add_place(store, factors, factor_count, repetition, &position, error) < 0 ||
+    if (add_place(store, factors, factor_count, place, error) < 0 ||
         sql_do(store, "INSERT INTO run (position, state, started) VALUES (?, 'running', '')", error, "i",
-               position) < 0)
+               place->position) < 0)
         return -1;
     *id = sqlite3_last_insert_rowid(store->database);
+    place->position++;
+    place->repetition++;
     if (save_record(store, *id, &run->record, error) < 0)
         return -1;
     return add_values(store, *id, run, error);

@@ -27,10 +27,18 @@ int store_import_begin(struct store *store, const char *name, struct error *erro
 /* Commits if `result` is 0, else nothing has happened; returns 0 or -1. */
 int store_import_end(struct store *store, int result, struct error *error);
 
-/* Adds a run with these factors, in this order, under the repetition that follows those of the same factors.
- * Errors: other factors than the runs before. */
+/* Where the next run with some factors goes. */
+struct import_place {
+    int64_t position, repetition;
+};
+
+/* Behind all runs of the plan, under the repetition that follows those of the same factors. Errors: other
+ * factors than the runs before. */
+int store_import_place(struct store *store, const struct plan_factor *factors, size_t factor_count,
+                       struct import_place *place, struct error *error);
+/* Adds a run there, with these factors in this order, and moves the place on to the next. */
 int store_import_run(struct store *store, const struct imported_run *run, const struct plan_factor *factors,
-                     size_t factor_count, int64_t *id, int64_t *repetition, struct error *error);
+                     size_t factor_count, struct import_place *place, int64_t *id, struct error *error);
 
 /* The latest run whose file says `value` under `name` and, unless `also` is NULL, `also_value` under `also`;
  * 0 if there is none. */

@@ -171,3 +171,6 @@ CREATE TABLE imported (                  -- what the file an imported run came f
     value  TEXT NOT NULL,
     PRIMARY KEY (run, source, name)
 ) STRICT, WITHOUT ROWID;
+
+-- whether a row came in before
+CREATE INDEX imported_value ON imported (source, name, value);

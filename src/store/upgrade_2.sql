@@ -77,3 +77,4 @@ CREATE TABLE imported (
     value  TEXT NOT NULL,
     PRIMARY KEY (run, source, name)
 ) STRICT, WITHOUT ROWID;
+CREATE INDEX imported_value ON imported (source, name, value);
