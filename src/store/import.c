@@ -172,6 +172,16 @@ static int add_values(struct store *store, int64_t run, const struct imported_ru
     return 0;
 }
 
+/* No recorder of ours was there. */
+static int forget_recorder(struct store *store, int64_t run, struct error *error)
+{
+    return sql_do(
+        store,
+        "UPDATE run SET command = NULL, rate_hz = NULL, recorder_cpu_s = NULL, recorder_peak_rss = NULL, "
+        "marks_received = NULL, marks_rejected = NULL WHERE id = ?",
+        error, "i", run);
+}
+
 int store_import_run(struct store *store, const struct imported_run *run, const struct plan_factor *factors,
                      size_t factor_count, struct import_place *place, int64_t *id, struct error *error)
 {
@@ -182,7 +192,7 @@ int store_import_run(struct store *store, const struct imported_run *run, const 
     *id = sqlite3_last_insert_rowid(store->database);
     place->position++;
     place->repetition++;
-    if (save_record(store, *id, &run->record, error) < 0)
+    if (save_record(store, *id, &run->record, error) < 0 || forget_recorder(store, *id, error) < 0)
         return -1;
     return add_values(store, *id, run, error);
 }

@@ -127,6 +127,10 @@ static void a_run_gets_its_wattmeter_and_its_epochs(void **state)
     expect(shop, "SELECT value FROM imported WHERE source = 'wattmeter' AND name = 'wall/identifier'",
            "1339477-CIFAR10_VGG16_1");
     expect(shop, "SELECT value FROM imported WHERE name = 'cpu_power'", "208.06927278501274");
+    expect(
+        shop,
+        "SELECT count(rate_hz) + count(recorder_cpu_s) + count(recorder_peak_rss) + count(command) FROM run",
+        "0");
     expect(shop, "SELECT name || fingerprint FROM study", "published{\"imported\":true}");
     struct record record;
     struct error error = ERROR_INIT;
