@@ -183,11 +183,13 @@ static int check_time(struct facts *facts, struct error *error)
                        wall_s);
 }
 
+/* A wattmeter may have been added to one of the two. */
 static bool is_duplicate(const struct audited_run *a, const struct audited_run *b)
 {
-    if (a->wall_s != b->wall_s || a->channel_count != b->channel_count || a->channel_count == 0)
+    size_t count = a->channel_count < b->channel_count ? a->channel_count : b->channel_count;
+    if (a->wall_s != b->wall_s || a->software.energy_j != b->software.energy_j)
         return false;
-    for (size_t i = 0; i < a->channel_count; i++)
+    for (size_t i = 0; i < count && a->channels[i].scope != SCOPE_WALL; i++)
         if (a->channels[i].energy_j != b->channels[i].energy_j)
             return false;
     return true;

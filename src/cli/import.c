@@ -1,6 +1,7 @@
 /* joulery import codecarbon, wattmeter, accuracy. */
 #include "exchange/import.h"
 #include "audit/audit.h"
+#include "base/file.h"
 #include "base/text.h"
 #include "base/units.h"
 #include "cli/cli.h"
@@ -126,10 +127,25 @@ static int report_outcome(struct store *store, const struct words *words,
 typedef int import_function(struct store *store, const struct import_request *request,
                             struct import_outcome *outcome, struct error *error);
 
+/* A new database is made for files that can be read, and for runs alone. */
+static int check_before(const struct words *words, const struct import_request *request,
+                        import_function *import, struct error *error)
+{
+    if (file_exists(words->database))
+        return 0;
+    if (import == import_codecarbon)
+        return import_codecarbon_check(request, error);
+    return error_set(
+        error, "%s: no such database: import the energies of runs first, and then what is added to them",
+        words->database);
+}
+
 static int import_into(const struct words *words, const struct import_request *request,
                        import_function *import, struct error *error)
 {
     struct import_outcome outcome = {0};
+    if (check_before(words, request, import, error) < 0)
+        return -1;
     struct store *store = store_open(words->database, STORE_WRITE, error);
     int result = store ? import(store, request, &outcome, error) : -1;
     if (result == 0)

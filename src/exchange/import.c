@@ -121,6 +121,19 @@ static int take_emissions(struct importing *in, size_t number, const char *name,
     return result;
 }
 
+int import_codecarbon_check(const struct import_request *request, struct error *error)
+{
+    for (size_t i = 0; i < request->file_count; i++) {
+        size_t size;
+        struct emissions file;
+        AUTO_FREE char *text = file_read(request->files[i], FILE_BYTES_MOST, &size, error);
+        if (!text || emissions_parse(request->files[i], text, size, &file, error) < 0)
+            return -1;
+        emissions_free(&file);
+    }
+    return 0;
+}
+
 int import_codecarbon(struct store *store, const struct import_request *request,
                       struct import_outcome *outcome, struct error *error)
 {

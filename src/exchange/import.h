@@ -32,6 +32,9 @@ struct import_outcome {
     size_t count;
 };
 
+/* Whether the files can be read at all, for callers that would have to make a store first. */
+int import_codecarbon_check(const struct import_request *request, struct error *error);
+
 /* The caller frees the outcome with import_outcome_free, after -1 too. */
 int import_codecarbon(struct store *store, const struct import_request *request,
                       struct import_outcome *outcome, struct error *error);

@@ -335,6 +335,7 @@ static void rows_are_held_against_each_other(void **state)
                        "2022-01-01T05:10:00,c,100,50,,,0.001,0,0.001,0.002,,,\n"
                        "2022-01-01T05:20:00,c,700,50,,,0.006,0,0.002,0.008,,,\n",
                 "x", 0);
+    import_text(shop, import_wattmeter, "{\"joules\": 9000}", "x", 0);
     struct audit a = audit(shop);
     assert_int_equal(a.runs[0].whole.finding_count, 0);
     const struct finding *overlap = finding_of(&a.runs[1].whole, "overlap");

@@ -98,6 +98,9 @@ static void wrong_usage_and_wrong_files_are_told_apart(void **state)
         {"$J import codecarbon e.csv --db p.db -f a=b -f a=c", 2, "--factor: 'a' is given twice"},
         {"$J import codecarbon none.csv --db p.db -f a=b", 1, "none.csv: No such file"},
         {"echo x > e.csv; $J import codecarbon e.csv --db p.db -f a=b", 1, "e.csv:1: no column 'timestamp'"},
+        {"test ! -e p.db && echo no database >&2", 0, "no database"},
+        {"$J import wattmeter e.csv --db p.db -f a=b", 1,
+         "p.db: no such database: import the energies of runs first"},
         {"$J audit none.db", 1, "none.db: No such file"},
         {"$J audit", 2, "audit"},
         {"printf 'name: s\\nfactors:\\n  a: [b]\\ncommand: [echo, \"{a}\"]\\n' > s.yaml; $J study run s.yaml "
