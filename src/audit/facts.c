@@ -3,19 +3,13 @@
 #include "base/clock.h"
 #include "base/text.h"
 #include "meter/cpu_tdp.h"
+#include "store/query.h"
 
 #include <math.h>
-#include <sqlite3.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-static void finalize(sqlite3_stmt **statement)
-{
-    sqlite3_finalize(*statement);
-}
-#define AUTO_QUERY __attribute__((cleanup(finalize)))
 
 struct loading {
     sqlite3 *database;
@@ -23,35 +17,6 @@ struct loading {
     struct facts *facts;
     struct error *error;
 };
-
-static sqlite3_stmt *prepare(const struct loading *l, const char *sql)
-{
-    sqlite3_stmt *statement = NULL;
-    if (sqlite3_prepare_v2(l->database, sql, -1, &statement, NULL) != SQLITE_OK)
-        error_set(l->error, "the database can't be asked: %s", sqlite3_errmsg(l->database));
-    return statement;
-}
-
-/* 1: a row; 0: no more; -1: error. */
-static int step(const struct loading *l, sqlite3_stmt *statement)
-{
-    int code = sqlite3_step(statement);
-    if (code == SQLITE_ROW || code == SQLITE_DONE)
-        return code == SQLITE_ROW;
-    return error_set(l->error, "the database can't be read: %s", sqlite3_errmsg(l->database));
-}
-
-static double number(sqlite3_stmt *statement, int column)
-{
-    return sqlite3_column_type(statement, column) == SQLITE_NULL ? NAN
-                                                                 : sqlite3_column_double(statement, column);
-}
-
-static char *copy(sqlite3_stmt *statement, int column)
-{
-    const char *text = (const char *)sqlite3_column_text(statement, column);
-    return strdup(text ? text : "");
-}
 
 static int name_figure(struct figure *figure, const char *name, double energy_j, double wall_s,
                        struct error *error)
@@ -67,8 +32,9 @@ static int name_figure(struct figure *figure, const char *name, double energy_j,
 
 static int count_runs(const struct loading *l, size_t *count)
 {
-    AUTO_QUERY sqlite3_stmt *row = prepare(l, "SELECT count(*) FROM runs WHERE state = 'done'");
-    if (!row || step(l, row) < 0)
+    AUTO_QUERY sqlite3_stmt *row =
+        query_prepare(l->database, "SELECT count(*) FROM runs WHERE state = 'done'", l->error);
+    if (!row || query_step(row, l->error) < 0)
         return -1;
     *count = (size_t)sqlite3_column_int64(row, 0);
     return 0;
@@ -79,24 +45,24 @@ static int read_run(const struct loading *l, sqlite3_stmt *row, struct audited_r
     *facts = (struct facts){.run = run,
                             .host = sqlite3_column_int64(row, 7),
                             .sockets = sqlite3_column_int64(row, 8),
-                            .cpu_model = copy(row, 9)};
+                            .cpu_model = query_text(row, 9)};
     *run = (struct audited_run){.run = sqlite3_column_int64(row, 0),
                                 .repetition = sqlite3_column_int64(row, 1),
-                                .factors = copy(row, 2),
-                                .wall_s = number(row, 3),
+                                .factors = query_text(row, 2),
+                                .wall_s = query_number(row, 3),
                                 .repaired_j = NAN,
                                 .repaired_uncertainty_j = NAN};
     if (sqlite3_column_type(row, 10) != SQLITE_NULL)
-        run->source = copy(row, 10);
-    AUTO_FREE char *started = copy(row, 6);
+        run->source = query_text(row, 10);
+    AUTO_FREE char *started = query_text(row, 6);
     if (!run->factors || !facts->cpu_model || !started)
         return error_memory(l->error, "audit");
     if (clock_parse_iso8601(started, &facts->started_ns) < 0)
         facts->started_ns = 0;
     if (name_figure(&run->whole, "run", NAN, run->wall_s, l->error) < 0 ||
-        name_figure(&run->software, "software total", number(row, 4), run->wall_s, l->error) < 0)
+        name_figure(&run->software, "software total", query_number(row, 4), run->wall_s, l->error) < 0)
         return -1;
-    return name_figure(&run->hardware, "hardware total", number(row, 5), run->wall_s, l->error);
+    return name_figure(&run->hardware, "hardware total", query_number(row, 5), run->wall_s, l->error);
 }
 
 /* Looking through the table takes longer than all else of a run, and runs share their machines. */
@@ -117,11 +83,11 @@ static int read_runs(struct loading *l)
         return -1;
     l->audit->runs = calloc(room + 1, sizeof *l->audit->runs);
     l->facts = calloc(room + 1, sizeof *l->facts);
-    AUTO_QUERY sqlite3_stmt *row = prepare(l, sql);
+    AUTO_QUERY sqlite3_stmt *row = query_prepare(l->database, sql, l->error);
     if (!l->audit->runs || !l->facts)
         return error_memory(l->error, "audit");
     int more = row ? 0 : -1;
-    while (row && l->audit->count < room && (more = step(l, row)) > 0) {
+    while (row && l->audit->count < room && (more = query_step(row, l->error)) > 0) {
         size_t i = l->audit->count++;
         if (read_run(l, row, &l->audit->runs[i], &l->facts[i]) < 0)
             return -1;
@@ -139,11 +105,11 @@ static int read_channel(const struct loading *l, sqlite3_stmt *row, struct audit
         return error_memory(l->error, "audit");
     run->channels = grown;
     struct figure *figure = &grown[run->channel_count];
-    AUTO_FREE char *name = copy(row, 1);
-    if (name_figure(figure, name ? name : "", number(row, 4), run->wall_s, l->error) < 0)
+    AUTO_FREE char *name = query_text(row, 1);
+    if (name_figure(figure, name ? name : "", query_number(row, 4), run->wall_s, l->error) < 0)
         return -1;
     run->channel_count++;
-    figure->meter = copy(row, 0);
+    figure->meter = query_text(row, 0);
     figure->apart = sqlite3_column_int64(row, 5) != 0;
     const char *scope = (const char *)sqlite3_column_text(row, 2);
     const char *kind = (const char *)sqlite3_column_text(row, 3);
@@ -160,7 +126,7 @@ static int read_channels(const struct loading *l, struct audited_run *run, sqlit
     sqlite3_reset(row);
     sqlite3_bind_int64(row, 1, run->run);
     int more;
-    while ((more = step(l, row)) > 0)
+    while ((more = query_step(row, l->error)) > 0)
         if (read_channel(l, row, run) < 0)
             return -1;
     return more;
@@ -214,7 +180,7 @@ static int read_values(const struct loading *l, struct facts *facts, sqlite3_stm
     sqlite3_reset(row);
     sqlite3_bind_int64(row, 1, facts->run->run);
     int more;
-    while ((more = step(l, row)) > 0)
+    while ((more = query_step(row, l->error)) > 0)
         take_value(facts, (const char *)sqlite3_column_text(row, 0),
                    (const char *)sqlite3_column_text(row, 1), (const char *)sqlite3_column_text(row, 2));
     set_closing_powers(facts);
@@ -225,11 +191,14 @@ static int load(struct loading *l)
 {
     if (read_runs(l) < 0)
         return -1;
-    AUTO_QUERY sqlite3_stmt *channels = prepare(
-        l, "SELECT c.meter, c.name, c.scope, c.kind, e.energy_j, c.apart OR c.part_of IS NOT NULL FROM "
-           "channel c LEFT JOIN energy e ON e.run = c.run AND e.channel = c.ordinal AND e.window = 0 "
-           "WHERE c.run = ? ORDER BY c.ordinal");
-    AUTO_QUERY sqlite3_stmt *values = prepare(l, "SELECT source, name, value FROM imported WHERE run = ?");
+    AUTO_QUERY sqlite3_stmt *channels = query_prepare(
+        l->database,
+        "SELECT c.meter, c.name, c.scope, c.kind, e.energy_j, c.apart OR c.part_of IS NOT NULL FROM "
+        "channel c LEFT JOIN energy e ON e.run = c.run AND e.channel = c.ordinal AND e.window = 0 "
+        "WHERE c.run = ? ORDER BY c.ordinal",
+        l->error);
+    AUTO_QUERY sqlite3_stmt *values =
+        query_prepare(l->database, "SELECT source, name, value FROM imported WHERE run = ?", l->error);
     if (!channels || !values)
         return -1;
     for (size_t i = 0; i < l->audit->count; i++)

@@ -2,9 +2,9 @@
 
 #include "audit/audit.h"
 #include "base/text.h"
+#include "store/query.h"
 
 #include <math.h>
-#include <sqlite3.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -18,56 +18,21 @@ struct loading {
     struct error *error;
 };
 
-static void finalize(sqlite3_stmt **statement)
-{
-    sqlite3_finalize(*statement);
-}
-#define AUTO_QUERY __attribute__((cleanup(finalize)))
-
-static sqlite3_stmt *prepare(const struct loading *l, const char *sql)
-{
-    sqlite3_stmt *statement = NULL;
-    if (sqlite3_prepare_v2(l->database, sql, -1, &statement, NULL) != SQLITE_OK)
-        error_set(l->error, "the database can't be asked: %s", sqlite3_errmsg(l->database));
-    return statement;
-}
-
-/* 1: a row; 0: no more; -1: error. */
-static int step(const struct loading *l, sqlite3_stmt *statement)
-{
-    int code = sqlite3_step(statement);
-    if (code == SQLITE_ROW || code == SQLITE_DONE)
-        return code == SQLITE_ROW;
-    return error_set(l->error, "the database can't be read: %s", sqlite3_errmsg(l->database));
-}
-
-static double number(sqlite3_stmt *statement, int column)
-{
-    return sqlite3_column_type(statement, column) == SQLITE_NULL ? NAN
-                                                                 : sqlite3_column_double(statement, column);
-}
-
-static char *text_of(sqlite3_stmt *statement, int column)
-{
-    const char *text = (const char *)sqlite3_column_text(statement, column);
-    return strdup(text ? text : "");
-}
-
 /* ---- which channels ---- */
 
 /* All names that the query gives; the caller frees them and the array. */
 static int list_names(const struct loading *l, const char *sql, char ***names, size_t *count)
 {
-    AUTO_QUERY sqlite3_stmt *statement = prepare(l, sql);
+    AUTO_QUERY sqlite3_stmt *statement = query_prepare(l->database, sql, l->error);
     int row = -1;
     *names = NULL;
     *count = 0;
-    while (statement && (row = step(l, statement)) > 0) {
+    while (statement && (row = query_step(statement, l->error)) > 0) {
         char **grown = reallocarray(*names, *count + 1, sizeof *grown);
         if (!grown)
             return error_memory(l->error, "names");
         *names = grown;
-        grown[(*count)++] = text_of(statement, 0);
+        grown[(*count)++] = query_text(statement, 0);
     }
     return row;
 }
@@ -145,8 +110,9 @@ static int choose_platform(struct loading *l)
 
 static int has_wall(const struct loading *l)
 {
-    AUTO_QUERY sqlite3_stmt *statement = prepare(l, "SELECT count(hardware_j) FROM window");
-    return !statement || step(l, statement) < 0 ? -1 : sqlite3_column_int64(statement, 0) > 0;
+    AUTO_QUERY sqlite3_stmt *statement =
+        query_prepare(l->database, "SELECT count(hardware_j) FROM window", l->error);
+    return !statement || query_step(statement, l->error) < 0 ? -1 : sqlite3_column_int64(statement, 0) > 0;
 }
 
 static int choose_sides(struct loading *l)
@@ -213,11 +179,11 @@ static int read_side(const struct loading *l, sqlite3_stmt *statement, const cha
     sqlite3_bind_int64(statement, 1, run);
     sqlite3_bind_int64(statement, 2, window);
     sqlite3_bind_text(statement, 3, channels, -1, SQLITE_STATIC);
-    if (step(l, statement) < 0)
+    if (query_step(statement, l->error) < 0)
         return -1;
     bool whole = (size_t)sqlite3_column_int64(statement, 2) == count;
-    *energy_j = whole ? number(statement, 0) : NAN;
-    *uncertainty_j = whole ? number(statement, 1) : NAN;
+    *energy_j = whole ? query_number(statement, 0) : NAN;
+    *uncertainty_j = whole ? query_number(statement, 1) : NAN;
     if (estimated)
         *estimated = sqlite3_column_int64(statement, 3) != 0;
     return 0;
@@ -246,14 +212,14 @@ static int read_row(struct loading *l, sqlite3_stmt *windows, sqlite3_stmt *side
     int64_t window = sqlite3_column_int64(windows, 1);
     *row = (struct compared){.run = sqlite3_column_int64(windows, 0),
                              .epoch = window ? sqlite3_column_int64(windows, 2) : -1,
-                             .wall_s = number(windows, 3),
-                             .software_j = number(windows, 4),
-                             .software_uncertainty_j = number(windows, 5),
+                             .wall_s = query_number(windows, 3),
+                             .software_j = query_number(windows, 4),
+                             .software_uncertainty_j = query_number(windows, 5),
                              .estimated = sqlite3_column_int64(windows, 6) != 0,
-                             .hardware_j = number(windows, 7),
-                             .hardware_uncertainty_j = number(windows, 8),
+                             .hardware_j = query_number(windows, 7),
+                             .hardware_uncertainty_j = query_number(windows, 8),
                              .repetition = sqlite3_column_int64(windows, 9),
-                             .level = text_of(windows, 10),
+                             .level = query_text(windows, 10),
                              .reconstruction_uncertainty_j = NAN};
     if (!row->level)
         return error_memory(l->error, "comparison");
@@ -276,13 +242,14 @@ static int read_rows(struct loading *l)
         "run.source IS NOT NULL FROM window w JOIN run ON run.id = w.run JOIN plan USING (position) "
         "WHERE run.state = 'done' AND (?2 = 0 AND w.ordinal = 0 OR ?2 = 1 AND w.name = 'epoch') "
         "ORDER BY w.run, w.ordinal";
-    AUTO_QUERY sqlite3_stmt *windows = prepare(l, sql), *side = prepare(l, side_sql);
+    AUTO_QUERY sqlite3_stmt *windows = query_prepare(l->database, sql, l->error),
+                            *side = query_prepare(l->database, side_sql, l->error);
     if (!windows || !side)
         return -1;
     sqlite3_bind_text(windows, 1, l->c->factor, -1, SQLITE_STATIC);
     sqlite3_bind_int(windows, 2, l->options->epochs);
     int more;
-    while ((more = step(l, windows)) > 0)
+    while ((more = query_step(windows, l->error)) > 0)
         if (read_row(l, windows, side) < 0)
             return -1;
     return more;
@@ -295,14 +262,14 @@ static int side_has(const struct loading *l, const char *channels, bool total, c
 {
     if (!channels)
         return total && !figure->apart;
-    AUTO_QUERY sqlite3_stmt *statement =
-        prepare(l, "SELECT count(*) FROM json_each(?1) WHERE value = ?2 || '/' || ?3");
+    AUTO_QUERY sqlite3_stmt *statement = query_prepare(
+        l->database, "SELECT count(*) FROM json_each(?1) WHERE value = ?2 || '/' || ?3", l->error);
     if (!statement)
         return -1;
     sqlite3_bind_text(statement, 1, channels, -1, SQLITE_STATIC);
     sqlite3_bind_text(statement, 2, figure->meter, -1, SQLITE_STATIC);
     sqlite3_bind_text(statement, 3, figure->name, -1, SQLITE_STATIC);
-    return step(l, statement) < 0 ? -1 : sqlite3_column_int64(statement, 0) > 0;
+    return query_step(statement, l->error) < 0 ? -1 : sqlite3_column_int64(statement, 0) > 0;
 }
 
 static int repair_row(const struct loading *l, struct compared *row, const struct figure *figure)
@@ -483,17 +450,18 @@ static int by_value(const void *a, const void *b)
 /* A counter that steps by a tenth of what it counts says little of it. */
 static int find_resolution(struct loading *l, struct pairs *pairs)
 {
-    AUTO_QUERY sqlite3_stmt *statement = prepare(
-        l,
+    AUTO_QUERY sqlite3_stmt *statement = query_prepare(
+        l->database,
         "SELECT max(resolution) FROM channel WHERE kind = 'counter' AND NOT apart AND (?1 IS NULL AND scope "
-        "= 'wall' OR meter || '/' || name IN (SELECT value FROM json_each(?1)))");
+        "= 'wall' OR meter || '/' || name IN (SELECT value FROM json_each(?1)))",
+        l->error);
     if (!statement)
         return -1;
     sqlite3_bind_text(statement, 1, l->hardware, -1, SQLITE_STATIC);
-    if (step(l, statement) < 0)
+    if (query_step(statement, l->error) < 0)
         return -1;
     qsort(pairs->hardware_j, pairs->count, sizeof *pairs->hardware_j, by_value);
-    l->c->resolution_share = number(statement, 0) / pairs->hardware_j[pairs->count / 2];
+    l->c->resolution_share = query_number(statement, 0) / pairs->hardware_j[pairs->count / 2];
     return 0;
 }
 

@@ -1,28 +1,20 @@
 #include "report/rows.h"
 
+#include "store/query.h"
+
 #include <math.h>
 
 int rows_open(struct rows *rows, struct report *report, struct store *store, const char *sql,
               struct error *error)
 {
-    *rows = (struct rows){.database = store_database(store), .report = report};
-    if (sqlite3_prepare_v2(rows->database, sql, -1, &rows->statement, NULL) != SQLITE_OK)
-        return error_set(error, "the database can't be asked: %s", sqlite3_errmsg(rows->database));
-    return 0;
+    *rows = (struct rows){.report = report};
+    rows->statement = query_prepare(store_database(store), sql, error);
+    return rows->statement ? 0 : -1;
 }
 
 int rows_next(struct rows *rows, struct error *error)
 {
-    if (rows->failed)
-        return error_memory(error, "texts of the report");
-    switch (sqlite3_step(rows->statement)) {
-    case SQLITE_ROW:
-        return 1;
-    case SQLITE_DONE:
-        return 0;
-    default:
-        return error_set(error, "the database can't be read: %s", sqlite3_errmsg(rows->database));
-    }
+    return rows->failed ? error_memory(error, "texts of the report") : query_step(rows->statement, error);
 }
 
 void rows_close(struct rows *rows)
@@ -45,8 +37,7 @@ char *rows_name(struct rows *rows, int column)
 
 double rows_number(struct rows *rows, int column)
 {
-    bool known = sqlite3_column_type(rows->statement, column) != SQLITE_NULL;
-    return known ? sqlite3_column_double(rows->statement, column) : NAN;
+    return query_number(rows->statement, column);
 }
 
 int64_t rows_integer(struct rows *rows, int column)

@@ -7,7 +7,6 @@
 #include <sqlite3.h>
 
 struct rows {
-    sqlite3 *database;
     sqlite3_stmt *statement;
     struct report *report; /* texts go into its pool */
     bool failed;           /* a text was lost to a lack of memory; rows_next then fails */
