@@ -11,7 +11,7 @@
 #define COVERED_LEAST   0.9  /* of a window, by each channel */
 #define RESOLUTION_MOST 0.1  /* of an energy, apart from its instrument's scale */
 #define RANGE_LEAST     0.02 /* of the wall's mean power, that a scope must vary by */
-#define NOISE_TIMES     4    /* its standard deviation within groups, likewise */
+#define NOISE_TIMES     10   /* what its windows are uncertain by, likewise: less makes slopes too small */
 #define INFLATION_MOST  10   /* Marquardt's limit */
 #define FREEDOM_LEAST   2    /* groups more than terms; else single runs take the place of groups */
 #define WORTHLESS_SHARE 0.25 /* of the wall's mean power: an interval wider on either side says little */
@@ -134,6 +134,7 @@ int evidence_add(struct evidence *evidence, const struct record *record, size_t 
     struct evidence_window added = {
         .group = strdup(group), .run = strdup(run), .wall_w = wall.power_w, .left_out_w = NAN};
     memcpy(added.power_w, power.power_w, sizeof added.power_w);
+    memcpy(added.uncertainty_w, power.uncertainty_w, sizeof added.uncertainty_w);
     return add_window(evidence, &added, error) < 0 ? -1 : 1;
 }
 
@@ -201,22 +202,13 @@ static double range_of(const struct fitting *f, size_t scope)
     return f->calibration->scopes[scope].high_w - f->calibration->scopes[scope].low_w;
 }
 
-/* Standard deviation of a scope's power within groups; 0 where each is a single window. */
+/* Root mean square of what a scope's power is uncertain by in a window, apart from its instrument's scale. */
 static double noise_of(const struct fitting *f, size_t scope)
 {
-    const struct evidence *evidence = f->evidence;
     double squares = 0;
-    for (size_t g = 0; g < f->group_count; g++) {
-        double sum = 0, count = 0;
-        for (size_t i = 0; i < evidence->count; i++) {
-            sum += f->groups[i] == g ? evidence->windows[i].power_w[scope] : 0;
-            count += f->groups[i] == g;
-        }
-        for (size_t i = 0; i < evidence->count; i++)
-            squares += f->groups[i] == g ? pow(evidence->windows[i].power_w[scope] - sum / count, 2) : 0;
-    }
-    double freedom = (double)evidence->count - (double)f->group_count;
-    return freedom > 0 ? sqrt(squares / freedom) : 0;
+    for (size_t i = 0; i < f->evidence->count; i++)
+        squares += pow(f->evidence->windows[i].uncertainty_w[scope], 2);
+    return sqrt(squares / (double)f->evidence->count);
 }
 
 /* Takes over `why`. */
@@ -332,6 +324,7 @@ static int fit_what_can_be(struct fitting *f)
 static int choose_groups(struct fitting *f, const struct evidence_origin *origin)
 {
     const char *are = origin->groups_are;
+    f->group_count = number_groups(f->evidence, false, f->groups);
     if (f->group_count < f->regressors + 1 + FREEDOM_LEAST) {
         f->group_count = number_groups(f->evidence, true, f->groups);
         are = origin->runs;
@@ -411,7 +404,6 @@ static int fit(struct fitting *f, const struct evidence_origin *origin)
     for (size_t s = 0; s < CALIBRATION_SCOPES; s++)
         if (c->scopes[s].channel_count)
             f->used[f->regressors++] = s;
-    f->group_count = number_groups(f->evidence, false, f->groups);
     if (leave_constant(f) < 0 || leave_collinear(f) < 0 || choose_groups(f, origin) < 0)
         return -1;
     int fitted = fit_what_can_be(f);

@@ -10,7 +10,7 @@ struct evidence_window {
     char *group; /* what is left out together: a step of the ladder, the levels of a study's factors */
     char *run;   /* the same where there are too few groups */
     double wall_w;
-    double power_w[CALIBRATION_SCOPES];
+    double power_w[CALIBRATION_SCOPES], uncertainty_w[CALIBRATION_SCOPES]; /* as calibration_power has them */
     double left_out_w; /* wall_w less what a fit without its group predicts; of calibration_fit */
 };
 

@@ -359,6 +359,26 @@ static void a_coefficient_below_0_is_doubted(void **state)
     calibration_free(&c);
 }
 
+static void what_varies_no_more_than_it_is_uncertain_has_no_term(void **state)
+{
+    (void)state;
+    for (int certain = 0; certain < 2; certain++) {
+        struct evidence evidence = {0};
+        for (size_t i = 0; i < 8; i++) {
+            double cpu_w = 10 + 10 * (double)i, dram_w = i % 2 ? 12 : 2;
+            struct made made;
+            struct error error = ERROR_INIT;
+            AUTO_FREE char *name = text_format("step %zu", i);
+            make(&made, cpu_w, dram_w, 20, wall_of(cpu_w, dram_w, 0));
+            made.energies[DRAM].uncertainty_j = (certain ? 0.1 * dram_w : 3) * WINDOW_S;
+            assert_int_equal(evidence_add(&evidence, &made.record, 0, name, name, &error), 1);
+        }
+        struct calibration c = fitted(&evidence);
+        assert_true(c.scopes[CPU].term == 1 && (c.scopes[DRAM].term == 2) == (certain == 1));
+        calibration_free(&c);
+    }
+}
+
 static void unusable_windows_are_counted_not_fitted(void **state)
 {
     (void)state;
@@ -501,6 +521,7 @@ int main(void)
         cmocka_unit_test(of_two_that_rise_together_the_lesser_is_left_out),
         cmocka_unit_test(a_term_never_rests_on_one_step),
         cmocka_unit_test(a_coefficient_below_0_is_doubted),
+        cmocka_unit_test(what_varies_no_more_than_it_is_uncertain_has_no_term),
         cmocka_unit_test(unusable_windows_are_counted_not_fitted),
         cmocka_unit_test(windows_of_two_machines_are_not_mixed),
         cmocka_unit_test(loads_that_do_not_differ_are_no_calibration),
