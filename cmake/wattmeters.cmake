@@ -2,7 +2,8 @@
 find_path(CURL_INCLUDE curl/curl.h REQUIRED)
 find_path(MOSQUITTO_INCLUDE mosquitto.h REQUIRED)
 find_path(NETSNMP_INCLUDE net-snmp/net-snmp-config.h REQUIRED)
+find_path(MODBUS_INCLUDE modbus/modbus.h REQUIRED)
 find_path(FREEIPMI_INCLUDE freeipmi/api/ipmi-api.h REQUIRED)
 add_library(wattmeter_headers INTERFACE)
 target_include_directories(wattmeter_headers SYSTEM INTERFACE
-  ${CURL_INCLUDE} ${MOSQUITTO_INCLUDE} ${NETSNMP_INCLUDE} ${FREEIPMI_INCLUDE})
+  ${CURL_INCLUDE} ${MOSQUITTO_INCLUDE} ${NETSNMP_INCLUDE} ${MODBUS_INCLUDE} ${FREEIPMI_INCLUDE})

@@ -1,7 +1,6 @@
 /* The same bytes as each of the answers that are no JSON, and as what a site file says of them. */
 #include "base/clock.h"
 #include "base/text.h"
-#include "meter/wall/line.h"
 #include "meter/wall/raw.h"
 
 #include <math.h>
@@ -17,7 +16,7 @@ static void try_text(const char *text)
     size_t count;
     int64_t wall_ns;
     struct registers registers;
-    struct line line;
+    struct serial serial;
     struct error error = ERROR_INIT;
     if (oid_parse(text, parts, &count, &error) == 0 && (count < 2 || count > OID_PARTS_MOST))
         abort();
@@ -29,8 +28,8 @@ static void try_text(const char *text)
     }
     error_clear(&error);
     clock_parse_time(text, &wall_ns);
-    if (line_parse(text, &line, &error) == 0 &&
-        (line.speed < 1200 || line.data_bits < 7 || line.stop_bits > 2))
+    if (serial_parse(text, &serial, &error) == 0 &&
+        (serial.speed < 300 || serial.data_bits < 7 || serial.stop_bits > 2))
         abort();
     error_clear(&error);
 }

@@ -287,9 +287,9 @@ static const struct meter_late late = {.stamp = wattmeters_stamp, .reached = wat
 
 const struct meter_driver wattmeter_driver = {
     .name = "wattmeter",
-    .purpose =
-        "wattmeters at the plug over HTTP, MQTT, SNMP, IPMI or a serial line: smart plugs, PDUs, BMCs, as "
-        "a site file lists them",
+    .purpose = "wattmeters at the plug over HTTP, MQTT, SNMP, Modbus, IPMI or a serial line: smart plugs, "
+               "PDUs, BMCs, "
+               "as a site file lists them",
     .model = false,
     .unprivileged = true,
     .late = &late,

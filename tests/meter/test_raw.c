@@ -113,6 +113,29 @@ static void registers_are_read_as_their_meters_write_them(void **state)
     }
 }
 
+static void lines_are_set_as_they_say(void **state)
+{
+    (void)state;
+    struct serial serial;
+    struct error error = ERROR_INIT;
+    assert_int_equal(serial_parse("9600 8N1", &serial, &error), 0);
+    assert_true(serial.speed == 9600 && serial.data_bits == 8 && serial.parity == 'N' &&
+                serial.stop_bits == 1);
+    assert_int_equal(serial_parse("115200 7E2", &serial, &error), 0);
+    assert_true(serial.speed == 115200 && serial.data_bits == 7 && serial.parity == 'E' &&
+                serial.stop_bits == 2);
+    static const char *const wrong[] = {"",          "9600",      "8N1",      " 8N1",     "9600 8N",
+                                        "9600 8N12", "9600 9N1",  "9600 8M1", "9600 8N0", "9600  8N1",
+                                        "9601 8N1",  "-9600 8N1", "0 8N1",    "9600 8n1", "96e2 8N1",
+                                        "9600,8N1",  "9600 8N1 "};
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+        if (serial_parse(wrong[i], &serial, &error) == 0)
+            fail_msg("'%s' was taken for a line's settings", wrong[i]);
+        assert_non_null(strstr(error_text(&error), "as in 9600 8N1"));
+        error_clear(&error);
+    }
+}
+
 static void dcmi_readings_are_believed_only_while_they_are_any(void **state)
 {
     (void)state;
@@ -214,6 +237,7 @@ int main(void)
         cmocka_unit_test(oids_are_numbers),
         cmocka_unit_test(numbers_in_text_are_whole_numbers),
         cmocka_unit_test(registers_are_read_as_their_meters_write_them),
+        cmocka_unit_test(lines_are_set_as_they_say),
         cmocka_unit_test(dcmi_readings_are_believed_only_while_they_are_any),
         cmocka_unit_test(packets_are_found_in_what_the_line_brings),
     };

@@ -2,7 +2,6 @@
 #include "base/file.h"
 #include "base/text.h"
 #include "meter/wall/device.h"
-#include "meter/wall/line.h"
 
 #include <math.h>
 #include <setjmp.h>
@@ -77,8 +76,9 @@ static void presets_are_filled_in(void **state)
     const struct wall_preset *presets = wall_presets(&count);
     for (size_t i = 0; i < count; i++) {
         AUTO_FREE char *text =
-            text_format("wattmeters:\n  - {name: a, preset: %s, address: %s, id: 1, credentials: s}\n",
-                        presets[i].name, is_local(&presets[i]) ? "/dev/x0" : "host");
+            text_format("wattmeters:\n  - {name: a, preset: %s, address: %s, id: 1%s}\n", presets[i].name,
+                        is_local(&presets[i]) ? "/dev/x0" : "host",
+                        strcmp(presets[i].name, "ipmi-dcmi") == 0 ? ", credentials: s" : "");
         site = parse(text);
         wall_site_free(&site);
     }
@@ -175,9 +175,7 @@ static void wrong_site_files_are_explained_by_line(void **state)
         {"wattmeters:\n  - {name: a, preset: wattsup, address: ttyUSB0}",
          "site.yaml:2: a: expected the line's file, as in wattsup:///dev/ttyUSB0"},
         {"wattmeters:\n  - {name: a, preset: wattsup, address: /dev/ttyUSB0, serial: 9600}",
-         "site.yaml:2: a: serial: expected a usual speed from 1200 to 230400 and the framing, as in 9600 "
-         "8N1, "
-         "found '9600'"},
+         "site.yaml:2: a: serial: expected bits a second"},
         {"wattmeters:\n  - {name: a, url: 'wattsup:///dev/x', power: {at: /W, unit: W}}",
          "power: at: expected W, as the meter calls it, found '/W'"},
         {"wattmeters:\n  - {name: a, url: 'wattsup:///dev/x', energy: {at: W, unit: Wh, step: 0.1}}",
@@ -192,26 +190,6 @@ static void wrong_site_files_are_explained_by_line(void **state)
             fail_msg("%s\nexpected '%s', found '%s'", cases[i].text, cases[i].message,
                      result ? error_text(&error) : "no error");
         assert_null(strstr(error_text(&error), "secret"));
-        error_clear(&error);
-    }
-}
-
-static void serial_lines_are_speed_and_framing(void **state)
-{
-    (void)state;
-    struct line line;
-    struct error error = ERROR_INIT;
-    assert_int_equal(line_parse("19200 8E1", &line, &error), 0);
-    assert_true(line.speed == 19200 && line.data_bits == 8 && line.parity == 'E' && line.stop_bits == 1);
-    assert_int_equal(line_parse("9600 7O2", &line, &error), 0);
-    assert_true(line.speed == 9600 && line.data_bits == 7 && line.parity == 'O' && line.stop_bits == 2);
-    static const char *const wrong[] = {"",          "9600",      "8N1",      " 8N1",          "9600 8N",
-                                        "9600 8N3",  "9600 8n1",  "9600 9N1", "9601 8N1",      "9600 8N1 ",
-                                        "-9600 8N1", "9600  8N1", "9600,8N1", "4294976896 8N1"};
-    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
-        if (line_parse(wrong[i], &line, &error) == 0)
-            fail_msg("'%s' was taken for a line", wrong[i]);
-        assert_non_null(strstr(error_text(&error), "as in 9600 8N1"));
         error_clear(&error);
     }
 }
@@ -362,13 +340,63 @@ static void credentials_are_read_from_a_file_of_ones_own_alone(void **state)
     rmdir(folder);
 }
 
+static void meters_on_modbus_are_a_line_or_a_host_and_a_unit(void **state)
+{
+    (void)state;
+    struct wall_site site = parse(
+        "wattmeters:\n"
+        "  - {name: a, preset: sdm630, address: '[::1]:1502', energy: {step: 0.016}}\n"
+        "  - {name: b, preset: gavazzi-em340, address: 'modbus-rtu:///dev/serial/by-id/usb-1:2', id: 17,\n"
+        "     serial: 19200 8E1}\n"
+        "  - {name: c, url: 'modbus://meter/255', energy: {at: 'holding:1:uint64', unit: Wh, step: 1}}\n");
+    assert_string_equal(site.devices[0].url, "modbus://[::1]:1502/1");
+    assert_true(fabs(site.devices[0].energy.step - 57600) < 1e-6);
+    assert_string_equal(site.devices[0].energy.at, "input:0x0048:float32");
+    assert_string_equal(site.devices[1].url, "modbus-rtu:///dev/serial/by-id/usb-1:2/17");
+    assert_true(fabs(site.devices[1].energy.step - 360e3) < 1e-6);
+    assert_true(fabs(site.devices[1].power.factor - 0.1) < 1e-12);
+    wall_site_free(&site);
+    static const char *const cases[][2] = {
+        {"preset: tasmota, address: b, serial: 9600 8N1",
+         "serial is for a meter on a serial line, not for http"},
+        {"preset: sdm120, address: b, serial: 9600 8N1", "not for modbus"},
+        {"preset: sdm120, address: b, credentials: f", "credentials and ca are not for Modbus"},
+        {"preset: sdm120, address: b, time_at: /t", "time_at are for answers in JSON, not for modbus"},
+        {"preset: sdm120, address: b, power: {at: /power, unit: W}", "power: at: expected input or holding"},
+        {"preset: sdm120, address: b, energy: {at: 'input:9', unit: Wh, step: 1}",
+         "energy: at: expected input or"},
+        {"preset: sdm120, address: b, id: 248",
+         "expected a unit from 0 to 247, or 255, at the address's end"},
+        {"preset: sdm120, address: b/c, id: 1", "found 'c/1'"},
+        {"preset: sdm120, address: 'b:0'", "a: address: expected a port"},
+        {"preset: sdm120, address: ':502'", "a: address: expected a host"},
+        {"url: 'modbus://b', power: {at: 'input:1:int16', unit: W}", "found ''"},
+        {"preset: sdm120, address: 'modbus-rtu://ttyUSB0'", "expected a serial line and a unit"},
+        {"preset: sdm120, address: 'modbus-rtu://'", "expected a serial line and a unit"},
+        {"preset: sdm120, address: 'modbus-rtu:///dev/ttyUSB0', id: 0", "expected a unit from 1 to 247"},
+        {"preset: sdm120, address: 'modbus-rtu:///dev/ttyUSB0', serial: 9601 8N1",
+         "serial: expected bits a second (300 to 921600"},
+        {"preset: sdm120, address: 'modbus-rtu:///dev/ttyUSB0', serial: 9600 7E1",
+         "serial: Modbus RTU has 8 data bits"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct error error = ERROR_INIT;
+        AUTO_FREE char *text = text_format("wattmeters:\n  - {name: a, %s}\n", cases[i][0]);
+        int result = wall_site_parse(text, strlen(text), "site.yaml", &site, &error);
+        if (result == 0 || !strstr(error_text(&error), cases[i][1]))
+            fail_msg("%s\nexpected '%s', found '%s'", text, cases[i][1],
+                     result ? error_text(&error) : "no error");
+        error_clear(&error);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(presets_are_filled_in),
         cmocka_unit_test(a_device_of_ones_own_takes_a_few_lines),
         cmocka_unit_test(wrong_site_files_are_explained_by_line),
-        cmocka_unit_test(serial_lines_are_speed_and_framing),
+        cmocka_unit_test(meters_on_modbus_are_a_line_or_a_host_and_a_unit),
         cmocka_unit_test(quirks_of_answers_are_survived),
         cmocka_unit_test(answers_may_tell_their_time),
         cmocka_unit_test(credentials_are_read_from_a_file_of_ones_own_alone),

@@ -95,7 +95,7 @@ int poller_ask(const struct wall_device *device, void *transport, struct wall_sa
                       : answer.boot_ns ? answer.boot_ns
                                        : before + took_ns / 2;
     *sample = (struct wall_sample){.boot_ns = true_ns,
-                                   .span_ns = answer.boot_ns || answer.wall_ns ? 0 : took_ns,
+                                   .span_ns = answer.boot_ns || answer.wall_ns ? answer.span_ns : took_ns,
                                    .power_w = answer.power_w,
                                    .energy_j = answer.energy_j};
     return result;

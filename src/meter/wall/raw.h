@@ -49,6 +49,17 @@ double registers_value(const struct registers *registers, const uint16_t *words)
  * measurement is switched off, 0 W or more than any server takes. */
 int dcmi_power(const uint8_t *answer, size_t size, bool big_endian, double *power_w, struct error *error);
 
+/* ---- serial.c: serial lines ---- */
+
+struct serial {
+    unsigned speed; /* bits a second */
+    unsigned data_bits, stop_bits;
+    char parity; /* 'N', 'E' or 'O' */
+};
+
+/* "9600 8N1", "19200 8E1". */
+int serial_parse(const char *text, struct serial *serial, struct error *error);
+
 /* ---- wattsup.c: the serial protocol of Watts Up? ---- */
 
 struct wattsup_reading {

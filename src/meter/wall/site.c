@@ -336,6 +336,9 @@ static int check_places(const struct reading *r, const struct wall_device *d)
     if (strcmp(transport->name, "snmp") != 0 &&
         (d->power.digits_at || d->energy.digits_at || d->auth || d->cipher))
         return fail(r, d->line, "%s: digits_at, auth and cipher are for SNMP alone", d->name);
+    if (d->serial && !transport->serial)
+        return fail(r, d->line, "%s: serial is for a meter on a serial line, not for %s", d->name,
+                    transport->name);
     struct error error = ERROR_INIT;
     if (!transport->check || transport->check(d, &error) == 0)
         return 0;

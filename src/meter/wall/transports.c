@@ -9,9 +9,16 @@ static const struct {
     const char *scheme;
     const struct transport *transport;
 } schemes[] = {
-    {"http://", &http_transport},       {"https://", &http_transport},      {"mqtt://", &mqtt_transport},
-    {"mqtts://", &mqtt_transport},      {"snmp://", &snmp_transport},       {"ipmi://", &ipmi_transport},
-    {"ipmi-local://", &ipmi_transport}, {"wattsup://", &wattsup_transport},
+    {"http://", &http_transport},
+    {"https://", &http_transport},
+    {"mqtt://", &mqtt_transport},
+    {"mqtts://", &mqtt_transport},
+    {"snmp://", &snmp_transport},
+    {"modbus://", &modbus_transport},
+    {"modbus-rtu://", &modbus_rtu_transport},
+    {"ipmi://", &ipmi_transport},
+    {"ipmi-local://", &ipmi_transport},
+    {"wattsup://", &wattsup_transport},
 };
 
 const struct transport *transport_of(const char *url)

@@ -2,7 +2,6 @@
  * to, they send a packet at every interval. */
 #include "base/clock.h"
 #include "base/text.h"
-#include "meter/wall/line.h"
 #include "meter/wall/raw.h"
 #include "meter/wall/transport.h"
 
@@ -19,14 +18,14 @@
 #define SCHEME "wattsup://"
 
 /* USB's FTDI; meters of the first hardware have 19200. */
-#define USUAL_LINE "115200 8N1"
+#define USUAL_SERIAL "115200 8N1"
 
 #define J_PER_WH 3600.0
 
 struct wattsup {
     const struct wall_device *device;
     const char *path;
-    struct line line;
+    struct serial serial;
     int descriptor; /* -1: not open */
     struct wattsup_stream stream;
     bool started;    /* told to send, and not late since */
@@ -43,13 +42,15 @@ static int check_place(const char *what, const char *at, const char *expected, s
 static int wattsup_check(const struct wall_device *device, struct error *error)
 {
     const char *path = device->url + strlen(SCHEME);
-    struct line line;
+    struct serial serial;
     if (path[0] != '/' || !path[1])
         return error_set(error, "expected the line's file, as in " SCHEME "/dev/ttyUSB0");
     if (check_place("power", device->power.at, "W", error) < 0 ||
         check_place("energy", device->energy.at, "WH", error) < 0)
         return -1;
-    return device->serial ? line_parse(device->serial, &line, error) : 0;
+    if (device->serial && serial_parse(device->serial, &serial, error) < 0)
+        return error_prefix(error, "serial");
+    return 0;
 }
 
 static void *wattsup_open(const struct wall_device *device, struct error *error)
@@ -62,7 +63,7 @@ static void *wattsup_open(const struct wall_device *device, struct error *error)
     meter->device = device;
     meter->path = device->url + strlen(SCHEME);
     meter->descriptor = -1;
-    if (line_parse(device->serial ? device->serial : USUAL_LINE, &meter->line, error) == 0)
+    if (serial_parse(device->serial ? device->serial : USUAL_SERIAL, &meter->serial, error) == 0)
         return meter;
     free(meter);
     return NULL;
@@ -119,8 +120,9 @@ static speed_t code_of(unsigned speed)
     static const struct {
         unsigned speed;
         speed_t code;
-    } speeds[] = {{1200, B1200},   {2400, B2400},   {4800, B4800},     {9600, B9600},    {19200, B19200},
-                  {38400, B38400}, {57600, B57600}, {115200, B115200}, {230400, B230400}};
+    } speeds[] = {{300, B300},       {600, B600},       {1200, B1200},    {2400, B2400},   {4800, B4800},
+                  {9600, B9600},     {19200, B19200},   {38400, B38400},  {57600, B57600}, {115200, B115200},
+                  {230400, B230400}, {460800, B460800}, {921600, B921600}};
     for (size_t i = 0; i < sizeof speeds / sizeof *speeds; i++)
         if (speeds[i].speed == speed)
             return speeds[i].code;
@@ -131,17 +133,17 @@ static speed_t code_of(unsigned speed)
 static int set_line(const struct wattsup *meter)
 {
     struct termios settings;
-    const struct line *line = &meter->line;
+    const struct serial *serial = &meter->serial;
     if (tcgetattr(meter->descriptor, &settings) < 0)
         return -1;
     cfmakeraw(&settings);
     settings.c_cflag &= ~(tcflag_t)(CSIZE | CSTOPB | PARENB | PARODD | CRTSCTS);
-    settings.c_cflag |= CLOCAL | CREAD | (line->data_bits == 7 ? CS7 : CS8) |
-                        (line->stop_bits == 2 ? CSTOPB : 0) | (line->parity != 'N' ? PARENB : 0) |
-                        (line->parity == 'O' ? PARODD : 0);
+    settings.c_cflag |= CLOCAL | CREAD | (serial->data_bits == 7 ? CS7 : CS8) |
+                        (serial->stop_bits == 2 ? CSTOPB : 0) | (serial->parity != 'N' ? PARENB : 0) |
+                        (serial->parity == 'O' ? PARODD : 0);
     settings.c_cc[VMIN] = 1;
     settings.c_cc[VTIME] = 0;
-    if (cfsetspeed(&settings, code_of(line->speed)) < 0)
+    if (cfsetspeed(&settings, code_of(serial->speed)) < 0)
         return -1;
     return tcsetattr(meter->descriptor, TCSANOW, &settings);
 }
@@ -226,8 +228,8 @@ static int no_packet(struct wattsup *meter, struct error *error)
     return error_set(error,
                      "%s: %s: no packet for %.0f s at %u %u%c%u: is this a Watts Up? meter, and has its line "
                      "this speed (serial: 19200 8N1 for the first of them)?",
-                     meter->device->name, meter->path, silent_s, meter->line.speed, meter->line.data_bits,
-                     meter->line.parity, meter->line.stop_bits);
+                     meter->device->name, meter->path, silent_s, meter->serial.speed, meter->serial.data_bits,
+                     meter->serial.parity, meter->serial.stop_bits);
 }
 
 static int wattsup_ask(void *state, struct wall_answer *answer, struct error *error)
@@ -253,7 +255,7 @@ static int wattsup_ask(void *state, struct wall_answer *answer, struct error *er
 const struct transport wattsup_transport = {
     .name = "wattsup",
     .pushes = true,
-    .json = false,
+    .serial = true,
     .check = wattsup_check,
     .open = wattsup_open,
     .ask = wattsup_ask,

@@ -1,0 +1,1 @@
+joulery_fuzz(wall_modbus USES joulery_meter)
