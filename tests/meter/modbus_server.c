@@ -3,9 +3,9 @@
  * Prints its port (rtu: the N of the serial line /dev/pts/N) and its beginning (CLOCK_BOOTTIME, ns), then
  * answers as libmodbus does, until its standard input ends. Unit 1 has a power of 100 W + 40 W sin(2 pi t / 3
  * s), t by CLOCK_BOOTTIME from START, and its exact integral as energy, in the meter's steps; unit 2 has
- * twice that. On a serial line both are there, each a process that hears all that is said; over TCP a gateway
- * says of others that they do not answer. FAULT: none; of every third question: lost (no answer), late (after
- * 0.4 s), nan (power is no number). */
+ * twice that. On a serial line each is a process of its own, and others do not answer; over TCP a gateway
+ * says so of others. FAULT: none; junk (what it says is no Modbus); of every third question: lost (no
+ * answer), late (after 0.4 s), nan (power is no number). */
 #include "base/clock.h"
 
 #include <errno.h>
@@ -113,6 +113,12 @@ static void answer(struct meter *meter, const uint8_t *request, int size)
         return;
     if (third && strcmp(meter->fault, "late") == 0)
         usleep(400000);
+    if (strcmp(meter->fault, "junk") == 0) {
+        static const char junk[] = "HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n";
+        if (write(modbus_get_socket(meter->link), junk, sizeof junk) < 0)
+            exit(1);
+        return;
+    }
     unsigned exception = exception_of(meter, unit, request + header);
     if (exception) {
         modbus_reply_exception(meter->link, request, exception);

@@ -32,6 +32,12 @@ static struct server start_tcp(const char *shape, const char *fault)
     return start_meter("tcp", shape, fault, clock_boot_ns(), 0);
 }
 
+static char *address_of(const char *kind, const struct server *server)
+{
+    return strcmp(kind, "tcp") == 0 ? text_format("modbus://127.0.0.1:%u/1", server->port)
+                                    : text_format("modbus-rtu:///dev/pts/%u/1", server->port);
+}
+
 /* A half percent, or two of what the reading itself is unsure by: a machine that stalls makes readings late.
  */
 static void assert_power_is_true(const struct play *play, const char *name, double times)
@@ -154,9 +160,7 @@ static void lost_and_late_answers_widen_the_interval(void **state)
         {"tcp", "lost"}, {"tcp", "late"}, {"rtu", "lost"}, {"rtu", "late"}};
     for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
         struct server server = start_meter(kinds[i][0], "near-strict", kinds[i][1], clock_boot_ns(), 0);
-        bool tcp = strcmp(kinds[i][0], "tcp") == 0;
-        AUTO_FREE char *address =
-            text_format(tcp ? "modbus://127.0.0.1:%u/1" : "modbus-rtu:///dev/pts/%u/1", server.port);
+        AUTO_FREE char *address = address_of(kinds[i][0], &server);
         AUTO_FREE char *site = text_format("wattmeters:\n  - name: plug\n    url: %s\n" NEAR
                                            "    interval: 0.1\n    timeout: 0.3\n",
                                            address);
@@ -241,12 +245,31 @@ static void what_a_meter_refuses_is_named(void **state)
     stop_server(&server);
 }
 
+static void what_is_no_modbus_is_no_reading(void **state)
+{
+    (void)state;
+    static const char *const kinds[] = {"tcp", "rtu"};
+    for (size_t i = 0; i < 2; i++) {
+        struct server server = start_meter(kinds[i], "near", "junk", clock_boot_ns(), 0);
+        AUTO_FREE char *address = address_of(kinds[i], &server);
+        AUTO_FREE char *site = text_format("wattmeters:\n  - name: plug\n    url: %s\n" NEAR
+                                           "    interval: 0.1\n    timeout: 0.3\n",
+                                           address);
+        struct play play;
+        measure_site(&play, &server, site, "0.5");
+        assert_false(energy_of(&play, "plug")->known);
+        assert_true(has_note(&play.record, " is no answer to the question ("));
+        record_free(&play.record);
+        stop_server(&server);
+    }
+}
+
 static void a_meter_that_is_not_there_stops_nothing(void **state)
 {
     (void)state;
     AUTO_FREE char *nobody = text_format("modbus://127.0.0.1:%u/1", free_port(SOCK_STREAM));
     const char *const cases[][2] = {
-        {nobody, "plug: no connection to 127.0.0.1:"},
+        {nobody, "(nobody listens, or nobody knows the name): is the address right"},
         {"modbus-rtu:///dev/joulery-none/1",
          "plug: /dev/joulery-none: it is not there: is the adapter plugged in?"},
         {"modbus-rtu:///dev/null/1", "plug: /dev/null: it is no serial line"},
@@ -297,6 +320,7 @@ int main(void)
         cmocka_unit_test(words_that_are_no_number_are_no_news),
         cmocka_unit_test(readings_go_on_after_the_meter_was_away),
         cmocka_unit_test(what_a_meter_refuses_is_named),
+        cmocka_unit_test(what_is_no_modbus_is_no_reading),
         cmocka_unit_test(a_meter_that_is_not_there_stops_nothing),
         cmocka_unit_test(a_line_has_one_speed),
     };

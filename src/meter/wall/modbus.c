@@ -26,9 +26,7 @@
 /* Two figures of four words, and a gap. */
 #define WORDS_MOST (4 + GAP_MOST + 4)
 
-/* A unit that is silent where others want the line is left in peace for a time-out, then for two, to this
- * many.
- */
+/* A unit that is silent where others want the line rests for one of its time-outs, then two, to so many. */
 #define REST_TIMEOUTS_MOST 4
 
 /* ---- the library ---- */
@@ -120,8 +118,10 @@ static int parse_tcp(const struct wall_device *device, struct target *target, st
     int result = length <= HOST_MOST
                      ? parse_unit(*rest ? rest + 1 : rest, false, &target->unit, error)
                      : error_set(error, "address: a host's name has no %zu characters", length);
-    if (result < 0)
+    if (result < 0) {
         free(target->host);
+        target->host = NULL;
+    }
     return result;
 }
 
@@ -393,10 +393,12 @@ static int no_connection(const struct modbus *m, struct error *error)
     int number = m->failure;
     if (number == ETIMEDOUT)
         return no_answer(m, error);
-    if (!m->line->rtu)
+    if (!m->line->rtu) /* libmodbus says the same of a name that does not exist */
         return error_set(
             error, "%s: no connection to %s (%s): is the address right, and Modbus TCP switched on there?",
-            name, place, m->api.text_of_error(number));
+            name, place,
+            number == ECONNREFUSED ? "nobody listens, or nobody knows the name"
+                                   : m->api.text_of_error(number));
     for (size_t i = 0; i < sizeof troubles / sizeof *troubles; i++)
         if (troubles[i].number == number)
             return error_set(error, "%s: %s: %s", name, place, troubles[i].what);
