@@ -125,7 +125,7 @@ static void *open_site(const struct meter_setup *setup, const char *path, struct
     if (result == 0) {
         w->meters = calloc(w->site.count, sizeof *w->meters);
         w->channels = calloc(2 * w->site.count, sizeof *w->channels);
-        w->notes = calloc(w->site.count, sizeof *w->notes);
+        w->notes = calloc(2 * w->site.count, sizeof *w->notes);
         result = w->meters && w->channels && w->notes ? 0 : error_memory(error, "wattmeter");
     }
     for (size_t i = 0; i < w->site.count && result == 0; i++)
@@ -257,6 +257,12 @@ static bool wattmeters_reached(void *state, int64_t boot_ns)
     return true;
 }
 
+static char *note_of_delay(const struct wall_device *device)
+{
+    return text_format("%s: what it says is taken as true %g s before (delay, from the site file)",
+                       device->name, device->delay_s);
+}
+
 /* Of one that did not always answer; NULL: it did. */
 static char *note_of(const struct wattmeter *meter)
 {
@@ -275,6 +281,9 @@ static const char *const *wattmeters_notes(void *state, size_t *count)
         free(w->notes[i]);
     w->note_count = 0;
     for (size_t i = 0; i < w->site.count; i++) {
+        char *delay = w->meters[i].device->delay_s > 0 ? note_of_delay(w->meters[i].device) : NULL;
+        if (delay)
+            w->notes[w->note_count++] = delay;
         char *note = note_of(&w->meters[i]);
         if (note)
             w->notes[w->note_count++] = note;

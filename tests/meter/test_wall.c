@@ -102,6 +102,10 @@ static void a_device_of_ones_own_takes_a_few_lines(void **state)
     assert_int_equal(wall_answer(d, text, strlen(text), &power_w, &energy_j, &wall_ns, &error), 0);
     assert_true(power_w == 1250 && energy_j == 36000);
     wall_site_free(&site);
+    site = parse("wattmeters:\n  - {name: bare, url: 'mqtt://b/p', power: {at: '', unit: kW}}\n");
+    assert_int_equal(wall_answer(&site.devices[0], "0.5", 3, &power_w, &energy_j, &wall_ns, &error), 0);
+    assert_true(power_w == 500);
+    wall_site_free(&site);
 }
 
 static void wrong_site_files_are_explained_by_line(void **state)
@@ -208,6 +212,10 @@ static void quirks_of_answers_are_survived(void **state)
         {"shelly-gen1", "{\"meters\":[]}", NAN, NAN, NULL},
         {"shelly-gen2", "{\"apower\":2.7,\"aenergy\":{\"total\":1.234}}", 2.7, 4442.4, NULL},
         {"shelly-gen2", "{\"aenergy\":{\"total\":1.234}}", NAN, 4442.4, NULL},
+        {"shelly-gen1-mqtt", "33.41", 33.41, NAN, NULL},
+        {"shelly-gen1-mqtt", "on", NAN, NAN, "expected JSON"},
+        {"shelly-gen2-mqtt", "{\"id\":0,\"apower\":2.7,\"aenergy\":{\"total\":1.234}}", 2.7, 4442.4, NULL},
+        {"gude", "{\"sensor_values\":[{\"values\":[[0,1,2,3,{\"v\":17}]]}]}", 17, NAN, NULL},
         {"shelly-pro3em", "{\"total_act_power\":558.965,\"n_current\":null}", 558.965, NAN, NULL},
         {"tasmota", "{\"StatusSNS\":{\"ENERGY\":{\"Power\": 0,\"Total\":1.5}}}", 0, 5.4e6, NULL},
         {"tasmota", "{\"StatusSNS\":{\"ENERGY\":{\"Power\":[ 0,26],\"Total\":1.5}}}", NAN, NAN,

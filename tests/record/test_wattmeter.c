@@ -78,6 +78,7 @@ static void repetitions_are_no_readings(void **state)
     const struct channel_energy *e = energy_of(&play, "plug");
     assert_true(fabs(e->energy_j - play.truth_j) <= 3 * e->uncertainty_j);
     assert_true(e->gap_s < 0.5);
+    assert_true(has_note(&play.record, "plug: what it says is taken as true 0.05 s before"));
     record_free(&play.record);
     stop_server(&server);
 }

@@ -57,7 +57,13 @@ static const char *scalar(const struct reading *r, const yaml_node_t *node, cons
 
 /* ---- kinds of values ---- */
 
-enum value_kind { VALUE_TEXT, VALUE_NUMBER, VALUE_FLAG, VALUE_GROUP };
+enum value_kind {
+    VALUE_TEXT,
+    VALUE_PLACE /* may be empty: all of the answer */,
+    VALUE_NUMBER,
+    VALUE_FLAG,
+    VALUE_GROUP
+};
 
 struct key {
     const char *name, *what;
@@ -72,7 +78,7 @@ struct key {
 #define OF_DEVICE(member) offsetof(struct wall_device, member), true
 
 static const struct key power_keys[] = {
-    {"at", "where the power stands, such as /power", VALUE_TEXT, OF_DEVICE(power.at), 0, 0, NULL},
+    {"at", "where the power stands, such as /power", VALUE_PLACE, OF_DEVICE(power.at), 0, 0, NULL},
     {"unit", "a unit of power: W, kW or mW", VALUE_TEXT, OF_ENTRY(power_unit), 0, 0, NULL},
     {"unit_at", "a JSON pointer to the unit", VALUE_TEXT, OF_DEVICE(power.unit_at), 0, 0, NULL},
     {"scale", "what one count is in the unit", VALUE_NUMBER, OF_ENTRY(power_scale), 1e-12, 1e12, NULL},
@@ -81,7 +87,7 @@ static const struct key power_keys[] = {
     {NULL, NULL, VALUE_TEXT, 0, false, 0, 0, NULL},
 };
 static const struct key energy_keys[] = {
-    {"at", "where the energy stands, such as /total", VALUE_TEXT, OF_DEVICE(energy.at), 0, 0, NULL},
+    {"at", "where the energy stands, such as /total", VALUE_PLACE, OF_DEVICE(energy.at), 0, 0, NULL},
     {"unit", "a unit of energy: Wh, kWh, J or Wmin", VALUE_TEXT, OF_ENTRY(energy_unit), 0, 0, NULL},
     {"unit_at", "a JSON pointer to the unit", VALUE_TEXT, OF_DEVICE(energy.unit_at), 0, 0, NULL},
     {"scale", "what one count is in the unit", VALUE_NUMBER, OF_ENTRY(energy_scale), 1e-12, 1e12, NULL},
@@ -148,7 +154,8 @@ static int read_flag(const struct reading *r, const yaml_node_t *node, const str
 
 static int read_text(const struct reading *r, const yaml_node_t *node, const struct key *key, char **copy)
 {
-    const char *text = scalar(r, node, key->what);
+    bool empty = key->kind == VALUE_PLACE && node->type == YAML_SCALAR_NODE && node->data.scalar.length == 0;
+    const char *text = empty ? "" : scalar(r, node, key->what);
     if (!text)
         return -1;
     *copy = strdup(text);
@@ -327,7 +334,7 @@ static int check_places(const struct reading *r, const struct wall_device *d)
                     {"energy: at", d->energy.at}, {"energy: unit_at", d->energy.unit_at},
                     {"ok: at", d->ok_at},         {"time_at", d->time_at}};
     for (size_t i = 0; i < sizeof pointers / sizeof *pointers && transport->json; i++)
-        if (pointers[i].at && pointers[i].at[0] != '/')
+        if (pointers[i].at && pointers[i].at[0] && pointers[i].at[0] != '/')
             return fail(r, d->line, "%s: expected a JSON pointer such as /power, found '%.40s'",
                         pointers[i].what, pointers[i].at);
     if (!transport->json && (d->power.unit_at || d->energy.unit_at || d->ok_at || d->time_at))
