@@ -491,7 +491,7 @@
         el("ul", {}, ...notes.map((n) => el("li", {}, n.text, n.runs > 1 ? ` (${countText(n.runs)} times)` : null))));
     table("hosts", ["name", "CPU", "sockets, CPUs", "memory", "system", "virtualisation", "Joulery", "runs"],
       hosts.map((h) => [el("th", { scope: "row" }, h.name), h.cpu_model, `${h.sockets}, ${h.logical_cpus}`,
-        `${digits(h.memory_bytes / 2 ** 30)} GiB`, `${h.os}, ${h.kernel}`, h.virtualisation, h.version, h.runs]), [0, 1, 4, 5]);
+        `${digits(h.memory_bytes / 2 ** 30)} GiB`, [h.os, h.kernel].filter(Boolean).join(", "), h.virtualisation, h.version, h.runs]), [0, 1, 4, 5]);
   }
 
   function showTroubles() {

@@ -155,6 +155,14 @@ static int import_into(const struct words *words, const struct import_request *r
     return result;
 }
 
+/* The file's name without folder and ending. NULL: no memory. */
+static char *name_of(const char *path)
+{
+    const char *slash = strrchr(path, '/'), *name = slash && slash[1] ? slash + 1 : path;
+    const char *dot = strrchr(name, '.');
+    return strndup(name, dot && dot > name ? (size_t)(dot - name) : strlen(name));
+}
+
 static int run_import(const struct words *words, const struct operands *operands, import_function *import)
 {
     struct error error = ERROR_INIT;
@@ -169,9 +177,12 @@ static int run_import(const struct words *words, const struct operands *operands
         free_factors(factors, copies);
         return cli_fail(NAME, &error, CLI_USAGE);
     }
+    AUTO_FREE char *stem = name_of(words->database);
     const struct import_request request = {.files = (const char *const *)operands->items,
                                            .file_count = operands->count,
-                                           .study = words->study ? words->study : operands->items[0],
+                                           .study = words->study ? words->study
+                                                    : stem       ? stem
+                                                                 : words->database,
                                            .factors = factors,
                                            .factor_count = words->factors.count,
                                            .repetition = (int64_t)words->repetition,
@@ -222,7 +233,7 @@ static int import_emissions(int argc, char **argv)
     const struct option options[] = {
         SHARED_OPTIONS,
         {"--name", 0, OPTION_TEXT, &words.study, "NAME",
-         "what a new database's study is called (default: the first file's name)", 0, 0},
+         "what a new database's study is called (default: the database's name)", 0, 0},
         {"--sockets", 0, OPTION_COUNT, &words.sockets, "N",
          "processors of the machine, which the file does not say: bounds what their power can be", 1, 1024},
     };

@@ -236,7 +236,8 @@ static int say_how_sure(struct report *report, struct error *error)
     }
     struct text text = TEXT_INIT;
     if (estimated && estimated == measured)
-        text_append(&text, "All energies are estimates from a model, not measurements");
+        text_append(&text, report->imported ? "All energies hold a model's estimates"
+                                            : "All energies are estimates from a model, not measurements");
     else if (estimated)
         text_printf(&text, "The energies of %zu of %zu %ss are estimates from a model, not measurements",
                     estimated, measured, noun(report));
@@ -254,18 +255,23 @@ static int say_how_sure(struct report *report, struct error *error)
 
 static int say_imported(struct report *report, struct error *error)
 {
-    if (report->imported == 0)
-        return 0;
     struct text text = TEXT_INIT;
     text_printf(&text, "Energies of %zu runs are from elsewhere and as published", report->imported);
     if (report->impossible + report->doubtful > 0)
         text_printf(&text,
                     "; the audit holds %zu of them, totals included, impossible and %zu doubtful: `joulery "
-                    "audit` says "
-                    "why",
+                    "audit` says why",
                     report->impossible, report->doubtful);
     text_append(&text, ".");
     return say(report, &text, error);
+}
+
+/* An answer that rests on figures that can't be must not stand there as if it didn't. */
+static int doubt_headline(struct report *report, struct error *error)
+{
+    report->headline =
+        report_keep(report, text_format("By energies that can't be: %s", report->headline), error);
+    return report->headline ? 0 : -1;
 }
 
 static int say_progress(struct report *report, struct error *error)
@@ -293,7 +299,9 @@ int report_conclude(struct report *report, struct error *error)
         scored += report->groups[i].score_per_kwh.count > 0;
         measured += report->groups[i].energy_j.count > 0;
     }
-    int result;
+    int result = report->imported && report->impossible ? say_imported(report, error) : 0;
+    if (result < 0)
+        return -1;
     if (scored)
         result = answer_with_accuracy(report, scored, error);
     else if (measured)
@@ -304,7 +312,8 @@ int report_conclude(struct report *report, struct error *error)
     }
     if (result < 0 || (measured && say_how_sure(report, error) < 0))
         return -1;
-    if (say_imported(report, error) < 0)
+    if (report->imported &&
+        (report->impossible ? doubt_headline(report, error) : say_imported(report, error)) < 0)
         return -1;
     return say_progress(report, error);
 }

@@ -62,6 +62,7 @@ static void published_runs_are_imported_audited_and_compared(void **state)
     assert_int_equal(json_integer_value(json_object_get(repaired, "reconstructed")), 2);
     json_decref(repaired);
     assert_int_equal(joulery(shop, "report p.db -o report.html --location FRA"), 0);
+    assert_non_null(strstr(shop->output, "By energies that can't be: "));
     assert_non_null(strstr(shop->output, "from elsewhere and as published; the audit holds 4 of them"));
     assert_int_equal(joulery(shop, "study status p.db"), 0);
 }
