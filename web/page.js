@@ -460,6 +460,8 @@
     parts.push(`begun ${study.created}`, `reported ${report.generated}`, `seed ${study.seed}`, `Joulery ${report.version}`);
     byId("about").textContent = parts.join(" · ");
     byId("headline").textContent = together(report.answer.headline);
+    byId("threats").append(...report.answer.threats.map((threat) => el("li", {}, together(threat))));
+    if (!report.answer.threats.length) hide("validity");
     byId("sentences").append(...report.answer.sentences.map((sentence) => el("li", {}, together(sentence))));
     byId("footer").append(el("p", {}, `Made by Joulery ${report.version} at ${report.generated}. Carbon intensities: ${location_source}. ` +
       "This page holds all of its data and loads nothing."));

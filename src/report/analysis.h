@@ -131,6 +131,8 @@ struct report {
     char *headline;
     char **sentences;
     size_t sentence_count;
+    char **threats; /* to validity, each a sentence or two */
+    size_t threat_count;
 };
 
 /* Zeroed memory that goes with the report; NULL and an error if there is none. */
@@ -154,6 +156,8 @@ int report_group(struct report *report, struct error *error);
 /* calibrated.c: what the wall drew where no wattmeter was, by a calibration; needs the groups' order. */
 int report_calibrate(struct report *report, struct store *store, const struct calibration *calibration,
                      struct error *error);
+/* threats.c: what in the data may mislead; after the groups' figures. */
+int report_find_threats(struct report *report, struct error *error);
 /* answer.c */
 int report_conclude(struct report *report, struct error *error);
 

@@ -265,7 +265,11 @@ static json_t *answer(const struct report *report)
     json_t *sentences = json_array();
     for (size_t i = 0; i < report->sentence_count; i++)
         json_array_append_new(sentences, string(report->sentences[i]));
-    return json_pack("{s:o, s:o}", "headline", string(report->headline), "sentences", sentences);
+    json_t *threats = json_array();
+    for (size_t i = 0; i < report->threat_count; i++)
+        json_array_append_new(threats, string(report->threats[i]));
+    return json_pack("{s:o, s:o, s:o}", "headline", string(report->headline), "sentences", sentences,
+                     "threats", threats);
 }
 
 static json_t *carbon(const struct report *report)

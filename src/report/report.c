@@ -124,7 +124,7 @@ static int build(struct report *report, struct store *store, const struct report
     if (audit_imported(report, store, error) < 0)
         return -1;
     compare_instruments(report, store);
-    return report_conclude(report, error);
+    return report_conclude(report, error) < 0 ? -1 : report_find_threats(report, error);
 }
 
 struct report *report_build(struct store *store, const struct report_options *options, struct error *error)

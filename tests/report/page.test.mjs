@@ -97,6 +97,7 @@ const tests = {
     const lead = await page.locator("#compare-lead").textContent();
     assert.match(lead, /hardware's power is 1\.15 times software's \(95 % interval 1\.15 to 1\.15\) and 60\.0 W more/);
     assert.match(lead, /Both put arch into the same order/);
+    assert.match(await page.locator("#threats").textContent(), /Drift: energies rose by/);
     assert.ok(drawn.compare >= 12 + 2, "every run is a point, and two lines");
     assert.ok(drawn.agreement >= 12 + 3 + 3, "every run is a point, and three limits with their words");
     assert.match(await page.locator("#agreement-caption").textContent(), /test: p .*Pearson's r 0\.99/);

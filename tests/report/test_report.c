@@ -201,6 +201,45 @@ static void without_marks_there_is_an_answer_about_energy(void **state)
     report_free(report);
 }
 
+static bool warns(json_t *json, const char *part)
+{
+    size_t i;
+    json_t *threat;
+    json_array_foreach(at(json, "answer/threats"), i,
+                       threat) if (strstr(json_string_value(threat), part)) return true;
+    return false;
+}
+
+/* In the synthetic study repetition by repetition takes more, from 2 % less than the mean to 2 % more. */
+static void what_may_mislead_is_said(void **state)
+{
+    static const struct {
+        struct synthetic synthetic;
+        bool few, drift, estimates, missing;
+    } cases[] = {
+        {{.repetitions = 1}, true, false, false, false},
+        {{.repetitions = 6}, false, true, false, false},
+        {{.repetitions = 3, .estimated = true}, false, true, true, false},
+        {{.repetitions = 3, .troubles = true}, false, true, false, true},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct error error = ERROR_INIT;
+        void *fixture;
+        assert_int_equal(setup(&fixture), 0);
+        struct report *report = build(fixture, &cases[i].synthetic, &(struct report_options){0}, &error);
+        assert_non_null(report);
+        json_t *json = report_to_json(report);
+        assert_true(warns(json, "Few repetitions: ") == cases[i].few);
+        assert_true(warns(json, "Drift: energies rose by ") == cases[i].drift);
+        assert_true(warns(json, "Estimates: ") == cases[i].estimates);
+        assert_true(warns(json, "Missing runs: 1 failed") == cases[i].missing);
+        json_decref(json);
+        report_free(report);
+        teardown(&fixture);
+    }
+    (void)state;
+}
+
 static void the_answer_says_by_how_much_and_how_sure(void **state)
 {
     struct error error = ERROR_INIT;
@@ -318,6 +357,7 @@ int main(void)
         WITH_STORE(what_cannot_be_reported_is_said),
         WITH_STORE(a_place_that_does_not_exist_names_the_nearest),
         WITH_STORE(nothing_from_outside_gets_out_of_the_page),
+        cmocka_unit_test(what_may_mislead_is_said),
         cmocka_unit_test(traces_keep_their_energy_when_they_are_thinned),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
