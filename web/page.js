@@ -186,7 +186,27 @@
       energy_unit: axis.unit + (anyEstimated ? ", estimated" : ""),
       energy_scale: axis.log ? "log" : "linear", energy_zero: axis.log ? undefined : true,
     };
-    return { rows, kinds, words };
+    return { rows, kinds, words, scale: axis.size };
+  }
+
+  // Of one level of each of two factors: the mean over all runs that have both, and its interval where they are of one kind.
+  function cellsOf(main, other, scale) {
+    return main.levels.flatMap((m) => other.levels.flatMap((o) => {
+      const kinds = measured.filter((group) => group.levels[main.name] === m && group.levels[other.name] === o);
+      const n = kinds.reduce((sum, { energy_j }) => sum + energy_j.n, 0);
+      const mean_j = kinds.reduce((sum, { energy_j }) => sum + energy_j.n * energy_j.mean, 0) / n;
+      const alone = kinds.length === 1 && known(kinds[0].energy_j.low) ? kinds[0].energy_j : null;
+      return n ? [{ main: m, other: o, n, energy: mean_j / scale, energy_text: energyText(mean_j),
+        low: alone && alone.low / scale, high: alone && alone.high / scale }] : [];
+    }));
+  }
+
+  function drawInteraction(words, scale) {
+    const other = report.factors.find((factor) => factor.varies && !factor.main);
+    if (!mainFactor || !other) return hideChart("interaction");
+    const cells = cellsOf(mainFactor, other, scale);
+    const spans = cells.filter(({ low }) => known(low) && (words.energy_scale === "linear" || low > 0));
+    return draw("interaction", { cells, spans }, { ...words, main_title: mainFactor.name, other_title: other.name, others: other.levels });
   }
 
   function drawRuns() {
@@ -194,8 +214,9 @@
       ["energy", "tradeoff"].forEach(hide);
       return [hideChart("order")];
     }
-    const { rows, kinds, words } = energyAndAccuracy();
-    const work = [draw("energy", { groups: kinds, runs: rows }, words), draw("order", { runs: rows }, words)];
+    const { rows, kinds, words, scale } = energyAndAccuracy();
+    const work = [draw("energy", { groups: kinds, runs: rows }, words), draw("order", { runs: rows }, words),
+      drawInteraction(words, scale)];
     if (!scored.length) {
       hide("tradeoff");
       return work;

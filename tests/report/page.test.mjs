@@ -24,7 +24,7 @@ const marks = (page) => page.evaluate(() => Object.fromEntries([...document.quer
   .map((host) => [host.dataset.chart, [...host.querySelectorAll("svg .role-mark path, svg .role-mark line, svg .role-mark text")]
     .filter((mark) => mark.getBBox().width + mark.getBBox().height > 0).length])));
 
-async function check(browser, kind, { options = [], without = ["compare", "agreement"] } = {}) {
+async function check(browser, kind, { options = [], without = ["compare", "agreement", "interaction"] } = {}) {
   const { page, said, asked } = await openReport(browser, report(kind, ...options));
   assert.deepEqual(said, [], `${kind}: the page said something`);
   assert.deepEqual(asked, [], `${kind}: the page asked for something`);
@@ -74,14 +74,14 @@ const tests = {
     await page.waitForFunction(() => document.querySelector("[data-chart=emissions]").textContent.includes("▸ Poland"));
   },
   async "a study without marks has no accuracy charts, and says that it estimates"(browser) {
-    const { page } = await check(browser, "silent", { without: ["compare", "agreement", "tradeoff", "score", "learning", "epoch_accuracy", "epoch_energy"] });
+    const { page } = await check(browser, "silent", { without: ["compare", "agreement", "interaction", "tradeoff", "score", "learning", "epoch_accuracy", "epoch_energy"] });
     assert.match(await page.locator("#headline").textContent(), /used the least energy/);
     assert.match(await page.locator("#summary-table").textContent(), /est\./);
     assert.match(await page.locator("[data-chart=energy]").textContent(), /estimated/);
     assert.equal(await page.locator("nav a[href='#tradeoff']").count(), 0);
   },
   async "more factors, and one run only"(browser) {
-    const { page } = await check(browser, "factors", { options: ["--among", "SWE,India"] });
+    const { page } = await check(browser, "factors", { options: ["--among", "SWE,India"], without: ["compare", "agreement"] });
     assert.equal(await page.locator("#summary-table tbody tr").count(), 8);
     assert.match(await page.locator("[data-chart=emissions]").textContent(), /India/);
     await check(browser, "single");
@@ -93,7 +93,7 @@ const tests = {
     await page.waitForFunction((old) => [...document.querySelectorAll("[data-chart=trace] svg .role-mark path")].at(-1)?.getAttribute("d") !== old, before);
   },
   async "a study with a wattmeter says what software left out"(browser) {
-    const { page, drawn } = await check(browser, "walled", { without: ["trace"] });
+    const { page, drawn } = await check(browser, "walled", { without: ["trace", "interaction"] });
     const lead = await page.locator("#compare-lead").textContent();
     assert.match(lead, /hardware's power is 1\.15 times software's \(95 % interval 1\.15 to 1\.15\) and 60\.0 W more/);
     assert.match(lead, /Both put arch into the same order/);
