@@ -104,7 +104,7 @@ static void json_has_what_others_build_on(void **state)
     assert_string_equal(location, "SWE");
     assert_string_equal(window, "run");
     assert_true(estimated && wall_s > 0.3 && wall_s < 2 && cpu_s > 0 && cpu_s < 0.3 && rss > 0);
-    assert_true(mean_w > 0.4 && mean_w < 69.3); /* of 100 W, by the model at any load */
+    assert_true(mean_w > 0.4 && mean_w < 75); /* of 100 W, by the model at any load: 69.3 W at full load */
     double expected_kg = software_j / 3.6e6 * intensity / 1000;
     assert_true(pue == 1 && kg > 0.999 * expected_kg && kg < 1.001 * expected_kg);
     json_decref(json);
