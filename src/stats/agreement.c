@@ -163,6 +163,14 @@ struct interval stats_concordance(const double *x, const double *y, size_t count
     return by_fisher(c, variance > 0 ? sqrt(variance / (n - 2)) : NAN);
 }
 
+double stats_correlation_p(double correlation, size_t count)
+{
+    double r = correlation, freedom = (double)count - 2;
+    if (count < 3 || !isfinite(r))
+        return NAN;
+    return fabs(r) < 1 ? 2 * gsl_cdf_tdist_Q(fabs(r) * sqrt(freedom / (1 - r * r)), freedom) : 0;
+}
+
 double stats_kendall(const double *x, const double *y, size_t count)
 {
     double sum = 0, pairs_x = 0, pairs_y = 0;

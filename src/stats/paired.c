@@ -22,8 +22,7 @@ static int by_ranked_value(const void *a, const void *b)
     return by_value(&((const struct ranked *)a)->value, &((const struct ranked *)b)->value);
 }
 
-/* Ranks from 1; ties share their mean. `*ties`: the sum of t^3 - t over groups of t. */
-static int rank(const double *values, size_t count, double *ranks, double *ties, struct error *error)
+int stats_ranks(const double *values, size_t count, double *ranks, double *ties, struct error *error)
 {
     struct ranked *order = calloc(count + 1, sizeof *order);
     *ties = 0;
@@ -50,9 +49,9 @@ int stats_spearman(const double *x, const double *y, size_t count, double *rho, 
     *rho = NAN;
     if (!ranks)
         return error_memory(error, "ranks");
-    int result = rank(x, count, ranks, &ties, error);
+    int result = stats_ranks(x, count, ranks, &ties, error);
     if (result == 0)
-        result = rank(y, count, ranks + count, &ties, error);
+        result = stats_ranks(y, count, ranks + count, &ties, error);
     if (result == 0)
         *rho = stats_pearson(ranks, ranks + count, count).value;
     free(ranks);
@@ -217,7 +216,7 @@ int stats_wilcoxon(const double *x, const double *y, size_t count, double *sum, 
         sizes[n] = fabs(differences[n]);
         n++;
     }
-    int result = rank(sizes, n, ranks, &ties, error);
+    int result = stats_ranks(sizes, n, ranks, &ties, error);
     if (result == 0 && n > 0) {
         *sum = 0;
         for (size_t i = 0; i < n; i++)

@@ -48,10 +48,18 @@ struct interval stats_predict(const struct line *line, double x);
 int stats_lowess(const double *x, const double *y, size_t count, double share, double *smooth,
                  struct error *error);
 
+/* Ranks from 1; ties share their mean rank. `*ties`: the sum of t^3 - t over the groups of t that are tied.
+ * -1 only if memory ran out. */
+int stats_ranks(const double *values, size_t count, double *ranks, double *ties, struct error *error);
+
 /* Correlations; intervals by Fisher's z, which needs 4 pairs. */
 struct interval stats_pearson(const double *x, const double *y, size_t count);
 /* Pearson's of the ranks; ties share their mean rank. -1 only if memory ran out. */
 int stats_spearman(const double *x, const double *y, size_t count, double *rho, struct error *error);
+/* The two-sided p of a correlation of `count` pairs by Student's t with n - 2 degrees of freedom: exact of
+ * Pearson's where both are normal; of Spearman's as R's cor.test(exact = FALSE). NAN for fewer than 3 pairs.
+ */
+double stats_correlation_p(double correlation, size_t count);
 /* Tau-b, which counts ties (Kendall, Biometrika 33, 1945). */
 double stats_kendall(const double *x, const double *y, size_t count);
 /* Lin's coefficient of concordance (Biometrics 45, 1989, with the correction of 56, 2000): how near the pairs

@@ -135,6 +135,12 @@ static void correlations_are_scipys(void **state)
     near(rho, 0.8589118694710287, 1e-12);
     near(stats_kendall(ties_x, ties_y, 8), 0.7452413135250994, 1e-12);
     near(stats_kendall(x, y, N), 1, 1e-12);
+    /* golden_groups.R */
+    static const double shifted[] = {3, 1, 2, 2, 5, 4};
+    near(stats_correlation_p(stats_pearson(x, shifted, 6).value, 6), 0.261792893689048, 1e-7);
+    assert_int_equal(stats_spearman(x, shifted, 6, &rho, &error), 0);
+    near(stats_correlation_p(rho, 6), 0.320632582865828, 1e-7);
+    assert_true(isnan(stats_correlation_p(0.5, 2)) && stats_correlation_p(1, 3) == 0);
     assert_true(isnan(stats_kendall(x, (const double[]){1, 1, 1}, 3)));
     assert_true(isnan(stats_pearson(x, (const double[]){1, 1, 1}, 3).value));
 }
