@@ -1,8 +1,16 @@
-# Prints the golden values of test_groups.c, a line each (made with R 4.2.2). From base R: aov, oneway.test, kruskal.test, TukeyHSD, ptukey, qtukey,
+# Prints the golden values of test_groups.c, a line each (made with R 4.2.2). From base R: aov, oneway.test, kruskal.test, TukeyHSD,
 # p.adjust, anova of nested lm, power.t.test, cor.test. What base R lacks is written out from its definition: Brown-Forsythe, Games-Howell,
 # Dunn, Cliff's delta over all pairs, Hedges' g, aligned ranks, and the bootstrap over all n^n samples of five values. The range of two means is
 # Student's t, which has one degree of freedom too, where ptukey begins at two.
 show <- function(name, ...) cat(sprintf("%-18s", name), paste(sprintf("%.15g", c(...)), collapse = ", "), "\n")
+# the range from its definition: ptukey is off by 1e-9 to 1e-4, qtukey by 1e-4
+outside <- function(w, k) 1 - k * integrate(function(z) dnorm(z) * (pnorm(z + w) - pnorm(z))^(k - 1), -9, 9, rel.tol = 1e-12, subdivisions = 500)$value
+range_p <- function(q, k, df) sapply(q, function(q) {
+  density <- function(s) 2 * s * df * dchisq(df * s^2, df)
+  top <- sqrt(qchisq(1e-16, df, lower.tail = FALSE) / df)
+  integrate(function(s) density(s) * sapply(s, function(s) outside(q * s, k)), 0, min(top, 18 / q), rel.tol = 1e-11, subdivisions = 2000)$value
+})
+range_q <- function(p, k, df) uniroot(function(q) range_p(q, k, df) - p, c(0.5, 60), tol = 1e-10)$root
 sets <- list(
   plain = list(c(812, 799.5, 830.25, 818, 805.5), c(841, 829.5, 850, 836.25), c(790, 801.25, 812.5, 795, 808, 803.5), c(835, 822, 846.5)),
   ties = list(c(1, 2, 2, 3, 5), c(2, 3, 3, 5, 5, 8), c(5, 7, 8, 8)),
@@ -30,8 +38,8 @@ for (name in names(sets)) {
     t <- tukey[paste0(b, "-", a), ]
     show(paste(name, "tukey", a, b), -t["diff"], -t["upr"], -t["lwr"], t["p adj"])
     w <- welch_sd(values[[a]], values[[b]]); d <- mean(values[[a]]) - mean(values[[b]])
-    half <- qtukey(0.95, k, w$df) * w$error
-    show(paste(name, "games", a, b), d, d - half, d + half, ptukey(abs(d) / w$error, k, w$df, lower.tail = FALSE))
+    half <- range_q(0.05, k, w$df) * w$error
+    show(paste(name, "games", a, b), d, d - half, d + half, range_p(abs(d) / w$error, k, w$df))
     z <- (mean(r[g == a]) - mean(r[g == b])) /
       sqrt((n * (n + 1) / 12 - ties / (12 * (n - 1))) * (1 / length(values[[a]]) + 1 / length(values[[b]])))
     raw <- rbind(raw, c(z, 2 * pnorm(-abs(z))))
@@ -43,18 +51,9 @@ for (name in names(sets)) {
   }
   show(paste(name, "dunn"), t(cbind(raw, p.adjust(raw[, 2], "holm"))))
 }
-# the range from its definition: ptukey is off by 1e-9 to 1e-4
-outside <- function(w, k) 1 - k * integrate(function(z) dnorm(z) * (pnorm(z + w) - pnorm(z))^(k - 1), -9, 9, rel.tol = 1e-12, subdivisions = 500)$value
-range_p <- function(q, k, df) sapply(q, function(q) {
-  density <- function(s) 2 * s * df * dchisq(df * s^2, df)
-  top <- sqrt(qchisq(1e-16, df, lower.tail = FALSE) / df)
-  integrate(function(s) density(s) * sapply(s, function(s) outside(q * s, k)), 0, min(top, 18 / q), rel.tol = 1e-11, subdivisions = 2000)$value
-})
 show("range", 2 * pt(-c(0.5, 3.5, 10) / sqrt(2), 1), range_p(c(0.5, 3.5, 10), 3, 2), range_p(c(1, 3.5, 8), 4, 7.3),
      range_p(c(2, 5), 20, 200), range_p(c(3, 4.5), 6, 9990))
-show("ptukey", ptukey(c(0.5, 3.5, 10), 3, 2, lower.tail = FALSE), ptukey(c(1, 3.5, 8), 4, 7.3, lower.tail = FALSE),
-     ptukey(c(2, 5), 20, 200, lower.tail = FALSE), ptukey(c(3, 4.5), 6, 9990, lower.tail = FALSE))
-show("qtukey", -qt(0.025, 1) * sqrt(2), qtukey(0.95, 4, 7.3), qtukey(0.95, 20, 200), qtukey(0.99, 3, 12))
+show("range quantile", -qt(0.025, 1) * sqrt(2), range_q(0.05, 4, 7.3), range_q(0.05, 20, 200), range_q(0.01, 3, 12))
 show("holm", p.adjust(c(0.01, 0.04, 0.03, 0.005, 0.5, NA), "holm"))
 
 # rows a of three, columns b of two
