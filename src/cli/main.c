@@ -22,6 +22,8 @@ static const struct subcommand subcommands[] = {
     {"convert", cli_engine, "convert weights of Keras for --weights (joulery-train)"},
     {"zoo", cli_engine, "list the architectures with their parameters and FLOPs (joulery-train)"},
     {"report", cli_report, "say what a study found: the answer, its page, its figures"},
+    {"analyse", cli_analyse,
+     "say what factors do: figures by level, tests with their reason, pairs, interactions"},
     {"compare", cli_compare, "hold two instruments of a study against each other: software, wall"},
     {"overlay", cli_overlay, "lay a wattmeter's log file over the runs of a study"},
     {"reconcile", cli_reconcile, "run a command under other energy tools: what each counts and leaves out"},

@@ -2,6 +2,7 @@
 #include "stats/groups.h"
 #include "stats/pairs.h"
 
+#include <float.h>
 #include <gsl/gsl_cdf.h>
 #include <gsl/gsl_statistics_double.h>
 #include <math.h>
@@ -16,7 +17,8 @@ struct table {
     double *row_n, *row_sum;       /* rows */
     double *column_n, *column_sum; /* columns */
     double all_n, all_sum;
-    double squares; /* within cells */
+    double squares;  /* within cells */
+    double rounding; /* what is of rounding in sums of squares */
     double *matrix, *effects;
 };
 
@@ -46,6 +48,7 @@ static int table_make(struct table *t, const struct grouped *cells, size_t colum
         t->column_sum[c % columns] += n * mean;
         t->all_n += n;
         t->all_sum += n * mean;
+        t->rounding += n * mean * mean * 256 * DBL_EPSILON * DBL_EPSILON;
     }
     return 0;
 }
@@ -87,7 +90,7 @@ static void fit_columns(struct table *t)
     solve(t->matrix, t->effects, width);
 }
 
-/* Squares of the cells' means about: their row (no columns' effects), their column, or both together. */
+/* Squares of the cells' means about those of their row, with columns' effects if there are any. */
 static double about_rows(const struct table *t, const double *effects)
 {
     double squares = 0;
@@ -114,9 +117,9 @@ static double about_columns(const struct table *t)
     return squares;
 }
 
-static struct group_test against(double squares, double df1, double within, double df2)
+static struct group_test against(const struct table *t, double squares, double df1, double df2)
 {
-    double f = fmax(squares, 0) / df1 / (within / df2);
+    double f = (squares > t->rounding ? squares : 0) / df1 / (t->squares / df2);
     return (struct group_test){f, df1, df2, gsl_cdf_fdist_Q(f, df1, df2)};
 }
 
@@ -135,9 +138,9 @@ int stats_two_way(const struct grouped *cells, size_t columns, struct two_way *t
         double rows_only = about_rows(&t, NULL), columns_only = about_columns(&t);
         fit_columns(&t);
         double both = about_rows(&t, t.effects);
-        two_way->rows = against(columns_only - both, of_rows, t.squares, df2);
-        two_way->columns = against(rows_only - both, of_columns, t.squares, df2);
-        two_way->interaction = against(both, of_rows * of_columns, t.squares, df2);
+        two_way->rows = against(&t, columns_only - both, of_rows, df2);
+        two_way->columns = against(&t, rows_only - both, of_columns, df2);
+        two_way->interaction = against(&t, both, of_rows * of_columns, df2);
     }
     free(t.n);
     return 0;

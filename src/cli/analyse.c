@@ -1,0 +1,106 @@
+/* joulery analyse */
+#include "report/analyse.h"
+#include "base/file.h"
+#include "base/text.h"
+#include "base/units.h"
+#include "cli/cli.h"
+
+#include <stdio.h>
+#include <string.h>
+
+struct request {
+    const char *json, *csv, *latex, *resolve;
+    struct analyse_options options;
+};
+
+static int write_text(char *text, const char *path, struct error *error)
+{
+    AUTO_FREE char *owned = text;
+    return owned ? file_write(path, owned, strlen(owned), error) : error_memory(error, path);
+}
+
+static bool taken(const char *path)
+{
+    return path && strcmp(path, "-") == 0;
+}
+
+static int write_analysis(const struct analysis *analysis, const struct request *request, struct error *error)
+{
+    int result = 0;
+    if (request->json)
+        result = cli_write_json(analyse_to_json(analysis), request->json, error);
+    if (result == 0 && request->csv)
+        result = write_text(analyse_csv(analysis), request->csv, error);
+    if (result == 0 && request->latex)
+        result = write_text(analyse_latex(analysis), request->latex, error);
+    if (result < 0 || taken(request->json) || taken(request->csv) || taken(request->latex))
+        return result;
+    AUTO_FREE char *text = analyse_text(analysis);
+    if (!text)
+        return error_memory(error, "analysis");
+    fputs(text, stdout);
+    return 0;
+}
+
+static int analyse(const char *path, const struct request *request, struct error *error)
+{
+    struct store *store = store_open(path, STORE_READ, error);
+    if (!store)
+        return -1;
+    struct analysis analysis;
+    int result = analyse_build(store, &request->options, &analysis, error);
+    if (result == 0)
+        result = write_analysis(&analysis, request, error);
+    analyse_free(&analysis);
+    store_close(store);
+    return result;
+}
+
+int cli_analyse(int argc, char **argv)
+{
+    struct request request = {0};
+    const struct option options[] = {
+        {"--response", 0, OPTION_TEXT, &request.options.response, "NAME",
+         "energy, emissions, duration, accuracy or score, accuracy per kWh (default: all that are known)", 0,
+         0},
+        {"--by", 0, OPTION_TEXT, &request.options.by, "FACTOR", "one factor (default: all that vary)", 0, 0},
+        {"--resolve", 0, OPTION_TEXT, &request.resolve, "SHARE",
+         "the difference for which repetitions are counted (default: 5%)", 0, 0},
+        {"--reach", 0, OPTION_NUMBER, &request.options.reach, "ACCURACY",
+         "also tell the energy until an epoch had that accuracy, as the runs gave it: 0.6", 1e-9, 1e9},
+        {"--location", 0, OPTION_TEXT, &request.options.location, "CODE",
+         "country for emissions; without it the study's, if it names one", 0, 0},
+        {"--pue", 0, OPTION_NUMBER, &request.options.pue, "X",
+         "power usage effectiveness of the building; without it the study's, or 1", 1, 10},
+        {"--json", 0, OPTION_TEXT, &request.json, "FILE",
+         "write the figures as joulery.analysis/1; - is standard output", 0, 0},
+        {"--csv", 0, OPTION_TEXT, &request.csv, "FILE", "write a figure a row", 0, 0},
+        {"--latex", 0, OPTION_TEXT, &request.latex, "FILE", "write tables for a paper", 0, 0},
+    };
+    const struct command_line line = {
+        .usage = "joulery analyse DB [options]",
+        .purpose =
+            "Says what a study's factors do: figures by level with intervals, a test that is chosen by the\n"
+            "data and says why, pairs and effect sizes, interactions, and how many repetitions it takes.",
+        .example = "joulery analyse quick.db --response energy --by arch --latex energy.tex",
+        .options = options,
+        .option_count = sizeof options / sizeof *options,
+        .operands_least = 1,
+        .operands_most = 1,
+    };
+    struct operands operands;
+    struct error error = ERROR_INIT;
+    enum options_result parsed = options_parse(&line, argc, argv, &operands, &error);
+    if (parsed != OPTIONS_OK)
+        return cli_parse_result(parsed, argv[0], &error);
+    if (request.resolve && units_parse_share(request.resolve, &request.options.resolve, &error) < 0) {
+        error_prefix(&error, "--resolve");
+        return cli_fail(argv[0], &error, CLI_USAGE);
+    }
+    if (taken(request.json) + taken(request.csv) + taken(request.latex) > 1) {
+        error_set(&error, "only one of --json, --csv and --latex can go to standard output");
+        return cli_fail(argv[0], &error, CLI_USAGE);
+    }
+    int result = analyse(operands.items[0], &request, &error);
+    return result == 0 ? CLI_DONE : cli_fail(argv[0], &error, CLI_FAILED);
+}

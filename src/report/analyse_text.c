@@ -1,0 +1,419 @@
+/* An analysis in words and as JSON. */
+#include "base/text.h"
+#include "base/units.h"
+#include "report/analyse.h"
+
+#include <math.h>
+#include <string.h>
+
+/* Pairs shown of a factor: --json has all. */
+enum { PAIRS_SHOWN = 30 };
+
+static char *accuracy_words(double accuracy)
+{
+    return text_format("%.4f", accuracy);
+}
+
+static char *score_words(double score)
+{
+    return text_format("%.4g", score);
+}
+
+static const struct {
+    const char *response;
+    char *(*words)(double value);
+} formats[] = {{"energy", units_energy},
+               {"emissions", units_mass},
+               {"duration", units_duration},
+               {"accuracy", accuracy_words},
+               {"score", score_words}};
+
+static char *value_words(const struct response *response, double value)
+{
+    char *(*words)(double) = score_words;
+    for (size_t i = 0; i < sizeof formats / sizeof *formats; i++)
+        if (strcmp(formats[i].response, response->name) == 0)
+            words = formats[i].words;
+    AUTO_FREE char *size = isfinite(value) ? words(fabs(value)) : NULL;
+    return text_format("%s%s", value < 0 ? "-" : "", size ? size : "-");
+}
+
+static void add_value(struct text *text, const struct response *response, double value, int width)
+{
+    AUTO_FREE char *words = value_words(response, value);
+    text_printf(text, "%*s", width, words ? words : "-");
+}
+
+static void add_p(struct text *text, double p)
+{
+    if (isnan(p))
+        text_append(text, "p not known");
+    else if (p < 0.0001)
+        text_append(text, "p < 0.0001");
+    else
+        text_printf(text, "p = %.*f", p < 0.001 ? 5 : 4, p);
+}
+
+static void add_test_of(struct text *text, const char *letter, const struct group_test *test)
+{
+    text_printf(text, "%s(%.4g", letter, test->df1);
+    if (!isnan(test->df2))
+        text_printf(text, ", %.4g", test->df2);
+    text_printf(text, ") = %.4g, ", test->statistic);
+    add_p(text, test->p);
+}
+
+/* printf counts bytes, a terminal characters. */
+static void add_name(struct text *text, const char *name, int width)
+{
+    AUTO_FREE char *shown = text_printable(name);
+    int columns = 0;
+    for (const char *c = shown; c && *c; c++)
+        columns += (*c & 0xc0) != 0x80;
+    text_printf(text, "%s%*s", shown ? shown : "", columns < width ? width - columns : 1, "");
+}
+
+static void add_level(struct text *text, const struct response *response, const struct level_figures *level)
+{
+    const struct interval *interval = &level->bootstrap.mean;
+    AUTO_FREE char *low = value_words(response, interval->low), *high = value_words(response, interval->high);
+    AUTO_FREE char *between =
+        isfinite(interval->low) && low && high ? text_format("%s to %s", low, high) : NULL;
+    text_append(text, "  ");
+    add_name(text, level->level, 20);
+    text_printf(text, "%6zu", level->summary.count);
+    add_value(text, response, level->summary.mean, 12);
+    text_printf(text, "%30s", between ? between : "-");
+    add_value(text, response, level->summary.median, 12);
+    add_value(text, response, level->summary.sd, 12);
+    text_append(text, "\n");
+}
+
+static void add_choice(struct text *text, const struct factor_figures *f)
+{
+    const struct group_test *test = analyse_test(f);
+    if (!test) {
+        text_printf(text, "  no test: %s\n", f->reason);
+        return;
+    }
+    bool ranks = f->choice == CHOICE_KRUSKAL;
+    double share = ranks ? f->epsilon_squared : f->anova.eta_squared;
+    text_printf(text, "  %s: ", analyse_test_name(f->choice));
+    add_test_of(text, ranks ? "H" : "F", test);
+    text_printf(text, "; %s %.3f (%s)\n", ranks ? "epsilon squared" : "eta squared", share,
+                stats_share_word(share));
+    text_printf(text, "    as %s\n", f->reason);
+}
+
+static void add_pairs(struct text *text, const struct response *response, const struct factor_figures *f)
+{
+    if (f->choice == CHOICE_NONE)
+        return;
+    if (f->pair_count == 0) {
+        text_printf(text, "  no pairs: more than %d levels\n", ANALYSE_LEVELS_MOST);
+        return;
+    }
+    text_printf(text, "  %-44s%12s%10s%20s%18s\n", analyse_pairs_name(f->choice), "difference", "adj. p",
+                "Cliff's delta", "Hedges' g");
+    for (size_t i = 0; i < f->pair_count && i < PAIRS_SHOWN; i++) {
+        const struct pair_figures *pair = &f->pairs[i];
+        AUTO_FREE char *names =
+            text_format("%s - %s", f->levels[pair->contrast.a].level, f->levels[pair->contrast.b].level);
+        text_append(text, "    ");
+        add_name(text, names ? names : "", 42);
+        add_value(text, response, pair->difference, 12);
+        if (pair->contrast.adjusted_p < 0.0001)
+            text_printf(text, "%10s", "< 0.0001");
+        else
+            text_printf(text, "%10.4f", pair->contrast.adjusted_p);
+        text_printf(text, "%8.2f %-11s%7.2f %s\n", pair->cliffs_delta, stats_delta_word(pair->cliffs_delta),
+                    pair->hedges_g, stats_g_word(pair->hedges_g));
+    }
+    if (f->pair_count > PAIRS_SHOWN)
+        text_printf(text, "    (%zu more: --json has all)\n", f->pair_count - PAIRS_SHOWN);
+}
+
+static void add_factor(struct text *text, const struct response *response, const struct factor_figures *f)
+{
+    AUTO_FREE char *factor = text_printable(f->factor);
+    text_printf(text, "\n%s by %s\n", response->title, factor ? factor : "");
+    text_printf(text, "  %-20s%6s%12s%30s%12s%12s\n", "", "n", "mean", "95 % interval", "median", "sd");
+    for (size_t i = 0; i < f->level_count; i++)
+        add_level(text, response, &f->levels[i]);
+    if (f->without_value)
+        text_printf(text, "  (%zu more of the plan without a value)\n", f->without_value);
+    add_choice(text, f);
+    add_pairs(text, response, f);
+}
+
+static void add_interaction(struct text *text, const struct interaction *i)
+{
+    AUTO_FREE char *a = text_printable(i->a), *b = text_printable(i->b);
+    text_printf(text, "  %s x %s: ", a ? a : "", b ? b : "");
+    if (i->refused) {
+        AUTO_FREE char *reason = text_printable(i->refused);
+        text_printf(text, "no test of interaction: %s\n", reason ? reason : "");
+        return;
+    }
+    text_append(text, "interaction ");
+    add_test_of(text, "F", &i->two_way.interaction);
+    text_append(text, "; by aligned ranks ");
+    add_test_of(text, "F", &i->aligned);
+    text_printf(text, "\n    %s given %s: ", a ? a : "", b ? b : "");
+    add_test_of(text, "F", &i->two_way.rows);
+    text_printf(text, "; %s given %s: ", b ? b : "", a ? a : "");
+    add_test_of(text, "F", &i->two_way.columns);
+    text_append(text, "\n");
+}
+
+static void add_repetitions(struct text *text, const struct analysis *analysis,
+                            const struct response_figures *r)
+{
+    if (isnan(r->relative_sd)) {
+        text_append(text, "  repetitions needed: can't be said, as no combination of levels has two runs\n");
+        return;
+    }
+    text_printf(text, "  runs with the same levels scatter by %.3g %% (sd): ", 100 * r->relative_sd);
+    if (r->repetitions)
+        text_printf(text, "to resolve %.3g %% takes %zu repetitions (80 %% power, t test at 5 %%)\n",
+                    100 * analysis->resolve, r->repetitions);
+    else
+        text_printf(text, "no number of repetitions can be said for %.3g %%\n", 100 * analysis->resolve);
+}
+
+static void add_response(struct text *text, const struct analysis *analysis, const struct response_figures *r)
+{
+    for (size_t i = 0; i < r->factor_count; i++)
+        add_factor(text, r->response, &r->factors[i]);
+    text_printf(text, "\n%s, whatever the factor\n", r->response->title);
+    if (r->missing)
+        text_printf(text, "  %zu of %zu finished runs have no value\n", r->missing, r->missing + r->count);
+    for (size_t i = 0; i < r->interaction_count; i++)
+        add_interaction(text, &r->interactions[i]);
+    add_repetitions(text, analysis, r);
+}
+
+static void add_correlations(struct text *text, const struct analysis *analysis)
+{
+    if (analysis->correlation_count)
+        text_append(text, "\nEnergy goes with\n");
+    for (size_t i = 0; i < analysis->correlation_count; i++) {
+        const struct correlation *c = &analysis->correlations[i];
+        AUTO_FREE char *second = c->second ? text_printable(c->second) : NULL;
+        text_append(text, "  ");
+        add_name(text, c->with, 20);
+        text_printf(text, "%s %.3f", c->second ? "point-biserial" : "Pearson", c->pearson.value);
+        if (isfinite(c->pearson.low))
+            text_printf(text, " (%.3f to %.3f)", c->pearson.low, c->pearson.high);
+        text_append(text, ", ");
+        add_p(text, c->pearson_p);
+        text_printf(text, "; Spearman %.3f, ", c->spearman);
+        add_p(text, c->spearman_p);
+        if (second)
+            text_printf(text, " (%s counts 1)", second);
+        text_append(text, "\n");
+    }
+}
+
+static void add_group(struct text *text, const struct analysis *analysis, const struct group_figures *group)
+{
+    const struct response *const responses = analyse_responses(&(size_t){0});
+    AUTO_FREE char *other = group->dominated_by ? text_printable(group->dominated_by) : NULL;
+    text_append(text, "  ");
+    add_name(text, group->label, 28);
+    add_value(text, &responses[0], group->energy_j, 12);
+    add_value(text, &responses[3], group->accuracy, 10);
+    add_value(text, &responses[4], group->score_per_kwh, 14);
+    text_printf(text, "  %s%s\n",
+                group->front ? "on the front"
+                : other      ? "dominated by "
+                             : "not placed",
+                other ? other : "");
+    if (!(analysis->reach > 0))
+        return;
+    text_printf(text, "    %.4g reached by %zu of %zu runs", analysis->reach, group->reached, group->count);
+    if (group->reached) {
+        text_append(text, ": ");
+        add_value(text, &responses[0], group->reach_energy_j, 0);
+        text_append(text, ", ");
+        add_value(text, &responses[2], group->reach_s, 0);
+        text_printf(text, ", %.3g epochs (means of those)", group->reach_epochs);
+    }
+    text_append(text, "\n");
+}
+
+static void add_groups(struct text *text, const struct analysis *analysis)
+{
+    if (!analysis->accuracy_metric)
+        return;
+    text_printf(text, "\n%-30s%12s%10s%14s  %s\n", "Accuracy and energy", "energy", "accuracy",
+                "score (1/kWh)", "Pareto front of means");
+    for (size_t i = 0; i < analysis->group_count; i++)
+        add_group(text, analysis, &analysis->groups[i]);
+}
+
+static void add_head(struct text *text, const struct analysis *analysis)
+{
+    AUTO_FREE char *study = text_printable(analysis->study);
+    text_printf(text, "study '%s': %zu of %zu runs finished; energy: %s total%s", study ? study : "",
+                analysis->done, analysis->planned, analysis->basis,
+                analysis->estimated ? ", estimated by a model, not measured" : "");
+    if (analysis->accuracy_metric)
+        text_printf(text, "; accuracy: %s", analysis->accuracy_metric);
+    if (analysis->location)
+        text_printf(text, "; emissions: %s, PUE %.3g", analysis->location, analysis->pue);
+    text_append(text, "\n");
+    if (analysis->imported)
+        text_printf(
+            text, "%zu runs are from elsewhere, as published: `joulery audit` says which energies can't be\n",
+            analysis->imported);
+}
+
+static bool few_values(const struct analysis *analysis)
+{
+    for (size_t r = 0; r < analysis->response_count; r++)
+        for (size_t f = 0; f < analysis->responses[r].factor_count; f++)
+            for (size_t l = 0; l < analysis->responses[r].factors[f].level_count; l++)
+                if (analysis->responses[r].factors[f].levels[l].summary.count < 10)
+                    return true;
+    return false;
+}
+
+char *analyse_text(const struct analysis *analysis)
+{
+    struct text text = TEXT_INIT;
+    add_head(&text, analysis);
+    for (size_t i = 0; i < analysis->response_count; i++)
+        add_response(&text, analysis, &analysis->responses[i]);
+    add_correlations(&text, analysis);
+    add_groups(&text, analysis);
+    text_append(&text, "\nIntervals are of means, by bootstrap (BCa). ");
+    if (few_values(analysis))
+        text_append(&text, "Of fewer than ten runs they are too narrow: what did not occur is not drawn.\n");
+    text_append(&text,
+                "Each factor is tested with the others' levels pooled; p is adjusted over the pairs of "
+                "one factor,\nnot over factors and responses.\n");
+    return text_take(&text);
+}
+
+/* ---- JSON ---- */
+
+static json_t *real(double value)
+{
+    return isfinite(value) ? json_real(value) : json_null();
+}
+
+static json_t *bounds(double low, double high)
+{
+    return json_pack("{s:o, s:o}", "low", real(low), "high", real(high));
+}
+
+static json_t *test_json(const struct group_test *test)
+{
+    return json_pack("{s:o, s:o, s:o, s:o}", "statistic", real(test->statistic), "df1", real(test->df1),
+                     "df2", real(test->df2), "p", real(test->p));
+}
+
+static json_t *level_json(const struct level_figures *l)
+{
+    const struct summary *s = &l->summary;
+    return json_pack("{s:s, s:I, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "level", l->level, "n",
+                     (json_int_t)s->count, "mean", real(s->mean), "median", real(s->median), "sd",
+                     real(s->sd), "least", real(s->least), "most", real(s->most), "mean_bootstrap",
+                     bounds(l->bootstrap.mean.low, l->bootstrap.mean.high), "median_bootstrap",
+                     bounds(l->bootstrap.median.low, l->bootstrap.median.high), "mean_student",
+                     bounds(s->low, s->high));
+}
+
+static json_t *effect_json(double value, const char *word)
+{
+    return json_pack("{s:o, s:o}", "value", real(value), "word", *word ? json_string(word) : json_null());
+}
+
+static json_t *pair_json(const struct factor_figures *f, const struct pair_figures *pair)
+{
+    const struct contrast *c = &pair->contrast;
+    return json_pack("{s:s, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "a", f->levels[c->a].level, "b",
+                     f->levels[c->b].level, "difference", real(pair->difference), "interval",
+                     bounds(c->low, c->high), "statistic", real(c->statistic), "p", real(c->p), "adjusted_p",
+                     real(c->adjusted_p), "cliffs_delta",
+                     effect_json(pair->cliffs_delta, stats_delta_word(pair->cliffs_delta)), "hedges_g",
+                     effect_json(pair->hedges_g, stats_g_word(pair->hedges_g)));
+}
+
+static json_t *factor_json(const struct factor_figures *f)
+{
+    json_t *levels = json_array(), *pairs = json_array();
+    for (size_t i = 0; i < f->level_count; i++)
+        json_array_append_new(levels, level_json(&f->levels[i]));
+    for (size_t i = 0; i < f->pair_count; i++)
+        json_array_append_new(pairs, pair_json(f, &f->pairs[i]));
+    return json_pack(
+        "{s:s, s:o, s:I, s:{s:o, s:o, s:I}, s:o, s:o, s:o, s:o, s:s?, s:s, s:o, s:o, s:o, s:s?, s:o}",
+        "factor", f->factor, "levels", levels, "levels_without_value", (json_int_t)f->without_value,
+        "shapiro_wilk", "w", real(f->shapiro_w), "p", real(f->shapiro_p), "residuals",
+        (json_int_t)f->shapiro_count, "levene", test_json(&f->levene), "anova", test_json(&f->anova.test),
+        "welch", test_json(&f->welch), "kruskal_wallis", test_json(&f->kruskal), "chosen",
+        analyse_test_name(f->choice), "reason", f->reason, "eta_squared",
+        effect_json(f->anova.eta_squared, stats_share_word(f->anova.eta_squared)), "omega_squared",
+        real(f->anova.omega_squared), "epsilon_squared",
+        effect_json(f->epsilon_squared, stats_share_word(f->epsilon_squared)), "pairs_by",
+        f->pair_count ? analyse_pairs_name(f->choice) : NULL, "pairs", pairs);
+}
+
+static json_t *interaction_json(const struct interaction *i)
+{
+    return json_pack("{s:[s, s], s:o, s:o, s:o, s:o, s:s?}", "factors", i->a, i->b, "first",
+                     test_json(&i->two_way.rows), "second", test_json(&i->two_way.columns), "interaction",
+                     test_json(&i->two_way.interaction), "aligned_ranks", test_json(&i->aligned), "refused",
+                     i->refused);
+}
+
+static json_t *response_json(const struct analysis *analysis, const struct response_figures *r)
+{
+    json_t *factors = json_array(), *interactions = json_array();
+    for (size_t i = 0; i < r->factor_count; i++)
+        json_array_append_new(factors, factor_json(&r->factors[i]));
+    for (size_t i = 0; i < r->interaction_count; i++)
+        json_array_append_new(interactions, interaction_json(&r->interactions[i]));
+    return json_pack("{s:s, s:s, s:I, s:I, s:o, s:o, s:{s:o, s:f, s:f, s:o}}", "response", r->response->name,
+                     "unit", r->response->unit, "n", (json_int_t)r->count, "missing", (json_int_t)r->missing,
+                     "factors", factors, "interactions", interactions, "repetitions", "relative_sd",
+                     real(r->relative_sd), "difference", analysis->resolve, "power", 0.8, "needed",
+                     r->repetitions ? json_integer((json_int_t)r->repetitions) : json_null());
+}
+
+static json_t *correlation_json(const struct correlation *c)
+{
+    return json_pack("{s:s, s:s?, s:I, s:{s:o, s:o, s:o, s:o}, s:{s:o, s:o}}", "with", c->with, "counts_1",
+                     c->second, "n", (json_int_t)c->count, c->second ? "point_biserial" : "pearson", "value",
+                     real(c->pearson.value), "low", real(c->pearson.low), "high", real(c->pearson.high), "p",
+                     real(c->pearson_p), "spearman", "value", real(c->spearman), "p", real(c->spearman_p));
+}
+
+static json_t *group_json(const struct group_figures *g)
+{
+    return json_pack("{s:s, s:I, s:o, s:o, s:o, s:b, s:s?, s:{s:I, s:o, s:o, s:o}}", "label", g->label, "n",
+                     (json_int_t)g->count, "energy_j", real(g->energy_j), "accuracy", real(g->accuracy),
+                     "score_per_kwh", real(g->score_per_kwh), "front", g->front, "dominated_by",
+                     g->dominated_by, "reach", "runs", (json_int_t)g->reached, "energy_j",
+                     real(g->reach_energy_j), "wall_s", real(g->reach_s), "epochs", real(g->reach_epochs));
+}
+
+json_t *analyse_to_json(const struct analysis *a)
+{
+    json_t *responses = json_array(), *correlations = json_array(), *groups = json_array();
+    for (size_t i = 0; i < a->response_count; i++)
+        json_array_append_new(responses, response_json(a, &a->responses[i]));
+    for (size_t i = 0; i < a->correlation_count; i++)
+        json_array_append_new(correlations, correlation_json(&a->correlations[i]));
+    for (size_t i = 0; i < a->group_count; i++)
+        json_array_append_new(groups, group_json(&a->groups[i]));
+    return json_pack("{s:s, s:s, s:s, s:I, s:I, s:I, s:s, s:b, s:s?, s:s?, s:f, s:I, s:o, s:o, s:o, s:o}",
+                     "schema", "joulery.analysis/1", "version", JOULERY_VERSION, "study", a->study, "planned",
+                     (json_int_t)a->planned, "done", (json_int_t)a->done, "imported", (json_int_t)a->imported,
+                     "basis", a->basis, "estimated", a->estimated, "accuracy_metric", a->accuracy_metric,
+                     "location", a->location, "pue", a->pue, "seed", (json_int_t)a->seed, "reach",
+                     a->reach > 0 ? json_real(a->reach) : json_null(), "responses", responses, "correlations",
+                     correlations, "groups", groups);
+}
