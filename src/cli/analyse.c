@@ -9,7 +9,7 @@
 #include <string.h>
 
 struct request {
-    const char *json, *csv, *latex, *resolve;
+    const char *json, *csv, *latex, *resolve, *zoo;
     struct analyse_options options;
 };
 
@@ -42,17 +42,26 @@ static int write_analysis(const struct analysis *analysis, const struct request 
     return 0;
 }
 
-static int analyse(const char *path, const struct request *request, struct error *error)
+static int analyse_store(struct store *store, const struct request *request, struct error *error)
 {
-    struct store *store = store_open(path, STORE_READ, error);
-    if (!store)
-        return -1;
     struct analysis analysis;
     int result = analyse_build(store, &request->options, &analysis, error);
     if (result == 0)
         result = write_analysis(&analysis, request, error);
     analyse_free(&analysis);
+    return result;
+}
+
+static int analyse(const char *path, struct request *request, struct error *error)
+{
+    struct network_costs costs = {0};
+    if (request->zoo && network_costs_read(request->zoo, &costs, error) < 0)
+        return -1;
+    request->options.costs = request->zoo ? &costs : NULL;
+    struct store *store = store_open(path, STORE_READ, error);
+    int result = store ? analyse_store(store, request, error) : -1;
     store_close(store);
+    network_costs_free(&costs);
     return result;
 }
 
@@ -68,6 +77,8 @@ int cli_analyse(int argc, char **argv)
          "the difference for which repetitions are counted (default: 5%)", 0, 0},
         {"--reach", 0, OPTION_NUMBER, &request.options.reach, "ACCURACY",
          "also tell the energy until an epoch had that accuracy, as the runs gave it: 0.6", 1e-9, 1e9},
+        {"--zoo", 0, OPTION_TEXT, &request.zoo, "FILE",
+         "what `joulery zoo --json FILE` wrote: correlations with parameters and FLOPs", 0, 0},
         {"--location", 0, OPTION_TEXT, &request.options.location, "CODE",
          "country for emissions; without it the study's, if it names one", 0, 0},
         {"--pue", 0, OPTION_NUMBER, &request.options.pue, "X",

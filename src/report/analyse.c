@@ -1,6 +1,5 @@
 /* From a store to the analysis of its factors. */
-#include "report/analyse.h"
-#include "report/analysis.h"
+#include "report/analyse_parts.h"
 #include "report/rows.h"
 
 #include "base/text.h"
@@ -471,189 +470,6 @@ static int analyse_responses_of(struct analysis *analysis, const struct analyse_
     return 0;
 }
 
-/* ---- correlations ---- */
-
-/* A level as a number: itself, or by its place where two names are all there are; NAN: neither. */
-static double level_number(const struct factor *factor, size_t level, bool numbers)
-{
-    double number = NAN;
-    if (level >= factor->level_count)
-        return NAN;
-    if (numbers)
-        return text_to_double(factor->levels[level], &number) == 0 ? number : NAN;
-    return factor->level_count == 2 ? (double)level : NAN;
-}
-
-static bool all_numbers(const struct factor *factor)
-{
-    double number;
-    for (size_t i = 0; i < factor->level_count; i++)
-        if (text_to_double(factor->levels[i], &number) < 0)
-            return false;
-    return true;
-}
-
-/* factor NO_GROUP: with the duration. */
-static int correlate(struct report *report, size_t factor, double *x, double *y, struct correlation *c,
-                     struct error *error)
-{
-    bool numbers = factor != NO_GROUP && all_numbers(&report->factors[factor]);
-    *c = (struct correlation){.with = "duration"};
-    if (factor != NO_GROUP)
-        c->with = report->factors[factor].name;
-    if (factor != NO_GROUP && !numbers)
-        c->second = report->factors[factor].levels[1];
-    for (size_t i = 0; i < report->run_count; i++) {
-        const struct run *run = &report->runs[i];
-        if (run->state != RUN_DONE || run->group == NO_GROUP)
-            continue;
-        double value = factor == NO_GROUP ? run->wall_s
-                                          : level_number(&report->factors[factor],
-                                                         report->groups[run->group].level[factor], numbers);
-        if (!isfinite(value) || !isfinite(run->energy_j))
-            continue;
-        x[c->count] = value;
-        y[c->count++] = run->energy_j;
-    }
-    c->pearson = stats_pearson(x, y, c->count);
-    c->pearson_p = stats_correlation_p(c->pearson.value, c->count);
-    if (stats_spearman(x, y, c->count, &c->spearman, error) < 0)
-        return -1;
-    c->spearman_p = stats_correlation_p(c->spearman, c->count);
-    return 0;
-}
-
-static int analyse_correlations(struct analysis *analysis, struct error *error)
-{
-    struct report *report = analysis->report;
-    double *x = report_alloc(report, 2 * report->run_count, sizeof *x, error);
-    analysis->correlations =
-        report_alloc(report, report->factor_count + 1, sizeof *analysis->correlations, error);
-    if (!x || !analysis->correlations)
-        return -1;
-    for (size_t f = 0; f <= report->factor_count; f++) {
-        size_t factor = f == 0 ? NO_GROUP : f - 1;
-        if (f > 0 && (!varies(report, factor) ||
-                      (report->factors[factor].level_count > 2 && !all_numbers(&report->factors[factor]))))
-            continue;
-        struct correlation *c = &analysis->correlations[analysis->correlation_count];
-        if (correlate(report, factor, x, x + report->run_count, c, error) < 0)
-            return -1;
-        analysis->correlation_count += isfinite(c->pearson.value);
-    }
-    return 0;
-}
-
-/* ---- groups ---- */
-
-/* Of those that are at least as accurate for no more energy, the one of least energy. */
-static const char *dominating(const struct report *report, const struct group *group)
-{
-    const struct group *best = NULL;
-    for (size_t i = 0; i < report->group_count; i++) {
-        const struct group *other = &report->groups[i];
-        if (!other->front || other->accuracy.mean < group->accuracy.mean ||
-            other->energy_j.mean > group->energy_j.mean)
-            continue;
-        if (!best || other->energy_j.mean < best->energy_j.mean)
-            best = other;
-    }
-    return best ? best->label : NULL;
-}
-
-static int analyse_groups(struct analysis *analysis, struct error *error)
-{
-    struct report *report = analysis->report;
-    analysis->groups = report_alloc(report, report->group_count, sizeof *analysis->groups, error);
-    if (!analysis->groups)
-        return -1;
-    analysis->group_count = report->group_count;
-    for (size_t i = 0; i < report->group_count; i++) {
-        const struct group *group = &report->groups[i];
-        bool placed = group->energy_j.count && group->accuracy.count;
-        analysis->groups[i] = (struct group_figures){
-            .label = group->label,
-            .count = group->energy_j.count,
-            .energy_j = group->energy_j.mean,
-            .accuracy = group->accuracy.mean,
-            .score_per_kwh = group->score_per_kwh.mean,
-            .front = group->front,
-            .dominated_by = placed && !group->front ? dominating(report, group) : NULL,
-            .reach_energy_j = NAN,
-            .reach_s = NAN,
-            .reach_epochs = NAN,
-        };
-        analysis->estimated = analysis->estimated || group->estimated;
-    }
-    return 0;
-}
-
-/* ---- reaching an accuracy ---- */
-
-struct walk {
-    int64_t run;
-    double energy_j, wall_s; /* so far */
-    bool reached;
-};
-
-static const struct run *find_run(const struct report *report, int64_t id)
-{
-    size_t low = 0, high = report->run_count;
-    while (low < high) {
-        size_t middle = low + (high - low) / 2;
-        if (report->runs[middle].id < id)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return low < report->run_count && report->runs[low].id == id ? &report->runs[low] : NULL;
-}
-
-/* Sums first; means at the end. */
-static void add_reached(struct group_figures *group, const struct walk *walk, int64_t epoch)
-{
-    if (group->reached++ == 0)
-        group->reach_energy_j = group->reach_s = group->reach_epochs = 0;
-    group->reach_energy_j += walk->energy_j;
-    group->reach_s += walk->wall_s;
-    group->reach_epochs += (double)epoch;
-}
-
-static int analyse_reach(struct analysis *analysis, struct store *store, struct error *error)
-{
-    struct report *report = analysis->report;
-    static const char sql[] =
-        "SELECT e.run, e.epoch, e.software_j, e.hardware_j, e.val_accuracy, e.accuracy, e.wall_s FROM epochs "
-        "e "
-        "JOIN run ON run.id = e.run AND run.state = 'done' WHERE e.complete ORDER BY e.run, e.epoch";
-    bool hardware = strcmp(report->basis, "hardware") == 0;
-    bool validated = report->accuracy_metric && strcmp(report->accuracy_metric, "val_accuracy") == 0;
-    struct walk walk = {.run = -1};
-    AUTO_ROWS struct rows rows = {0};
-    if (rows_open(&rows, report, store, sql, error) < 0)
-        return -1;
-    int got;
-    while ((got = rows_next(&rows, error)) == 1) {
-        if (rows_integer(&rows, 0) != walk.run)
-            walk = (struct walk){.run = rows_integer(&rows, 0)};
-        walk.energy_j += rows_number(&rows, hardware ? 3 : 2);
-        walk.wall_s += rows_number(&rows, 6);
-        const struct run *run = find_run(report, walk.run);
-        if (walk.reached || !run || run->group == NO_GROUP || !isfinite(walk.energy_j) ||
-            !(rows_number(&rows, validated ? 4 : 5) >= analysis->reach))
-            continue;
-        walk.reached = true;
-        add_reached(&analysis->groups[run->group], &walk, rows_integer(&rows, 1));
-    }
-    for (size_t i = 0; i < analysis->group_count; i++) {
-        struct group_figures *group = &analysis->groups[i];
-        group->reach_energy_j /= (double)group->reached;
-        group->reach_s /= (double)group->reached;
-        group->reach_epochs /= (double)group->reached;
-    }
-    return got;
-}
-
 /* ---- all ---- */
 
 static int describe(struct analysis *analysis, struct store *store, struct error *error)
@@ -687,7 +503,7 @@ static int build(struct analysis *analysis, struct store *store, const struct an
             report->study_name, report->planned);
     if (report_place(report, &place, error) < 0 || report_group(report, error) < 0 ||
         describe(analysis, store, error) < 0 || analyse_responses_of(analysis, options, error) < 0 ||
-        analyse_correlations(analysis, error) < 0 || analyse_groups(analysis, error) < 0)
+        analyse_correlations(analysis, options->costs, error) < 0 || analyse_groups(analysis, error) < 0)
         return -1;
     if (!(analysis->reach > 0))
         return 0;

@@ -4,6 +4,7 @@
 #ifndef JOULERY_REPORT_ANALYSE_H
 #define JOULERY_REPORT_ANALYSE_H
 
+#include "report/costs.h"
 #include "stats/bootstrap.h"
 #include "stats/groups.h"
 #include "stats/stats.h"
@@ -22,6 +23,7 @@ struct analyse_options {
     double pue;           /* 0: what the study file says, else 1 */
     double resolve;       /* the difference to resolve, as a share of the mean; 0: 5 % */
     double reach;         /* the accuracy to reach; 0: none is asked for */
+    const struct network_costs *costs; /* NULL: FLOPs and parameters are not known */
 };
 
 struct response {
@@ -82,7 +84,7 @@ struct response_figures {
 };
 
 struct correlation {
-    const char *with; /* "duration", a factor */
+    const char *with; /* "duration", "parameters", "FLOPs", a factor */
     const char
         *second; /* of a factor with two names for levels: the one that counts 1, the other 0; else NULL */
     size_t count;

@@ -1,0 +1,1 @@
+joulery_fuzz(costs USES joulery_report)
