@@ -77,6 +77,10 @@ int cli_analyse(int argc, char **argv)
          "the difference for which repetitions are counted (default: 5%)", 0, 0},
         {"--reach", 0, OPTION_NUMBER, &request.options.reach, "ACCURACY",
          "also tell the energy until an epoch had that accuracy, as the runs gave it: 0.6", 1e-9, 1e9},
+        {"--repaired", 0, OPTION_FLAG, &request.options.repaired, NULL,
+         "with the audit's reconstructions of energies that can't be, instead of those published", 0, 0},
+        {"--sound", 0, OPTION_FLAG, &request.options.sound, NULL,
+         "without the energies that the audit does not hold for sound", 0, 0},
         {"--zoo", 0, OPTION_TEXT, &request.zoo, "FILE",
          "what `joulery zoo --json FILE` wrote: correlations with parameters and FLOPs", 0, 0},
         {"--location", 0, OPTION_TEXT, &request.options.location, "CODE",
@@ -106,6 +110,10 @@ int cli_analyse(int argc, char **argv)
         return cli_parse_result(parsed, argv[0], &error);
     if (request.resolve && units_parse_share(request.resolve, &request.options.resolve, &error) < 0) {
         error_prefix(&error, "--resolve");
+        return cli_fail(argv[0], &error, CLI_USAGE);
+    }
+    if (request.options.repaired && request.options.sound) {
+        error_set(&error, "--repaired and --sound: one of the two at the most");
         return cli_fail(argv[0], &error, CLI_USAGE);
     }
     if (taken(request.json) + taken(request.csv) + taken(request.latex) > 1) {

@@ -437,13 +437,15 @@ static bool any_value(const struct report *report, size_t response)
     return false;
 }
 
-static int refuse_response(const struct report *report, size_t response, struct error *error)
+static int refuse_response(const struct analysis *analysis, size_t response, struct error *error)
 {
+    const struct report *report = analysis->report;
     if (response == EMISSIONS && !report->location)
         return error_set(error,
                          "emissions: no place is known: --location CODE names one (`joulery locations` "
                          "lists them)");
-    return error_set(error, "%s: no finished run has one", responses[response].name);
+    return error_set(error, "%s: no finished run has one%s", responses[response].name,
+                     analysis->sound ? " with an energy that the audit holds for sound" : "");
 }
 
 static int analyse_responses_of(struct analysis *analysis, const struct analyse_options *options,
@@ -456,7 +458,7 @@ static int analyse_responses_of(struct analysis *analysis, const struct analyse_
     if (find_factor(report, options->by, &only, error) < 0)
         return -1;
     if (asked < RESPONSES && !any_value(report, asked))
-        return refuse_response(report, asked, error);
+        return refuse_response(analysis, asked, error);
     analysis->responses = report_alloc(report, RESPONSES, sizeof *analysis->responses, error);
     if (!analysis->responses)
         return -1;
@@ -501,8 +503,12 @@ static int build(struct analysis *analysis, struct store *store, const struct an
         return error_set(
             error, "study '%s' has no finished run yet (%zu planned): `joulery study run` goes on with it",
             report->study_name, report->planned);
-    if (report_place(report, &place, error) < 0 || report_group(report, error) < 0 ||
-        describe(analysis, store, error) < 0 || analyse_responses_of(analysis, options, error) < 0 ||
+    if (analysis->repaired && analysis->reach > 0)
+        return error_set(error,
+                         "--repaired goes with whole runs: no reconstruction tells the epochs of --reach");
+    if (analyse_audited(analysis, store, error) < 0 || report_place(report, &place, error) < 0 ||
+        report_group(report, error) < 0 || describe(analysis, store, error) < 0 ||
+        analyse_responses_of(analysis, options, error) < 0 ||
         analyse_correlations(analysis, options->costs, error) < 0 || analyse_groups(analysis, error) < 0)
         return -1;
     if (!(analysis->reach > 0))
@@ -515,8 +521,10 @@ static int build(struct analysis *analysis, struct store *store, const struct an
 int analyse_build(struct store *store, const struct analyse_options *options, struct analysis *analysis,
                   struct error *error)
 {
-    *analysis =
-        (struct analysis){.resolve = options->resolve > 0 ? options->resolve : 0.05, .reach = options->reach};
+    *analysis = (struct analysis){.resolve = options->resolve > 0 ? options->resolve : 0.05,
+                                  .reach = options->reach,
+                                  .repaired = options->repaired,
+                                  .sound = options->sound};
     analysis->report = calloc(1, sizeof *analysis->report);
     if (!analysis->report)
         return error_memory(error, "analysis");

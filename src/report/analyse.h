@@ -21,8 +21,10 @@ struct analyse_options {
     const char *by; /* a factor; NULL: all that vary */
     const char *location; /* code or name; NULL: what the study file says, else there are no emissions */
     double pue;           /* 0: what the study file says, else 1 */
-    double resolve;       /* the difference to resolve, as a share of the mean; 0: 5 % */
-    double reach;         /* the accuracy to reach; 0: none is asked for */
+    bool repaired;        /* energies that the audit reconstructs instead of those published */
+    bool sound;     /* without the energies that the audit does not hold for sound; one of the two at most */
+    double resolve; /* the difference to resolve, as a share of the mean; 0: 5 % */
+    double reach;   /* the accuracy to reach; 0: none is asked for */
     const struct network_costs *costs; /* NULL: FLOPs and parameters are not known */
 };
 
@@ -109,7 +111,9 @@ struct analysis {
     double pue, resolve, reach;
     size_t done, planned, imported;
     bool estimated; /* some energies are a model's */
-    uint64_t seed;  /* of the bootstrap */
+    bool repaired, sound;
+    size_t replaced; /* runs whose energy is reconstructed, or left out */
+    uint64_t seed;   /* of the bootstrap */
     struct response_figures *responses;
     size_t response_count;
     struct correlation *correlations; /* of energy, by run */
@@ -119,7 +123,8 @@ struct analysis {
 };
 
 /* Errors: no finished run, an unknown response or factor (with the nearest), a response that no run has, a
- * place that doesn't exist, an unreadable store. Freed with analyse_free, also after an error. */
+ * place that doesn't exist, an accuracy to reach with energies repaired (epochs have none), an unreadable
+ * store. Freed with analyse_free, also after an error. */
 int analyse_build(struct store *store, const struct analyse_options *options, struct analysis *analysis,
                   struct error *error);
 void analyse_free(struct analysis *analysis);

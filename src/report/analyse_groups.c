@@ -193,8 +193,8 @@ int analyse_reach(struct analysis *analysis, struct store *store, struct error *
         walk.energy_j += rows_number(&rows, hardware ? 3 : 2);
         walk.wall_s += rows_number(&rows, 6);
         const struct run *run = find_run(report, walk.run);
-        if (walk.reached || !run || run->group == NO_GROUP || !isfinite(walk.energy_j) ||
-            !(rows_number(&rows, validated ? 4 : 5) >= analysis->reach))
+        if (walk.reached || !run || run->group == NO_GROUP || !isfinite(run->energy_j) ||
+            !isfinite(walk.energy_j) || !(rows_number(&rows, validated ? 4 : 5) >= analysis->reach))
             continue;
         walk.reached = true;
         add_reached(&analysis->groups[run->group], &walk, rows_integer(&rows, 1));

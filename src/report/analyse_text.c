@@ -263,9 +263,17 @@ static void add_head(struct text *text, const struct analysis *analysis)
     if (analysis->location)
         text_printf(text, "; emissions: %s, PUE %.3g", analysis->location, analysis->pue);
     text_append(text, "\n");
-    if (analysis->imported)
+    if (analysis->repaired)
+        text_printf(text, "repaired: the energies of %zu runs are reconstructed by the audit, not measured\n",
+                    analysis->replaced);
+    else if (analysis->sound)
+        text_printf(text, "without the energies of %zu runs, which the audit does not hold for sound\n",
+                    analysis->replaced);
+    else if (analysis->imported)
         text_printf(
-            text, "%zu runs are from elsewhere, as published: `joulery audit` says which energies can't be\n",
+            text,
+            "%zu runs are from elsewhere, as published: `joulery audit` says which energies can't be;\n"
+            "--repaired takes its reconstructions, --sound leaves out what it does not hold for sound\n",
             analysis->imported);
 }
 
@@ -409,11 +417,12 @@ json_t *analyse_to_json(const struct analysis *a)
         json_array_append_new(correlations, correlation_json(&a->correlations[i]));
     for (size_t i = 0; i < a->group_count; i++)
         json_array_append_new(groups, group_json(&a->groups[i]));
-    return json_pack("{s:s, s:s, s:s, s:I, s:I, s:I, s:s, s:b, s:s?, s:s?, s:f, s:I, s:o, s:o, s:o, s:o}",
-                     "schema", "joulery.analysis/1", "version", JOULERY_VERSION, "study", a->study, "planned",
-                     (json_int_t)a->planned, "done", (json_int_t)a->done, "imported", (json_int_t)a->imported,
-                     "basis", a->basis, "estimated", a->estimated, "accuracy_metric", a->accuracy_metric,
-                     "location", a->location, "pue", a->pue, "seed", (json_int_t)a->seed, "reach",
-                     a->reach > 0 ? json_real(a->reach) : json_null(), "responses", responses, "correlations",
-                     correlations, "groups", groups);
+    return json_pack(
+        "{s:s, s:s, s:s, s:I, s:I, s:I, s:b, s:b, s:I, s:s, s:b, s:s?, s:s?, s:f, s:I, s:o, s:o, s:o, s:o}",
+        "schema", "joulery.analysis/1", "version", JOULERY_VERSION, "study", a->study, "planned",
+        (json_int_t)a->planned, "done", (json_int_t)a->done, "imported", (json_int_t)a->imported, "repaired",
+        a->repaired, "sound", a->sound, "replaced", (json_int_t)a->replaced, "basis", a->basis, "estimated",
+        a->estimated, "accuracy_metric", a->accuracy_metric, "location", a->location, "pue", a->pue, "seed",
+        (json_int_t)a->seed, "reach", a->reach > 0 ? json_real(a->reach) : json_null(), "responses",
+        responses, "correlations", correlations, "groups", groups);
 }

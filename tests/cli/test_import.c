@@ -61,6 +61,16 @@ static void published_runs_are_imported_audited_and_compared(void **state)
     assert_true(json_is_true(json_object_get(repaired, "repaired")));
     assert_int_equal(json_integer_value(json_object_get(repaired, "reconstructed")), 2);
     json_decref(repaired);
+    assert_int_equal(joulery(shop, "analyse p.db --response energy"), 0);
+    assert_non_null(strstr(shop->output, "2 runs are from elsewhere, as published"));
+    assert_int_equal(joulery(shop, "analyse p.db --repaired --json analysis.json"), 0);
+    assert_non_null(strstr(shop->output, "repaired: the energies of 2 runs are reconstructed by the audit"));
+    json_t *analysis = load(shop, "analysis.json");
+    assert_int_equal(json_integer_value(json_object_get(analysis, "replaced")), 2);
+    json_decref(analysis);
+    assert_int_equal(joulery(shop, "analyse p.db --sound --response energy"), 1);
+    says(shop, "energy: no finished run has one with an energy that the audit holds for sound");
+    assert_int_equal(joulery(shop, "analyse p.db --sound --repaired"), 2);
     assert_int_equal(joulery(shop, "report p.db -o report.html --location FRA"), 0);
     assert_non_null(strstr(shop->output, "By energies that can't be: "));
     assert_non_null(strstr(shop->output, "from elsewhere and as published; the audit holds 4 of them"));
