@@ -75,27 +75,44 @@ static size_t place_of(const struct sorted_runs *s, const struct run *run)
     return level[s->a] * factors[s->b].level_count + level[s->b];
 }
 
-/* Values by place, in order of execution within each; sizes has `places` entries, which may be 0. */
-static double *values_by_place(const struct sorted_runs *s, size_t places, size_t *sizes, struct error *error)
+/* Values by place, in order of execution within each; a place may have none. */
+struct placed {
+    double *values;
+    size_t *sizes;
+};
+
+static void placed_free(struct placed *placed)
 {
-    struct report *report = s->report;
-    size_t *next = report_alloc(report, places, sizeof *next, error);
-    double *values = report_alloc(report, report->run_count, sizeof *values, error);
-    if (!next || !values)
-        return NULL;
+    free(placed->values);
+    free(placed->sizes);
+}
+#define AUTO_PLACED __attribute__((cleanup(placed_free)))
+
+static int place_values(const struct sorted_runs *s, size_t places, struct placed *placed,
+                        struct error *error)
+{
+    const struct report *report = s->report;
+    size_t *next = calloc(places + 1, sizeof *next);
+    placed->sizes = calloc(places + 1, sizeof *placed->sizes);
+    placed->values = calloc(report->run_count + 1, sizeof *placed->values);
+    if (!next || !placed->sizes || !placed->values) {
+        free(next);
+        return error_memory(error, "values by level");
+    }
     for (size_t i = 0; i < report->run_count; i++) {
         size_t place = place_of(s, &report->runs[i]);
         if (place != SIZE_MAX)
-            sizes[place]++;
+            placed->sizes[place]++;
     }
     for (size_t p = 1; p < places; p++)
-        next[p] = next[p - 1] + sizes[p - 1];
+        next[p] = next[p - 1] + placed->sizes[p - 1];
     for (size_t i = 0; i < report->run_count; i++) {
         size_t place = place_of(s, &report->runs[i]);
         if (place != SIZE_MAX)
-            values[next[place]++] = response_value(report, &report->runs[i], s->response);
+            placed->values[next[place]++] = response_value(report, &report->runs[i], s->response);
     }
-    return values;
+    free(next);
+    return 0;
 }
 
 /* ---- one factor ---- */
@@ -246,24 +263,23 @@ static int test_factor(struct report *report, double *values, const size_t *size
 static int analyse_factor(const struct sorted_runs *s, struct factor_figures *f, struct error *error)
 {
     const struct factor *factor = &s->report->factors[s->a];
-    size_t *sizes = report_alloc(s->report, factor->level_count, sizeof *sizes, error);
-    f->levels = report_alloc(s->report, factor->level_count, sizeof *f->levels, error);
-    double *values = sizes && f->levels ? values_by_place(s, factor->level_count, sizes, error) : NULL;
-    if (!values)
-        return -1;
+    AUTO_PLACED struct placed placed = {0};
     f->factor = factor->name;
-    const double *own = values;
+    f->levels = report_alloc(s->report, factor->level_count, sizeof *f->levels, error);
+    if (!f->levels || place_values(s, factor->level_count, &placed, error) < 0)
+        return -1;
+    const double *own = placed.values;
     for (size_t level = 0; level < factor->level_count; level++) {
-        size_t size = sizes[level];
+        size_t size = placed.sizes[level];
         if (size == 0)
             continue;
         if (describe_level(s, own, size, level, &f->levels[f->level_count], error) < 0)
             return -1;
         own += size;
-        sizes[f->level_count++] = size;
+        placed.sizes[f->level_count++] = size; /* groups of tests have a value each */
     }
     f->without_value = factor->level_count - f->level_count;
-    return test_factor(s->report, values, sizes, f, error);
+    return test_factor(s->report, placed.values, placed.sizes, f, error);
 }
 
 /* ---- two factors ---- */
@@ -290,15 +306,18 @@ static int refuse_interaction(const struct sorted_runs *s, const size_t *sizes, 
 static int analyse_interaction(const struct sorted_runs *s, struct interaction *i, struct error *error)
 {
     const struct factor *a = &s->report->factors[s->a], *b = &s->report->factors[s->b];
+    AUTO_PLACED struct placed placed = {0};
     *i = (struct interaction){.a = a->name, .b = b->name};
     size_t cells = a->level_count * b->level_count;
-    size_t *sizes = report_alloc(s->report, cells, sizeof *sizes, error);
-    double *values = sizes ? values_by_place(s, cells, sizes, error) : NULL;
-    if (!values || refuse_interaction(s, sizes, i, error) < 0)
+    if (cells > s->report->run_count) {
+        i->refused = "not every combination has a run";
+        return 0;
+    }
+    if (place_values(s, cells, &placed, error) < 0 || refuse_interaction(s, placed.sizes, i, error) < 0)
         return -1;
     if (i->refused)
         return 0;
-    const struct grouped grouped = {values, sizes, cells};
+    const struct grouped grouped = {placed.values, placed.sizes, cells};
     if (stats_two_way(&grouped, b->level_count, &i->two_way, error) < 0 ||
         stats_aligned_rank(&grouped, b->level_count, &i->aligned, error) < 0)
         return -1;
@@ -321,7 +340,9 @@ static int analyse_interactions(struct report *report, size_t response, size_t o
         return -1;
     for (size_t a = 0; a < report->factor_count; a++) {
         for (size_t b = a + 1; b < report->factor_count; b++) {
-            const struct sorted_runs s = {report, response, a, b};
+            /* the model is solved for the columns: the fewer */
+            bool turned = report->factors[b].level_count > report->factors[a].level_count;
+            const struct sorted_runs s = {report, response, turned ? b : a, turned ? a : b};
             if (!varies(report, a) || !varies(report, b) || (only != NO_GROUP && only != a && only != b))
                 continue;
             if (analyse_interaction(&s, &r->interactions[r->interaction_count++], error) < 0)

@@ -141,6 +141,34 @@ static void a_study_cannot_be_run_into_imported_runs(void **state)
 
 #define IN_SHOP(test) cmocka_unit_test_setup_teardown(test, open_shop, close_shop)
 
+static void an_analysis_goes_into_files_or_to_standard_output(void **state)
+{
+    struct shop *shop = *state;
+    static const char script[] =
+        "for i in 100 101.5 99 140 150 143 ; do\n"
+        "  a=small; [ $i -gt 120 ] 2>/dev/null && a=large\n"
+        "  printf 'timestamp,duration,energy_consumed\\n2026-01-01T00:00:0%s,10,0.%s\\n' "
+        "$((n += 1)) ${i%.*} > e.csv\n"
+        "  $J import codecarbon e.csv --db a.db --name made -f arch=$a || exit 1\n"
+        "done";
+    assert_int_equal(shop_script(shop, script), 0);
+    assert_int_equal(joulery(shop, "analyse a.db --json a.json --csv a.csv --latex a.tex"), 0);
+    assert_non_null(strstr(shop->output, "Energy by arch"));
+    AUTO_FREE char *latex = slurp(shop, "a.tex");
+    AUTO_FREE char *csv = slurp(shop, "a.csv");
+    assert_true(strstr(latex, "\\toprule") && strstr(csv, "energy,J,arch,small,,mean,"));
+    json_t *json = load(shop, "a.json");
+    assert_int_equal(json_integer_value(json_object_get(json, "done")), 6);
+    json_decref(json);
+    assert_int_equal(joulery(shop, "analyse a.db --csv -"), 0);
+    assert_true(strncmp(shop->output, "response,unit,", 14) == 0 && !strstr(shop->output, "Energy by arch"));
+    assert_int_equal(joulery(shop, "analyse a.db --csv - --json -"), 2);
+    assert_int_equal(joulery(shop, "analyse a.db --resolve 5"), 2);
+    assert_int_equal(joulery(shop, "analyse a.db --zoo a.csv"), 1);
+    assert_int_equal(joulery(shop, "analyse a.db --by none"), 1);
+    assert_int_equal(joulery(shop, "analyse"), 2);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -148,6 +176,7 @@ int main(void)
         IN_SHOP(what_was_imported_is_said_as_json),
         IN_SHOP(wrong_usage_and_wrong_files_are_told_apart),
         IN_SHOP(a_study_cannot_be_run_into_imported_runs),
+        IN_SHOP(an_analysis_goes_into_files_or_to_standard_output),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -191,9 +191,9 @@ static void skewed_residuals_are_for_kruskal_and_dunn(void **state)
 static void what_cannot_be_tested_says_why(void **state)
 {
     struct fixture *fixture = *state;
-    static const struct made_run runs[] = {
-        {"a", "1", 10}, {"b", "1", 20}, {"c", "1", 30}, {"a", "2", NAN}, {"b", "2", NAN}};
-    make_store(fixture, runs, 5);
+    static const struct made_run runs[] = {{"a", "1", 10},  {"b", "1", 20},  {"c", "1", 30}, {"a", "2", NAN},
+                                           {"b", "2", NAN}, {"c", "1", NAN}, {"c", "1", NAN}};
+    make_store(fixture, runs, 7);
     struct analysis analysis = build(fixture, &energy_only);
     const struct response_figures *energy = &analysis.responses[0];
     assert_int_equal(energy->factors[0].choice, CHOICE_NONE);
