@@ -349,15 +349,16 @@ static void levels_become_data_in_tables(void **state)
 {
     struct fixture *fixture = *state;
     static const struct made_run runs[] = {
-        {"a_1%", NULL, 10}, {"b\\{,\"", NULL, 20}, {"a_1%", NULL, 11}, {"b\\{,\"", NULL, 21.5}};
+        {"[a_1%", NULL, 10}, {"b\\{,\"", NULL, 20}, {"[a_1%", NULL, 11}, {"b\\{,\"", NULL, 21.5}};
     make_store(fixture, runs, 4);
     struct analysis analysis = build(fixture, &energy_only);
     AUTO_FREE char *csv = analyse_csv(&analysis);
     AUTO_FREE char *latex = analyse_latex(&analysis);
     assert_non_null(strstr(csv, "response,unit,factor,level,other_level,figure,value,low,high,p\n"));
     assert_non_null(strstr(csv, "energy,J,arch,\"b\\{,\"\"\",,mean,20.75,"));
-    assert_non_null(strstr(latex, "a\\_1\\%"));
+    assert_non_null(strstr(latex, "    {[}a\\_1\\% & 2 & $10.5$"));
     assert_non_null(strstr(latex, "b\\textbackslash{}\\{,\""));
+    assert_non_null(strstr(latex, "$[10, 11]$"));
     json_t *json = analyse_to_json(&analysis);
     assert_string_equal(json_string_value(json_object_get(json, "schema")), "joulery.analysis/1");
     const json_t *factor =
