@@ -161,6 +161,8 @@ static char *explain(enum choice choice, const struct factor_figures *f)
     default:
         break;
     }
+    if (isnan(f->shapiro_p))
+        return text_format("Shapiro and Wilk's test can say nothing of the residuals");
     if (!(f->shapiro_p > NORMAL_P))
         return text_format("residuals are not normal (Shapiro-Wilk p = %.3g)", f->shapiro_p);
     if (isnan(f->levene.p))

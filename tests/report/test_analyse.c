@@ -367,6 +367,12 @@ static void levels_become_data_in_tables(void **state)
     assert_int_equal(json_array_size(json_object_get(factor, "pairs")), 1);
     json_decref(json);
     analyse_free(&analysis);
+    run_sql(fixture->store, "UPDATE plan_factor SET level = CAST(x'62FF' AS TEXT) WHERE level LIKE 'b%'");
+    analysis = build(fixture, &energy_only);
+    json = analyse_to_json(&analysis);
+    assert_non_null(json);
+    json_decref(json);
+    analyse_free(&analysis);
 }
 
 static void what_cannot_be_analysed_is_explained(void **state)
