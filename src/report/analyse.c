@@ -4,7 +4,6 @@
 
 #include "base/text.h"
 
-#include <float.h>
 #include <gsl/gsl_sort.h>
 #include <math.h>
 #include <stdlib.h>
@@ -16,20 +15,17 @@
 /* What Shapiro and Wilk's test takes. */
 enum { RESIDUALS_MOST = 5000 };
 
-enum { ENERGY, EMISSIONS, DURATION, ACCURACY, SCORE, RESPONSES };
-
 static const struct response responses[RESPONSES] = {
-    [ENERGY] = {"energy", "Energy", "J"},
-    [EMISSIONS] = {"emissions", "Emissions", "kg"},
-    [DURATION] = {"duration", "Duration", "s"},
-    [ACCURACY] = {"accuracy", "Accuracy", ""},
-    [SCORE] = {"score", "Accuracy per kWh", "1/kWh"},
+    [ENERGY] = {ENERGY, "energy", "Energy", "J"},
+    [EMISSIONS] = {EMISSIONS, "emissions", "Emissions", "kg"},
+    [DURATION] = {DURATION, "duration", "Duration", "s"},
+    [ACCURACY] = {ACCURACY, "accuracy", "Accuracy", ""},
+    [SCORE] = {SCORE, "score", "Accuracy per kWh", "1/kWh"},
 };
 
-const struct response *analyse_responses(size_t *count)
+const struct response *analyse_response(enum response_kind kind)
 {
-    *count = RESPONSES;
-    return responses;
+    return &responses[kind];
 }
 
 static double response_value(const struct report *report, const struct run *run, size_t response)
@@ -387,8 +383,8 @@ static int plan_repetitions(struct report *report, size_t response, double resol
     return 0;
 }
 
-static int analyse_response(struct report *report, size_t response, size_t only, double resolve,
-                            struct response_figures *r, struct error *error)
+static int analyse_one_response(struct report *report, size_t response, size_t only, double resolve,
+                                struct response_figures *r, struct error *error)
 {
     r->response = &responses[response];
     for (size_t i = 0; i < report->run_count; i++) {
@@ -471,8 +467,8 @@ static int refuse_response(const struct analysis *analysis, size_t response, str
                      analysis->sound ? " with an energy that the audit holds for sound" : "");
 }
 
-static int analyse_responses_of(struct analysis *analysis, const struct analyse_options *options,
-                                struct error *error)
+static int analyse_all_responses(struct analysis *analysis, const struct analyse_options *options,
+                                 struct error *error)
 {
     struct report *report = analysis->report;
     size_t asked = RESPONSES, only;
@@ -488,8 +484,8 @@ static int analyse_responses_of(struct analysis *analysis, const struct analyse_
     for (size_t i = 0; i < RESPONSES; i++) {
         if ((asked < RESPONSES && asked != i) || !any_value(report, i))
             continue;
-        if (analyse_response(report, i, only, analysis->resolve,
-                             &analysis->responses[analysis->response_count++], error) < 0)
+        if (analyse_one_response(report, i, only, analysis->resolve,
+                                 &analysis->responses[analysis->response_count++], error) < 0)
             return -1;
     }
     return 0;
@@ -531,7 +527,7 @@ static int build(struct analysis *analysis, struct store *store, const struct an
                          "--repaired goes with whole runs: no reconstruction tells the epochs of --reach");
     if (analyse_audited(analysis, store, error) < 0 || report_place(report, &place, error) < 0 ||
         report_group(report, error) < 0 || describe(analysis, store, error) < 0 ||
-        analyse_responses_of(analysis, options, error) < 0 ||
+        analyse_all_responses(analysis, options, error) < 0 ||
         analyse_correlations(analysis, options->costs, error) < 0 || analyse_groups(analysis, error) < 0)
         return -1;
     if (!(analysis->reach > 0))

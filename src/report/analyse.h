@@ -28,14 +28,16 @@ struct analyse_options {
     const struct network_costs *costs; /* NULL: FLOPs and parameters are not known */
 };
 
+enum response_kind { ENERGY, EMISSIONS, DURATION, ACCURACY, SCORE, RESPONSES };
+
 struct response {
+    enum response_kind kind;
     const char *name;
     const char *title; /* for a table's caption */
     const char *unit;  /* "" of accuracy */
 };
 
-/* All there are; NULL after the last by name. */
-const struct response *analyse_responses(size_t *count);
+const struct response *analyse_response(enum response_kind kind);
 
 struct level_figures {
     const char *level;

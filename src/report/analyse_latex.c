@@ -153,7 +153,7 @@ static void add_tex_pair(struct text *text, const struct factor_figures *f, cons
 /* What a reader must know of energies, and of what is made of them. */
 static void add_tex_basis(struct text *text, const struct analysis *analysis, const struct response *response)
 {
-    if (strcmp(response->name, "duration") == 0 || strcmp(response->name, "accuracy") == 0)
+    if (response->kind == DURATION || response->kind == ACCURACY)
         return;
     text_append(text, analysis->estimated ? ", estimated by a model" : "");
     if (analysis->repaired)

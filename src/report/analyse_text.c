@@ -19,22 +19,13 @@ static char *score_words(double score)
     return text_format("%.4g", score);
 }
 
-static const struct {
-    const char *response;
-    char *(*words)(double value);
-} formats[] = {{"energy", units_energy},
-               {"emissions", units_mass},
-               {"duration", units_duration},
-               {"accuracy", accuracy_words},
-               {"score", score_words}};
-
 static char *value_words(const struct response *response, double value)
 {
-    char *(*words)(double) = score_words;
-    for (size_t i = 0; i < sizeof formats / sizeof *formats; i++)
-        if (strcmp(formats[i].response, response->name) == 0)
-            words = formats[i].words;
-    AUTO_FREE char *size = isfinite(value) ? words(fabs(value)) : NULL;
+    static char *(*const words[RESPONSES])(double) = {
+        [ENERGY] = units_energy,     [EMISSIONS] = units_mass, [DURATION] = units_duration,
+        [ACCURACY] = accuracy_words, [SCORE] = score_words,
+    };
+    AUTO_FREE char *size = isfinite(value) ? words[response->kind](fabs(value)) : NULL;
     return text_format("%s%s", value < 0 ? "-" : "", size ? size : "-");
 }
 
@@ -217,13 +208,12 @@ static void add_correlations(struct text *text, const struct analysis *analysis)
 
 static void add_group(struct text *text, const struct analysis *analysis, const struct group_figures *group)
 {
-    const struct response *const responses = analyse_responses(&(size_t){0});
     AUTO_FREE char *other = group->dominated_by ? text_printable(group->dominated_by) : NULL;
     text_append(text, "  ");
     add_name(text, group->label, 28);
-    add_value(text, &responses[0], group->energy_j, 12);
-    add_value(text, &responses[3], group->accuracy, 10);
-    add_value(text, &responses[4], group->score_per_kwh, 14);
+    add_value(text, analyse_response(ENERGY), group->energy_j, 12);
+    add_value(text, analyse_response(ACCURACY), group->accuracy, 10);
+    add_value(text, analyse_response(SCORE), group->score_per_kwh, 14);
     text_printf(text, "  %s%s\n",
                 group->front ? "on the front"
                 : other      ? "dominated by "
@@ -234,9 +224,9 @@ static void add_group(struct text *text, const struct analysis *analysis, const 
     text_printf(text, "    %.4g reached by %zu of %zu runs", analysis->reach, group->reached, group->count);
     if (group->reached) {
         text_append(text, ": ");
-        add_value(text, &responses[0], group->reach_energy_j, 0);
+        add_value(text, analyse_response(ENERGY), group->reach_energy_j, 0);
         text_append(text, ", ");
-        add_value(text, &responses[2], group->reach_s, 0);
+        add_value(text, analyse_response(DURATION), group->reach_s, 0);
         text_printf(text, ", %.3g epochs (means of those)", group->reach_epochs);
     }
     text_append(text, "\n");
