@@ -78,9 +78,9 @@ int stats_holm(double *p, size_t count, struct error *error);
 
 /* ---- studentized.c ---- */
 
-/* P(Q > q) of the range of `groups` means over an sd that is known with so many degrees of freedom (at least 1),
- * by Gauss and Legendre's quadrature, to 1e-9. R's ptukey(lower.tail = FALSE), which for 2 degrees is itself off by
- * as much as 3e-4: Student's t says so of two means. */
+/* P(Q > q) of the range of `groups` means over an sd that is known with so many degrees of freedom (at least
+ * 1), by Gauss and Legendre's quadrature, to 1e-9. R's ptukey(lower.tail = FALSE), which for 2 degrees is
+ * itself off by as much as 3e-4: Student's t says so of two means. */
 double stats_studentized_p(double q, size_t groups, double degrees_of_freedom);
 /* The q that this p belongs to: R's qtukey. */
 double stats_studentized_q(double p, size_t groups, double degrees_of_freedom);
