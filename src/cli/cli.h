@@ -61,6 +61,9 @@ int cli_locations(int argc, char **argv);
 int cli_import(int argc, char **argv);
 int cli_audit(int argc, char **argv);
 
+/* joulery export: a study's data for other programs. */
+int cli_export(int argc, char **argv);
+
 /* joulery study run, status, check. */
 int cli_study(int argc, char **argv);
 

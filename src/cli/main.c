@@ -28,6 +28,7 @@ static const struct subcommand subcommands[] = {
     {"overlay", cli_overlay, "lay a wattmeter's log file over the runs of a study"},
     {"reconcile", cli_reconcile, "run a command under other energy tools: what each counts and leaves out"},
     {"import", cli_import, "take runs that other tools measured into a database: CodeCarbon, wattmeters"},
+    {"export", cli_export, "write a study's data for other programs: CSV, JSON lines, BoAmps reports"},
     {"audit", cli_audit, "hold a database's energies against physics: sound, doubtful or impossible"},
     {"locations", cli_locations, "list the places whose carbon intensity is known"},
 };

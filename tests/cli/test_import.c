@@ -126,6 +126,34 @@ static void wrong_usage_and_wrong_files_are_told_apart(void **state)
     }
 }
 
+static void published_runs_go_out_again(void **state)
+{
+    struct shop *shop = *state;
+    import_published(shop);
+    assert_int_equal(joulery(shop, "export p.db --csv data --location FRA --json e.json"), 0);
+    json_t *json = load(shop, "e.json");
+    assert_int_equal(json_integer_value(json_object_get(json_object_get(json, "rows"), "runs")), 2);
+    assert_true(json_is_null(json_object_get(json, "boamps")));
+    json_decref(json);
+    AUTO_FREE char *runs = slurp(shop, "data/runs.csv");
+    assert_non_null(strstr(runs, ",vgg16,cifar10,2022-06-05T23:17:43Z,"));
+    assert_int_equal(joulery(shop, "export p.db --jsonl -"), 0);
+    assert_non_null(strstr(shop->output, "{\"schema\":\"joulery.rows/1\",\"study\":\"xu2023\""));
+    assert_int_equal(joulery(shop, "export p.db --boamps b --data-type image --task-family x"), 1);
+    says(shop, "BoAmps requires the kind of infrastructure, which the database does not know: give "
+               "--infrastructure");
+    assert_int_equal(
+        joulery(shop, "export p.db --boamps b --data-type image --task-family x --infrastructure onPremise"),
+        0);
+    says(shop, "the audit holds 4 of the energies for impossible, and they are in the reports");
+    json = load(shop, "b/boamps-run-2.json");
+    assert_non_null(json_object_get(json, "measures"));
+    json_decref(json);
+    assert_int_equal(joulery(shop, "export p.db"), 2);
+    assert_int_equal(joulery(shop, "export p.db --boamps b --data-type picture"), 2);
+    assert_int_equal(joulery(shop, "export none.db --csv out"), 1);
+}
+
 static void a_study_cannot_be_run_into_imported_runs(void **state)
 {
     struct shop *shop = *state;
@@ -172,9 +200,8 @@ static void an_analysis_goes_into_files_or_to_standard_output(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        IN_SHOP(published_runs_are_imported_audited_and_compared),
-        IN_SHOP(what_was_imported_is_said_as_json),
-        IN_SHOP(wrong_usage_and_wrong_files_are_told_apart),
+        IN_SHOP(published_runs_are_imported_audited_and_compared), IN_SHOP(what_was_imported_is_said_as_json),
+        IN_SHOP(wrong_usage_and_wrong_files_are_told_apart),       IN_SHOP(published_runs_go_out_again),
         IN_SHOP(a_study_cannot_be_run_into_imported_runs),
         IN_SHOP(an_analysis_goes_into_files_or_to_standard_output),
     };
