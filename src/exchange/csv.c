@@ -83,15 +83,16 @@ int csv_parse_separated(const char *text, size_t size, char separator, struct cs
     *row = (struct csv_row){0};
     if (size == 0)
         return error_set(error, "no line");
-    if (memchr(text, '\0', size))
-        return error_set(error, "a zero byte: not text");
     struct reader reader = {text, text + size, separator, row};
     if (read_row(&reader, error) < 0) {
         csv_row_free(row);
         return -1;
     }
     row->size = (size_t)(reader.at - text);
-    return 0;
+    if (!memchr(text, '\0', row->size))
+        return 0;
+    csv_row_free(row);
+    return error_set(error, "a zero byte: not text");
 }
 
 int csv_parse_row(const char *text, size_t size, struct csv_row *row, struct error *error)

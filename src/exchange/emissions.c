@@ -218,13 +218,25 @@ static bool grows(const struct emissions_row *before, const struct emissions_row
     return after->total_j >= before->total_j;
 }
 
-static struct emissions_row *row_before(const struct emissions *file, size_t number)
+static int by_run(const void *a, const void *b)
 {
-    const char *id = file->rows[number].run_id;
-    while (id[0] && number-- > 0)
-        if (strcmp(file->rows[number].run_id, id) == 0)
-            return &file->rows[number];
-    return NULL;
+    const struct emissions_row *const *p = a, *const *q = b;
+    int ids = strcmp((*p)->run_id, (*q)->run_id);
+    return ids ? ids : ((*p)->line > (*q)->line) - ((*p)->line < (*q)->line);
+}
+
+/* All rows, those of one run_id beside each other in the file's order; the caller frees it. */
+static struct emissions_row **order_by_run(const struct emissions *file, struct error *error)
+{
+    struct emissions_row **rows = calloc(file->row_count + 1, sizeof(struct emissions_row *));
+    if (!rows) {
+        error_memory(error, file->name);
+        return NULL;
+    }
+    for (size_t i = 0; i < file->row_count; i++)
+        rows[i] = &file->rows[i];
+    qsort(rows, file->row_count, sizeof *rows, by_run);
+    return rows;
 }
 
 /* A duration counts from the tracker's start, or, where a tracker was started again, from then: it goes back
@@ -260,12 +272,25 @@ static int difference(struct emissions *file, struct error *error)
 {
     if (find_column(file, "task_name") != SIZE_MAX)
         return 0;
-    for (size_t i = file->row_count; i-- > 0;) {
-        const struct emissions_row *before = row_before(file, i);
-        if (before && grows(before, &file->rows[i]) && subtract(file, &file->rows[i], before, error) < 0)
-            return -1;
+    struct emissions_row **rows = order_by_run(file, error);
+    int result = rows ? 0 : -1;
+    for (size_t i = file->row_count; result == 0 && i-- > 1;) {
+        bool same = rows[i]->run_id[0] && strcmp(rows[i]->run_id, rows[i - 1]->run_id) == 0;
+        if (same && grows(rows[i - 1], rows[i]))
+            result = subtract(file, rows[i], rows[i - 1], error);
     }
-    return 0;
+    free(rows);
+    return result;
+}
+
+/* Looking through the table takes longer than all else of a row, and rows share their machines. */
+static void find_design_powers(struct emissions *file)
+{
+    for (size_t i = 0; i < file->row_count; i++) {
+        struct emissions_row *row = &file->rows[i];
+        bool known = i > 0 && strcmp(row->cpu_model, row[-1].cpu_model) == 0;
+        row->tdp_w = known ? row[-1].tdp_w : cpu_tdp_find(row->cpu_model);
+    }
 }
 
 static void take_pue_out(struct emissions *file)
@@ -290,11 +315,13 @@ int emissions_parse(const char *name, const char *text, size_t size, struct emis
         result = error_set(error, "%s: no rows: expected a header and one row a run", name);
     if (result == 0)
         result = difference(file, error);
-    if (result == 0)
-        take_pue_out(file);
-    else
+    if (result < 0) {
         emissions_free(file);
-    return result;
+        return -1;
+    }
+    take_pue_out(file);
+    find_design_powers(file);
+    return 0;
 }
 
 void emissions_free(struct emissions *file)
@@ -320,7 +347,7 @@ static int add_channels(const struct emissions_row *row, struct record *record, 
 {
     bool parts = isfinite(row->cpu_j);
     bool gpus = isfinite(row->gpu_j) && (row->gpu_j != 0 || row->gpu_count > 0); /* 0 stands for none, too */
-    bool constant = cpu_tdp_is_default(row->cpu_w, cpu_tdp_find(row->cpu_model));
+    bool constant = cpu_tdp_is_default(row->cpu_w, row->tdp_w);
     const struct {
         bool there;
         const char *name;

@@ -26,6 +26,7 @@ struct emissions_row {
     double cpu_j, gpu_j, ram_j, total_j;       /* NAN: not in the file */
     double cpu_w, gpu_w, ram_w;                /* closing powers: of the last interval before the row */
     double cpu_count, gpu_count, ram_gib, pue; /* NAN: not in the file; pue: 1 */
+    double tdp_w;                              /* of the processor's model; 0: not known */
     size_t
         since_line; /* duration and energies are what was added since that line; 0: they are the row's own */
 };

@@ -49,7 +49,8 @@ static int check_study(struct store *store, const char *name, struct error *erro
 
 int store_import_begin(struct store *store, const char *name, struct error *error)
 {
-    if (sql_begin(store, error) < 0)
+    /* the index of values is written all over: it should fit into memory */
+    if (sql_exec(store, "PRAGMA cache_size = -65536", error) < 0 || sql_begin(store, error) < 0)
         return -1;
     return check_study(store, name, error) == 0 ? 0 : sql_end(store, -1, error);
 }
@@ -161,7 +162,7 @@ static int add_place(struct store *store, const struct plan_factor *factors, siz
 static int add_values(struct store *store, int64_t run, const struct imported_run *imported,
                       struct error *error)
 {
-    AUTO_STATEMENT sqlite3_stmt *row = sql_prepare(
+    AUTO_RESET sqlite3_stmt *row = sql_keep(
         store, "INSERT OR REPLACE INTO imported (run, source, name, value) VALUES (?, ?, ?, ?)", error);
     if (!row)
         return -1;
@@ -200,7 +201,7 @@ int store_import_run(struct store *store, const struct imported_run *run, const 
 int store_imported_find(struct store *store, const char *tool, const char *name, const char *value,
                         const char *also, const char *also_value, int64_t *run, struct error *error)
 {
-    AUTO_STATEMENT sqlite3_stmt *row = sql_prepare(
+    AUTO_RESET sqlite3_stmt *row = sql_keep(
         store,
         "SELECT coalesce(max(run), 0) FROM imported i WHERE source = ?1 AND name = ?2 AND value = ?3 AND (?4 "
         "IS NULL OR EXISTS (SELECT 1 FROM imported a WHERE a.run = i.run AND a.source = ?1 AND a.name = ?4 "

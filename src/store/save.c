@@ -37,7 +37,7 @@ static int save_host(struct store *store, const struct host *host, int64_t *id, 
     for (size_t i = 0; i < sizeof values / sizeof *values; i++)
         values[i] = values[i] ? values[i] : "";
     /* the change of nothing makes RETURNING give the row that was there */
-    AUTO_STATEMENT sqlite3_stmt *statement = sql_prepare(
+    AUTO_RESET sqlite3_stmt *statement = sql_keep(
         store,
         "INSERT INTO host (" HOST_COLUMNS ") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (" HOST_COLUMNS
         ") DO UPDATE SET name = excluded.name RETURNING id",
@@ -103,7 +103,7 @@ static int save_channel(struct store *store, sqlite3_stmt *statement, int64_t ru
 
 static int save_channels(struct store *store, int64_t run, const struct record *record, struct error *error)
 {
-    AUTO_STATEMENT sqlite3_stmt *statement = sql_prepare(store, channel_sql, error);
+    AUTO_RESET sqlite3_stmt *statement = sql_keep(store, channel_sql, error);
     for (size_t i = 0; statement && i < record->channel_count; i++)
         if (save_channel(store, statement, run, record, i, error) < 0)
             return -1;
@@ -141,12 +141,11 @@ static int save_window(struct store *store, const struct window_statements *stat
 
 static int save_windows(struct store *store, int64_t run, const struct record *record, struct error *error)
 {
-    AUTO_STATEMENT sqlite3_stmt *window =
-        sql_prepare(store, "INSERT INTO window VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", error);
-    AUTO_STATEMENT sqlite3_stmt *energy =
-        sql_prepare(store, "INSERT INTO energy VALUES (?, ?, ?, ?, ?, ?)", error);
-    AUTO_STATEMENT sqlite3_stmt *metric =
-        sql_prepare(store, "INSERT OR REPLACE INTO metric VALUES (?, ?, ?, ?)", error);
+    AUTO_RESET sqlite3_stmt *window =
+        sql_keep(store, "INSERT INTO window VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", error);
+    AUTO_RESET sqlite3_stmt *energy = sql_keep(store, "INSERT INTO energy VALUES (?, ?, ?, ?, ?, ?)", error);
+    AUTO_RESET sqlite3_stmt *metric =
+        sql_keep(store, "INSERT OR REPLACE INTO metric VALUES (?, ?, ?, ?)", error);
     if (!window || !energy || !metric)
         return -1;
     struct window_statements statements = {window, energy, metric};

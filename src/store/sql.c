@@ -73,6 +73,35 @@ void sql_finalize(sqlite3_stmt **statement)
     sqlite3_finalize(*statement);
 }
 
+sqlite3_stmt *sql_keep(struct store *store, const char *sql, struct error *error)
+{
+    for (size_t i = 0; i < store->kept_count; i++)
+        if (strcmp(sqlite3_sql(store->kept[i]), sql) == 0)
+            return store->kept[i];
+    sqlite3_stmt **grown = reallocarray(store->kept, store->kept_count + 1, sizeof *grown);
+    if (!grown) {
+        error_memory(error, store->path);
+        return NULL;
+    }
+    store->kept = grown;
+    grown[store->kept_count] = sql_prepare(store, sql, error);
+    return grown[store->kept_count] ? grown[store->kept_count++] : NULL;
+}
+
+void sql_reset(sqlite3_stmt **statement)
+{
+    sqlite3_reset(*statement);
+}
+
+void sql_keep_none(struct store *store)
+{
+    for (size_t i = 0; i < store->kept_count; i++)
+        sqlite3_finalize(store->kept[i]);
+    free(store->kept);
+    store->kept = NULL;
+    store->kept_count = 0;
+}
+
 static int bind_text(sqlite3_stmt *statement, int parameter, const char *text)
 {
     if (!text)
@@ -139,7 +168,7 @@ int sql_run(struct store *store, sqlite3_stmt *statement, struct error *error, c
 
 int sql_do(struct store *store, const char *sql, struct error *error, const char *types, ...)
 {
-    AUTO_STATEMENT sqlite3_stmt *statement = sql_prepare(store, sql, error);
+    AUTO_RESET sqlite3_stmt *statement = sql_keep(store, sql, error);
     if (!statement)
         return -1;
     va_list values;

@@ -15,7 +15,9 @@ struct store {
     char *path;
     bool claimed;
     bool reserve_used;
-    int reserve;           /* an unlinked file that holds disk space, -1: none */
+    int reserve;         /* an unlinked file that holds disk space, -1: none */
+    sqlite3_stmt **kept; /* statements that are used again and again, see sql_keep */
+    size_t kept_count;
     pthread_mutex_t mutex; /* one transaction at a time: the sampler's thread adds traces */
 };
 
@@ -29,12 +31,21 @@ sqlite3_stmt *sql_prepare(struct store *store, const char *sql, struct error *er
 void sql_finalize(sqlite3_stmt **statement);
 #define AUTO_STATEMENT __attribute__((cleanup(sql_finalize)))
 
+/* The same of a statement that the store owns and gives again for the same text: a run takes some twenty, and
+ * parsing them takes longer than running them. It is in use until the next call with that text, and must be
+ * reset after use. For texts that are constants; not for store_add_trace, which another thread calls. */
+sqlite3_stmt *sql_keep(struct store *store, const char *sql, struct error *error);
+void sql_reset(sqlite3_stmt **statement);
+#define AUTO_RESET __attribute__((cleanup(sql_reset)))
+/* Finalizes all that were kept. */
+void sql_keep_none(struct store *store);
+
 /* Binds from the first parameter on, a letter of `types` each: i int64_t, d double (NAN: NULL), t const char
  * * (NULL: NULL; what is not UTF-8 is replaced). Resets the statement first. */
 int sql_bind(struct store *store, sqlite3_stmt *statement, struct error *error, const char *types, ...);
 /* sql_bind, then all steps: for statements that return no rows. */
 int sql_run(struct store *store, sqlite3_stmt *statement, struct error *error, const char *types, ...);
-/* Prepare, sql_run, finalize. */
+/* sql_keep, sql_run. */
 int sql_do(struct store *store, const char *sql, struct error *error, const char *types, ...);
 
 /* 1: a row; 0: no more; -1: error. */

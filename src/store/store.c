@@ -213,6 +213,7 @@ void store_close(struct store *store)
     error_clear(&ignored);
     if (store->reserve >= 0)
         close(store->reserve);
+    sql_keep_none(store);
     sqlite3_close(store->database);
     pthread_mutex_destroy(&store->mutex);
     free(store->path);
