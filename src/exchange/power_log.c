@@ -25,6 +25,8 @@ struct layout {
     size_t column[ROLES];    /* from 0; ABSENT */
     double factor[ROLES];
     char separator;
+    bool any, utc, strict;
+    size_t fields; /* of the header; 0: there is none */
 };
 
 struct reader {
@@ -40,6 +42,7 @@ struct line {
 struct reading {
     int64_t wall_ns;
     double power_w, energy_j;
+    size_t line;
 };
 
 struct readings {
@@ -125,9 +128,10 @@ static int read_value(const struct csv_row *row, const struct layout *layout, en
 static int read_time(const struct csv_row *row, const struct layout *layout, int64_t *wall_ns)
 {
     AUTO_FREE char *field = strdup(field_of(row, layout, TIME));
+    AUTO_FREE char *zoned = field && layout->utc ? text_format("%sZ", field) : NULL;
     if (!field)
         return -1;
-    if (clock_parse_time(field, wall_ns) == 0)
+    if ((zoned && clock_parse_time(zoned, wall_ns) == 0) || clock_parse_time(field, wall_ns) == 0)
         return 0;
     if (layout->separator != ',')
         comma_to_point(field);
@@ -137,6 +141,8 @@ static int read_time(const struct csv_row *row, const struct layout *layout, int
 /* NULL, or what is wrong with the row. */
 static const char *read_row(const struct csv_row *row, const struct layout *layout, struct reading *reading)
 {
+    if (layout->strict && layout->fields && row->count != layout->fields)
+        return "another number of fields than the header has";
     if (read_time(row, layout, &reading->wall_ns) < 0)
         return "no time";
     if (read_value(row, layout, POWER, &reading->power_w) < 0)
@@ -153,6 +159,18 @@ static bool is_number(const char *name, uint64_t *number)
     return text_to_u64(name, number) == 0 && *number >= 1 && *number <= CSV_FIELDS_MOST;
 }
 
+/* Whether a field of the header is the column that is asked for: called so, or, of "power|watts|w", so. */
+static bool is_named(const char *field, const char *name, bool any)
+{
+    if (!any)
+        return strcmp(field, name) == 0;
+    size_t length = strlen(field);
+    for (const char *at = name; at; at = strchr(at, '|') ? strchr(at, '|') + 1 : NULL)
+        if (strcspn(at, "|") == length && length > 0 && strncasecmp(at, field, length) == 0)
+            return true;
+    return false;
+}
+
 /* Whether a row names all columns that are asked for by name; the others stand where their numbers say. */
 static bool match_header(const struct csv_row *row, struct layout *layout)
 {
@@ -163,7 +181,7 @@ static bool match_header(const struct csv_row *row, struct layout *layout)
         if (name && is_number(name, &number))
             layout->column[role] = number - 1;
         for (size_t i = 0; name && i < row->count && layout->column[role] == ABSENT; i++)
-            if (strcmp(trim(row->fields[i]), name) == 0)
+            if (is_named(trim(row->fields[i]), name, layout->any))
                 layout->column[role] = i;
         if (name && layout->column[role] >= row->count)
             return false;
@@ -189,6 +207,7 @@ static bool fits(const struct line *line, char separator, struct layout *layout,
         return false;
     layout->separator = separator;
     bool fit = match_header(&row, layout) && (named || !read_row(&row, layout, &reading));
+    layout->fields = named ? row.count : 0;
     csv_row_free(&row);
     return fit;
 }
@@ -212,7 +231,7 @@ static int no_header(const struct line *first, const struct layout *layout, stru
         text_printf(&all, "%s%s", i ? ", " : "", shown ? shown : "");
     }
     for (size_t role = 0; role < ROLES && !wrong; role++) {
-        struct layout one = {.name = {[TIME] = layout->name[role]}};
+        struct layout one = {.name = {[TIME] = layout->name[role]}, .any = layout->any};
         if (layout->name[role] && !match_header(&best, &one))
             wrong = layout->name[role];
     }
@@ -281,6 +300,9 @@ static int read_rows(struct reader *reader, const struct layout *layout, struct 
             wrong = read_row(&row, layout, &reading);
             csv_row_free(&row);
         }
+        if (wrong && layout->strict)
+            return error_set(error, "line %zu: %s", reader->number, wrong);
+        reading.line = reader->number;
         if (!wrong && add_reading(all, &reading, error) < 0)
             return -1;
         log->bad += wrong != NULL;
@@ -298,7 +320,7 @@ static bool runs_ahead(const struct readings *all, size_t i, int64_t last_ns)
            all->items[i + 1].wall_ns > last_ns;
 }
 
-static void put_in_order(struct readings *all, struct power_log *log)
+static int put_in_order(struct readings *all, bool strict, struct power_log *log, struct error *error)
 {
     size_t kept = 0;
     for (size_t i = 0; i < all->count; i++) {
@@ -307,10 +329,15 @@ static void put_in_order(struct readings *all, struct power_log *log)
         bool back = all->items[i].wall_ns < last_ns || (kept && runs_ahead(all, i, last_ns));
         log->repeated += same;
         log->back += !same && back;
+        if (strict && (same || back))
+            return error_set(error,
+                             "line %zu: its time is not between those of the rows around it: sort the rows",
+                             all->items[i].line);
         if (!same && !back)
             all->items[kept++] = all->items[i];
     }
     all->count = kept;
+    return 0;
 }
 
 static int by_size(const void *a, const void *b)
@@ -366,6 +393,9 @@ static int choose_units(const struct power_log_columns *columns, struct layout *
     *layout = (struct layout){
         .name = {[TIME] = columns->time, [POWER] = columns->power, [ENERGY] = columns->energy},
         .factor = {[POWER] = wall_power_unit(power), [ENERGY] = wall_energy_unit(energy)},
+        .any = columns->any,
+        .utc = columns->utc,
+        .strict = columns->strict,
     };
     if (!(layout->factor[POWER] > 0))
         return error_set(error, "unknown unit of power '%s': expected W, kW, mW or MW", power);
@@ -389,10 +419,10 @@ int power_log_parse(const char *text, size_t size, const struct power_log_column
         result = find_layout(&reader, &layout, error);
     if (result == 0)
         result = read_rows(&reader, &layout, &all, log, error);
-    if (result == 0) {
-        put_in_order(&all, log);
+    if (result == 0)
+        result = put_in_order(&all, layout.strict, log, error);
+    if (result == 0)
         result = hand_over(&all, log, error);
-    }
     free(all.items);
     if (result < 0)
         power_log_free(log);
@@ -408,6 +438,59 @@ int power_log_read(const char *path, const struct power_log_columns *columns, st
     if (!text)
         return -1;
     return power_log_parse(text, size, columns, log, error) < 0 ? error_prefix(error, "%s", path) : 0;
+}
+
+/* ---- a stretch of it ---- */
+
+/* The last reading of a power at or before `ns`; count: there is none. */
+static size_t reading_before(const struct power_log *log, int64_t ns)
+{
+    size_t low = 0, high = log->count;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (log->wall_ns[middle] <= ns)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    while (low > 0 && isnan(log->power_w[low - 1]))
+        low--;
+    return low > 0 ? low - 1 : log->count;
+}
+
+static double power_at(const struct power_log *log, size_t from, size_t to, int64_t ns)
+{
+    double part = (double)(ns - log->wall_ns[from]) / (double)(log->wall_ns[to] - log->wall_ns[from]);
+    return log->power_w[from] + part * (log->power_w[to] - log->power_w[from]);
+}
+
+/* What lies of from_ns to to_ns between two readings. */
+static void add_between(const struct power_log *log, size_t a, size_t b, int64_t from_ns, int64_t to_ns,
+                        struct power_span *span)
+{
+    int64_t begin_ns = log->wall_ns[a] > from_ns ? log->wall_ns[a] : from_ns;
+    int64_t end_ns = log->wall_ns[b] < to_ns ? log->wall_ns[b] : to_ns;
+    double wall_s = (double)(end_ns - begin_ns) / (double)NS_PER_S;
+    span->energy_j += (power_at(log, a, b, begin_ns) + power_at(log, a, b, end_ns)) / 2 * wall_s;
+    span->wall_s += wall_s;
+    span->longest_s = fmax(span->longest_s, (double)(log->wall_ns[b] - log->wall_ns[a]) / (double)NS_PER_S);
+}
+
+int power_log_span(const struct power_log *log, int64_t from_ns, int64_t to_ns, struct power_span *span)
+{
+    size_t last = reading_before(log, from_ns);
+    *span = (struct power_span){0};
+    if (last == log->count || from_ns >= to_ns)
+        return -1;
+    span->samples = log->wall_ns[last] == from_ns;
+    for (size_t i = last + 1; i < log->count && log->wall_ns[last] < to_ns; i++) {
+        if (isnan(log->power_w[i]))
+            continue;
+        add_between(log, last, i, from_ns, to_ns, span);
+        span->samples += log->wall_ns[i] <= to_ns;
+        last = i;
+    }
+    return log->wall_ns[last] >= to_ns ? 0 : -1;
 }
 
 void power_log_free(struct power_log *log)

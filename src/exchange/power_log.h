@@ -13,12 +13,17 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* A column is its name in the header, or its number from 1. */
+/* A column is its name in the header, or its number from 1; or, with `any`, one of several names, the first
+ * that the header has, whatever their case: "power|watts|w". */
 struct power_log_columns {
     const char *time;
     const char *power, *energy; /* NULL: none;at least one of the two */
     const char *power_unit;     /* "W", "kW", …; NULL: W */
     const char *energy_unit;    /* "J", "Wh", …; NULL: Wh */
+    bool any;                   /* see above */
+    bool utc;                   /* times without a zone are UTC */
+    bool strict; /* a row that would be left out is an error, and so is one with other fields than the header
+                  */
 };
 
 struct power_log {
@@ -41,6 +46,18 @@ int power_log_parse(const char *text, size_t size, const struct power_log_column
 /* The same of a file of at most 1 GiB; errors begin with its path. */
 int power_log_read(const char *path, const struct power_log_columns *columns, struct power_log *log,
                    struct error *error);
+
+/* What a log of powers says of a stretch of time. */
+struct power_span {
+    double energy_j; /* the trapezoid rule over the times as they are; at the ends between two readings */
+    double wall_s;
+    size_t samples;   /* readings within */
+    double longest_s; /* the longest time between two readings of it */
+};
+
+/* Rows without a power are passed over. -1: the log's readings do not reach from one end to the other. */
+int power_log_span(const struct power_log *log, int64_t from_ns, int64_t to_ns, struct power_span *span);
+
 void power_log_free(struct power_log *log);
 
 #endif

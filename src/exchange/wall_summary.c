@@ -1,9 +1,7 @@
 #include "exchange/wall_summary.h"
 
-#include "base/clock.h"
 #include "base/text.h"
 #include "base/units.h"
-#include "exchange/csv.h"
 #include "exchange/into_record.h"
 
 #include <jansson.h>
@@ -77,110 +75,44 @@ static int parse_json(const char *name, const char *text, size_t size, struct wa
 
 /* ---- readings as CSV ---- */
 
-struct reading {
-    double time_s, power_w;
-};
-
-struct columns {
-    size_t time, power, count;
-};
-
-static size_t find_name(const struct csv_row *header, const char *const *names, size_t count)
+int wall_readings_parse(const char *name, const char *text, size_t size, struct power_log *log,
+                        struct error *error)
 {
-    for (size_t i = 0; i < header->count; i++)
-        for (size_t k = 0; k < count; k++)
-            if (strcasecmp(header->fields[i], names[k]) == 0)
-                return i;
-    return SIZE_MAX;
-}
-
-static int read_header(const char *name, const struct csv_row *header, struct columns *columns,
-                       struct error *error)
-{
-    static const char *const times[] = {"time", "timestamp", "datetime", "date", "time_s", "t"};
-    static const char *const powers[] = {"power", "power_w", "watt", "watts", "w", "apower"};
-    *columns = (struct columns){find_name(header, times, COUNT(times)),
-                                find_name(header, powers, COUNT(powers)), header->count};
-    if (columns->time != SIZE_MAX && columns->power != SIZE_MAX)
+    static const struct power_log_columns columns = {.time = "time|timestamp|datetime|date|time_s|t",
+                                                     .power = "power|power_w|watt|watts|w|apower",
+                                                     .any = true,
+                                                     .utc = true,
+                                                     .strict = true};
+    if (power_log_parse(text, size, &columns, log, error) == 0)
         return 0;
-    return error_set(error,
-                     "%s:1: expected JSON with \"joules\", or CSV whose first line names a column time and a "
-                     "column power",
-                     name);
+    return error_prefix(
+        error, "%s: expected JSON with \"joules\", or CSV with a column time and a column power", name);
 }
 
-static int read_reading(const char *name, size_t line, const struct csv_row *fields,
-                        const struct columns *columns, struct reading *reading, struct error *error)
+int wall_summary_of_span(const char *name, const struct power_span *span, struct wall_summary *summary,
+                         struct error *error)
 {
-    int64_t wall_ns;
-    if (fields->count != columns->count)
-        return error_set(error, "%s:%zu: expected %zu fields, as the first line has columns, found %zu", name,
-                         line, columns->count, fields->count);
-    if (clock_parse_time(fields->fields[columns->time], &wall_ns) < 0)
-        return error_set(error, "%s:%zu: expected a time, found '%s'", name, line,
-                         fields->fields[columns->time]);
-    if (text_to_double(fields->fields[columns->power], &reading->power_w) < 0)
-        return error_set(error, "%s:%zu: expected watts, found '%s'", name, line,
-                         fields->fields[columns->power]);
-    reading->time_s = (double)wall_ns / (double)NS_PER_S;
-    return 0;
-}
-
-static int add_reading(const char *name, size_t line, const struct reading *before,
-                       const struct reading *reading, struct wall_summary *summary, struct error *error)
-{
-    summary->samples++;
-    if (summary->samples == 1)
+    *summary = (struct wall_summary){.energy_j = span->energy_j,
+                                     .wall_s = span->wall_s,
+                                     .samples = (double)span->samples,
+                                     .longest_s = span->longest_s};
+    if (span->energy_j > 0 && isfinite(span->energy_j))
         return 0;
-    double apart_s = reading->time_s - before->time_s;
-    if (!(apart_s > 0))
-        return error_set(error, "%s:%zu: expected a time after that of the row before: sort the rows", name,
-                         line);
-    summary->energy_j += (before->power_w + reading->power_w) / 2 * apart_s;
-    summary->wall_s += apart_s;
-    summary->longest_s = fmax(summary->longest_s, apart_s);
-    return 0;
-}
-
-static int take_line(const char *name, size_t line, const struct csv_row *fields, struct columns *columns,
-                     struct reading *before, struct wall_summary *summary, struct error *error)
-{
-    struct reading reading;
-    if (fields->count == 1 && !fields->fields[0][0])
-        return 0;
-    if (columns->count == 0)
-        return read_header(name, fields, columns, error);
-    if (read_reading(name, line, fields, columns, &reading, error) < 0 ||
-        add_reading(name, line, before, &reading, summary, error) < 0)
-        return -1;
-    *before = reading;
-    return 0;
+    return error_set(error, "%s: its readings come to %g J: expected powers above 0 W", name, span->energy_j);
 }
 
 static int parse_csv(const char *name, const char *text, size_t size, struct wall_summary *summary,
                      struct error *error)
 {
-    struct columns columns = {0};
-    struct reading before = {0};
-    size_t line = 1;
-    for (size_t at = 0; at < size; line++) {
-        struct csv_row fields;
-        if (csv_parse_row(text + at, size - at, &fields, error) < 0) {
-            AUTO_FREE char *reason = strdup(error_text(error));
-            return error_set(error, "%s:%zu: %s", name, line, reason ? reason : "not CSV");
-        }
-        at += fields.size;
-        int result = take_line(name, line, &fields, &columns, &before, summary, error);
-        csv_row_free(&fields);
-        if (result < 0)
-            return -1;
-    }
-    if (summary->samples < 2)
-        return error_set(error, "%s: expected at least two readings, found %.0f", name, summary->samples);
-    if (!(summary->energy_j > 0) || isinf(summary->energy_j))
-        return error_set(error, "%s: its readings come to %g J: expected powers above 0 W", name,
-                         summary->energy_j);
-    return 0;
+    struct power_log log;
+    struct power_span span;
+    if (wall_readings_parse(name, text, size, &log, error) < 0)
+        return -1;
+    int result = power_log_span(&log, log.wall_ns[0], log.wall_ns[log.count - 1], &span) == 0
+                     ? wall_summary_of_span(name, &span, summary, error)
+                     : error_set(error, "%s: expected at least two readings of a power", name);
+    power_log_free(&log);
+    return result;
 }
 
 int wall_summary_parse(const char *name, const char *text, size_t size, struct wall_summary *summary,
@@ -191,8 +123,6 @@ int wall_summary_parse(const char *name, const char *text, size_t size, struct w
         at++;
     *summary = (struct wall_summary){.longest_s = NAN};
     bool json = at < size && text[at] == '{';
-    if (!json)
-        summary->longest_s = 0;
     int result =
         json ? parse_json(name, text, size, summary, error) : parse_csv(name, text, size, summary, error);
     if (result < 0)
@@ -241,7 +171,8 @@ static int keep_values(const struct wall_summary *summary, const char *file, con
     if (keep_value(run, channel, "file", file, error) < 0 ||
         keep_number(run, channel, "joules", summary->energy_j, error) < 0 ||
         keep_number(run, channel, "seconds", summary->wall_s, error) < 0 ||
-        keep_number(run, channel, "samples", summary->samples, error) < 0)
+        keep_number(run, channel, "samples", summary->samples, error) < 0 ||
+        (summary->shift_s != 0 && keep_number(run, channel, "shift_s", summary->shift_s, error) < 0))
         return -1;
     return summary->identifier ? keep_value(run, channel, "identifier", summary->identifier, error) : 0;
 }

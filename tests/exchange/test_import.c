@@ -248,6 +248,8 @@ static void readings_are_integrated_over_their_times(void **state)
     wall_summary_free(&summary);
 }
 
+#define CSV_WANTED "w: expected JSON with \"joules\", or CSV with a column time and a column power: "
+
 static void wattmeters_that_contradict_themselves_are_refused(void **state)
 {
     (void)state;
@@ -259,12 +261,12 @@ static void wattmeters_that_contradict_themselves_are_refused(void **state)
         {"{\"joules\": -1}", "w: expected an energy above 0"},
         {"{\"joules\": 1, \"timeExecution\": 0}", "w: expected \"timeExecution\" above 0 s"},
         {"{\"joules\": 1,\n}", "w:2: not JSON"},
-        {"a,b\n1,2\n", "w:1: expected JSON with \"joules\", or CSV"},
-        {"t,w\n1,2\n", "w: expected at least two readings, found 1"},
-        {"t,w\n10,2\n10,3\n", "w:3: expected a time after that of the row before"},
-        {"t,w\n10,2\n11,x\n", "w:3: expected watts, found 'x'"},
-        {"t,w\n10,2\nnoon,3\n", "w:3: expected a time, found 'noon'"},
-        {"t,w\n10,2,1\n", "w:2: expected 2 fields"},
+        {"a,b\n1,2\n", CSV_WANTED "no line names the column"},
+        {"t,w\n1,2\n", CSV_WANTED "of 1 rows 1 can be used"},
+        {"t,w\n10,2\n10,3\n", CSV_WANTED "line 3: its time is not between"},
+        {"t,w\n10,2\n11,x\n", CSV_WANTED "line 3: no number for the power"},
+        {"t,w\n10,2\nnoon,3\n", CSV_WANTED "line 3: no time"},
+        {"t,w\n10,2,1\n", CSV_WANTED "line 2: another number of fields"},
         {"t,w\n10,0\n11,0\n", "w: its readings come to 0 J"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {

@@ -120,6 +120,60 @@ static void times_that_repeat_or_go_back_are_left_out(void **state)
     power_log_free(&log);
 }
 
+static void a_column_may_have_one_of_several_names(void **state)
+{
+    (void)state;
+    static const struct power_log_columns any = {.time = "time|t", .power = "power|watts|w", .any = true};
+    struct power_log log = parsed("no;W;T\n1;5,5;1763923423\n2;6;1763923424\n", &any);
+    assert_true(log.count == 2 && log.power_w[0] == 5.5);
+    power_log_free(&log);
+    refused("no,W,ti\n1,5,1763923423\n", &any, "no line names the column 'time|t'");
+}
+
+static void times_without_a_zone_are_utc_where_that_is_asked(void **state)
+{
+    (void)state;
+    static const struct power_log_columns utc = {.time = "time", .power = "power", .utc = true};
+    struct power_log log = parsed("time,power\n2025-11-23 18:43:43,1\n2025-11-23T19:43:44+01:00,1\n", &utc);
+    assert_true(seconds(&log, 0) == 0 && seconds(&log, 1) == 1);
+    power_log_free(&log);
+}
+
+static void a_strict_reader_leaves_no_row_out(void **state)
+{
+    (void)state;
+    static const struct power_log_columns strict = {.time = "time", .power = "power", .strict = true};
+    refused("time,power\n1763923423,1\n1763923424,x\n", &strict, "line 3: no number for the power");
+    refused("time,power\n1763923423,1\n\n1763923423,2\n", &strict, "line 4: its time is not between");
+    refused("time,power\n1763923425,1\n1763923423,2\n1763923424,2\n", &strict,
+            "line 3: its time is not between");
+    refused("time,power\n1763923423,1,5\n1763923424,2\n", &strict, "line 2: another number of fields");
+}
+
+static void a_stretch_is_integrated_between_its_ends(void **state)
+{
+    (void)state;
+    /* 100 W rising to 300 W over 2 s, a row without a power, then flat for 8 s */
+    struct power_log log =
+        parsed("time,power,E\n1763923423,100,\n1763923425,300,\n1763923426,,1\n1763923433,300,\n",
+               &(struct power_log_columns){.time = "time", .power = "power", .energy = "E"});
+    const int64_t begin_ns = 1763923423LL * NS_PER_S;
+    struct power_span span;
+    assert_int_equal(power_log_span(&log, begin_ns, begin_ns + 10 * NS_PER_S, &span), 0);
+    assert_true(fabs(span.energy_j - 2800) < 1e-9 && span.wall_s == 10 && span.samples == 3 &&
+                span.longest_s == 8);
+    /* 150 to 300 W over 1.5 s, and 300 W over 3 s */
+    assert_int_equal(power_log_span(&log, begin_ns + NS_PER_S / 2, begin_ns + 5 * NS_PER_S, &span), 0);
+    assert_true(fabs(span.energy_j - 1237.5) < 1e-9 && span.wall_s == 4.5 && span.samples == 1);
+    /* within one step */
+    assert_int_equal(power_log_span(&log, begin_ns + 4 * NS_PER_S, begin_ns + 5 * NS_PER_S, &span), 0);
+    assert_true(fabs(span.energy_j - 300) < 1e-9 && span.samples == 0);
+    assert_int_equal(power_log_span(&log, begin_ns - 1, begin_ns + NS_PER_S, &span), -1);
+    assert_int_equal(power_log_span(&log, begin_ns, begin_ns + 10 * NS_PER_S + 1, &span), -1);
+    assert_int_equal(power_log_span(&log, begin_ns + 5, begin_ns + 5, &span), -1);
+    power_log_free(&log);
+}
+
 static void what_is_wrong_is_said(void **state)
 {
     (void)state;
@@ -147,6 +201,10 @@ int main(void)
         cmocka_unit_test(a_counter_may_stand_beside_the_power_or_alone),
         cmocka_unit_test(rows_with_errors_are_counted_and_the_rest_is_used),
         cmocka_unit_test(times_that_repeat_or_go_back_are_left_out),
+        cmocka_unit_test(a_column_may_have_one_of_several_names),
+        cmocka_unit_test(times_without_a_zone_are_utc_where_that_is_asked),
+        cmocka_unit_test(a_strict_reader_leaves_no_row_out),
+        cmocka_unit_test(a_stretch_is_integrated_between_its_ends),
         cmocka_unit_test(what_is_wrong_is_said),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
