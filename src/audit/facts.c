@@ -249,5 +249,9 @@ bool from_codecarbon(const struct figure *figure)
 
 int64_t processors_of(const struct facts *facts, const struct figure *figure)
 {
-    return from_codecarbon(figure) ? facts->sockets : 1;
+    static const char *const whole_machine[] = {"codecarbon", "carbontracker", "csv"};
+    for (size_t i = 0; figure->meter && i < sizeof whole_machine / sizeof *whole_machine; i++)
+        if (strcmp(figure->meter, whole_machine[i]) == 0)
+            return facts->sockets;
+    return 1;
 }

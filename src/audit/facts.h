@@ -39,7 +39,7 @@ int repair_all(struct facts *facts, size_t count, struct error *error);
 #define TDP_FACTOR_IMPOSSIBLE   1.5
 
 /* How many processors a channel of scope cpu stands for: all of the machine's in one figure of CodeCarbon's,
- * one in a RAPL package. 0: not known. */
+ * carbontracker's or a table's, one in a RAPL package and in EnergiBridge's figure. 0: not known. */
 int64_t processors_of(const struct facts *facts, const struct figure *figure);
 bool from_codecarbon(const struct figure *figure);
 

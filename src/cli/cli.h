@@ -57,7 +57,7 @@ int cli_compare(int argc, char **argv);
 int cli_overlay(int argc, char **argv);
 int cli_locations(int argc, char **argv);
 
-/* joulery import codecarbon, wattmeter, accuracy; joulery audit. */
+/* joulery import; joulery audit. */
 int cli_import(int argc, char **argv);
 int cli_audit(int argc, char **argv);
 

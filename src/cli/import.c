@@ -1,10 +1,11 @@
-/* joulery import codecarbon, wattmeter, accuracy. */
+/* joulery import: runs of other tools, and what is added to them. */
 #include "exchange/import.h"
 #include "audit/audit.h"
 #include "base/file.h"
 #include "base/text.h"
 #include "base/units.h"
 #include "cli/cli.h"
+#include "exchange/tool_runs.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -13,9 +14,12 @@
 #define NAME "import"
 
 struct words {
-    const char *database, *study, *json, *channel;
-    struct option_list factors;
+    const char *database, *study, *json, *channel, *run, *window;
+    struct option_list factors, map;
     uint64_t repetition, sockets;
+    double shift_s;
+    bool by_time;
+    enum import_tool tool;
 };
 
 /* ---- factors ---- */
@@ -122,7 +126,7 @@ static int report_outcome(struct store *store, const struct words *words,
     return print_audit(store, words->database, error);
 }
 
-/* ---- the three ---- */
+/* ---- the kinds ---- */
 
 typedef int import_function(struct store *store, const struct import_request *request,
                             struct import_outcome *outcome, struct error *error);
@@ -135,6 +139,8 @@ static int check_before(const struct words *words, const struct import_request *
         return 0;
     if (import == import_codecarbon)
         return import_codecarbon_check(request, error);
+    if (import == import_runs)
+        return import_runs_check(request, error);
     return error_set(
         error, "%s: no such database: import the energies of runs first, and then what is added to them",
         words->database);
@@ -163,15 +169,39 @@ static char *name_of(const char *path)
     return strndup(name, dot && dot > name ? (size_t)(dot - name) : strlen(name));
 }
 
+static bool has_mapped_factor(const struct option_list *map)
+{
+    for (size_t i = 0; i < map->count; i++)
+        if (strstr(map->items[i], "factor."))
+            return true;
+    return false;
+}
+
+/* How the runs are told: each file says which of these it can do without. */
+static int check_words(const struct words *words, const struct operands *operands, import_function *import,
+                       struct error *error)
+{
+    bool told = words->run || words->by_time || has_mapped_factor(&words->map);
+    if (!words->database || (!told && words->factors.count == 0))
+        return error_set(error, "expected --db FILE and at least one --factor FACTOR=LEVEL");
+    if ((words->run || words->by_time) && words->factors.count > 0)
+        return error_set(error, "--run and --by-time tell the run: --factor beside them has no use");
+    if (words->run && (words->by_time || operands->count > 1))
+        return error_set(error, "--run tells the run of one file: expected no --by-time and no other file");
+    if (words->shift_s != 0 && !words->by_time)
+        return error_set(error, "--shift moves readings for --by-time, which is not given");
+    if (import == import_runs && words->tool == IMPORT_CSV)
+        return csv_check_map(&words->map, error);
+    return 0;
+}
+
 static int run_import(const struct words *words, const struct operands *operands, import_function *import)
 {
     struct error error = ERROR_INIT;
     struct plan_factor *factors = NULL;
     char **copies = NULL;
-    int status = CLI_DONE;
-    if (!words->database || words->factors.count == 0)
-        status = error_set(&error, "expected --db FILE and at least one --factor FACTOR=LEVEL");
-    else
+    int status = check_words(words, operands, import, &error);
+    if (status == 0)
         status = read_factors(&words->factors, &factors, &copies, &error);
     if (status < 0) {
         free_factors(factors, copies);
@@ -187,7 +217,13 @@ static int run_import(const struct words *words, const struct operands *operands
                                            .factor_count = words->factors.count,
                                            .repetition = (int64_t)words->repetition,
                                            .sockets = (uint32_t)words->sockets,
-                                           .channel = words->channel};
+                                           .channel = words->channel,
+                                           .run = words->run,
+                                           .by_time = words->by_time,
+                                           .shift_s = words->shift_s,
+                                           .tool = words->tool,
+                                           .window = words->window,
+                                           .map = &words->map};
     status = import_into(words, &request, import, &error);
     free_factors(factors, copies);
     return status == 0 ? CLI_DONE : cli_fail(NAME, &error, CLI_FAILED);
@@ -204,6 +240,7 @@ static int parse_and_run(struct command_line *line, int argc, char **argv, struc
     int status =
         parsed == OPTIONS_OK ? run_import(words, &operands, import) : cli_parse_result(parsed, NAME, &error);
     options_list_free(&words->factors);
+    options_list_free(&words->map);
     return status;
 }
 
@@ -227,15 +264,28 @@ static int parse_and_run(struct command_line *line, int argc, char **argv, struc
             "of the first file's run; the next file's is the next (default 1)", 1, 1e6                       \
     }
 
+#define RUN_OPTION                                                                                           \
+    {                                                                                                        \
+        "--run", 0, OPTION_TEXT, &words.run, "ID",                                                           \
+            "the run by its number, or by what its file calls it, instead of factors", 0, 0                  \
+    }
+#define NEW_RUN_OPTIONS                                                                                      \
+    {"--name",    0,                                                                                         \
+     OPTION_TEXT, &words.study,                                                                              \
+     "NAME",      "what a new database's study is called (default: the database's name)",                  \
+     0,           0},                                                                                        \
+    {                                                                                                        \
+        "--sockets", 0, OPTION_COUNT, &words.sockets, "N",                                                   \
+            "processors of the machine, which the file does not say: bounds what their power can be", 1,     \
+            1024                                                                                             \
+    }
+
 static int import_emissions(int argc, char **argv)
 {
     struct words words = {0};
     const struct option options[] = {
         SHARED_OPTIONS,
-        {"--name", 0, OPTION_TEXT, &words.study, "NAME",
-         "what a new database's study is called (default: the database's name)", 0, 0},
-        {"--sockets", 0, OPTION_COUNT, &words.sockets, "N",
-         "processors of the machine, which the file does not say: bounds what their power can be", 1, 1024},
+        NEW_RUN_OPTIONS,
     };
     struct command_line line = {
         .usage = "joulery import codecarbon FILE... --db DB --factor FACTOR=LEVEL [options]",
@@ -249,12 +299,92 @@ static int import_emissions(int argc, char **argv)
     return parse_and_run(&line, argc, argv, &words, import_codecarbon);
 }
 
+static int import_tracker(int argc, char **argv)
+{
+    struct words words = {.tool = IMPORT_CARBONTRACKER};
+    const struct option options[] = {SHARED_OPTIONS, NEW_RUN_OPTIONS};
+    struct command_line line = {
+        .usage = "joulery import carbontracker LOG... --db DB --factor FACTOR=LEVEL [options]",
+        .purpose = "Each log (…_carbontracker.log) becomes a run, with its epochs; repetitions count on.",
+        .example = "joulery import carbontracker logs/*_carbontracker.log --db published.db --factor "
+                   "architecture=vgg16",
+        .options = options,
+        .option_count = sizeof options / sizeof *options,
+    };
+    return parse_and_run(&line, argc, argv, &words, import_runs);
+}
+
+static int import_zeus(int argc, char **argv)
+{
+    struct words words = {.tool = IMPORT_ZEUS};
+    const struct option options[] = {
+        SHARED_OPTIONS,
+        NEW_RUN_OPTIONS,
+        {"--window", 0, OPTION_TEXT, &words.window, "NAME",
+         "the windows that are runs (default: the outermost, if they have one name)", 0, 0},
+    };
+    struct command_line line = {
+        .usage = "joulery import zeus FILE.csv... --db DB --factor FACTOR=LEVEL [options]",
+        .purpose =
+            "The log_file of a ZeusMonitor: outermost windows become runs, those in them their windows.\n"
+            "Zeus logs the energy of GPUs and no other.",
+        .example = "joulery import zeus zeus.csv --db published.db --factor architecture=vgg16",
+        .options = options,
+        .option_count = sizeof options / sizeof *options,
+    };
+    return parse_and_run(&line, argc, argv, &words, import_runs);
+}
+
+static int import_bridge(int argc, char **argv)
+{
+    struct words words = {.tool = IMPORT_ENERGIBRIDGE};
+    const struct option options[] = {SHARED_OPTIONS, NEW_RUN_OPTIONS};
+    struct command_line line = {
+        .usage = "joulery import energibridge FILE.csv... --db DB --factor FACTOR=LEVEL [options]",
+        .purpose =
+            "Each CSV that EnergiBridge wrote (--output) becomes a run, with the energy that its summary "
+            "gives.",
+        .example = "joulery import energibridge results.csv --db published.db --factor architecture=vgg16",
+        .options = options,
+        .option_count = sizeof options / sizeof *options,
+    };
+    return parse_and_run(&line, argc, argv, &words, import_runs);
+}
+
+static int import_table(int argc, char **argv)
+{
+    struct words words = {.tool = IMPORT_CSV};
+    const struct option options[] = {
+        SHARED_OPTIONS,
+        NEW_RUN_OPTIONS,
+        {"--map", 0, OPTION_LIST, &words.map, "ROLE=COLUMN[:UNIT],...",
+         "energy, or cpu_energy, dram_energy, gpu_energy; wall_energy; duration; started; id; factor.NAME; "
+         "metric.NAME (may repeat)",
+         0, 0},
+    };
+    struct command_line line = {
+        .usage = "joulery import csv FILE... --map ROLE=COLUMN[:UNIT],... --db DB [options]",
+        .purpose = "Each row of a table becomes a run; which column holds what, the map says.",
+        .example =
+            "joulery import csv runs.csv --map energy=E:kWh,duration=time:min,factor.architecture=net --db "
+            "published.db",
+        .options = options,
+        .option_count = sizeof options / sizeof *options,
+    };
+    return parse_and_run(&line, argc, argv, &words, import_runs);
+}
+
 static int import_wall(int argc, char **argv)
 {
     struct words words = {.repetition = 1, .channel = "wall"};
     const struct option options[] = {
         SHARED_OPTIONS,
         REPETITION_OPTION,
+        RUN_OPTION,
+        {"--by-time", 0, OPTION_FLAG, &words.by_time, NULL,
+         "readings: cut to each run that they cover from begin to end, by its times", 0, 0},
+        {"--shift", 0, OPTION_NUMBER, &words.shift_s, "S", "with --by-time: added to the readings' times, s",
+         -1e9, 1e9},
         {"--channel", 0, OPTION_TEXT, &words.channel, "NAME",
          "the wattmeter's name, where a run has several: they are added (default wall)", 0, 0},
     };
@@ -274,7 +404,7 @@ static int import_wall(int argc, char **argv)
 static int import_curves(int argc, char **argv)
 {
     struct words words = {.repetition = 1};
-    const struct option options[] = {SHARED_OPTIONS, REPETITION_OPTION};
+    const struct option options[] = {SHARED_OPTIONS, REPETITION_OPTION, RUN_OPTION};
     struct command_line line = {
         .usage = "joulery import accuracy FILE... --db DB --factor FACTOR=LEVEL [options]",
         .purpose =
@@ -294,6 +424,10 @@ static const struct {
     int (*run)(int argc, char **argv);
 } commands[] = {
     {"codecarbon", "runs from CodeCarbon's emissions.csv", import_emissions},
+    {"carbontracker", "runs from carbontracker's logs", import_tracker},
+    {"zeus", "runs from the log_file of a ZeusMonitor", import_zeus},
+    {"energibridge", "runs from EnergiBridge's CSV", import_bridge},
+    {"csv", "runs from any table, by a map of its columns", import_table},
     {"wattmeter", "a wattmeter's energy into such a run", import_wall},
     {"accuracy", "accuracy by epoch into such a run", import_curves},
 };
@@ -307,7 +441,7 @@ static void print_commands(FILE *stream)
             "What other tools measured, into a database that can be audited and compared: docs/import.md.\n\n"
             "what:\n");
     for (size_t i = 0; i < COMMANDS; i++)
-        fprintf(stream, "  %-12s %s\n", commands[i].name, commands[i].purpose);
+        fprintf(stream, "  %-14s %s\n", commands[i].name, commands[i].purpose);
     fprintf(stream,
             "\n`joulery import WHAT -h` explains each.\n\nexample:\n"
             "  joulery import codecarbon emissions.csv --db published.db --factor architecture=vgg16\n");
@@ -331,6 +465,9 @@ int cli_import(int argc, char **argv)
     if (nearest)
         error_set(&error, "unknown kind of file '%s' (did you mean %s?)", name, nearest);
     else
-        error_set(&error, "unknown kind of file '%s': expected codecarbon, wattmeter or accuracy", name);
+        error_set(&error,
+                  "unknown kind of file '%s': expected codecarbon, carbontracker, zeus, energibridge, csv, "
+                  "wattmeter or accuracy",
+                  name);
     return cli_fail(NAME, &error, CLI_USAGE);
 }

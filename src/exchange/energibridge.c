@@ -102,6 +102,8 @@ static int fill(struct tool_figure *figure, const struct columns *columns, const
     part->energy_j = figure->energy_j = sums->energy_j;
     part->how =
         text_format("the energy register of %s", columns->intel ? "core 0's socket" : "the last core read");
+    if (sums->first_ms > 0 && sums->first_ms < 8e12)
+        figure->started_wall_ns = (int64_t)(sums->first_ms * 1e6);
     figure->covered_s = fmax(sums->last_ms - sums->first_ms, 0) / 1000;
     struct text note = TEXT_INIT;
     if (columns->memory != NONE)

@@ -10,6 +10,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 /* Where a part's energy comes from. */
 enum part_basis {
@@ -35,10 +36,11 @@ struct tool_part {
 #define TOOL_PARTS_MOST 16
 
 struct tool_figure {
-    char *version;    /* NULL: not said */
-    double energy_j;  /* what the tool gives as the run's energy, with PUE if it multiplies by one */
-    double covered_s; /* how long that energy covers, by the tool's own clock; NAN: not said */
-    double pue;       /* the factor in energy_j; 1: none */
+    char *version;           /* NULL: not said */
+    double energy_j;         /* what the tool gives as the run's energy, with PUE if it multiplies by one */
+    double covered_s;        /* how long that energy covers, by the tool's own clock; NAN: not said */
+    int64_t started_wall_ns; /* its first reading, by its own clock, UTC; 0: not said */
+    double pue;              /* the factor in energy_j; 1: none */
     struct tool_part parts[TOOL_PARTS_MOST];
     size_t part_count;
     char *note; /* what a reader of the figure must know; NULL: nothing */

@@ -173,14 +173,14 @@ static int add_values(struct store *store, int64_t run, const struct imported_ru
     return 0;
 }
 
-/* No recorder of ours was there. */
+/* No recorder of ours was there; a start that is not known is no date. */
 static int forget_recorder(struct store *store, int64_t run, struct error *error)
 {
-    return sql_do(
-        store,
-        "UPDATE run SET command = NULL, rate_hz = NULL, recorder_cpu_s = NULL, recorder_peak_rss = NULL, "
-        "marks_received = NULL, marks_rejected = NULL WHERE id = ?",
-        error, "i", run);
+    return sql_do(store,
+                  "UPDATE run SET started = iif(started = '1970-01-01T00:00:00Z', '', started), command = "
+                  "NULL, rate_hz = NULL, recorder_cpu_s = NULL, recorder_peak_rss = NULL, "
+                  "marks_received = NULL, marks_rejected = NULL WHERE id = ?",
+                  error, "i", run);
 }
 
 int store_import_run(struct store *store, const struct imported_run *run, const struct plan_factor *factors,
@@ -243,6 +243,45 @@ int store_import_which(struct store *store, const struct plan_factor *factors, s
                          "factors with --factor",
                          store->path, levels, (long long)repetition);
     return found;
+}
+
+/* 0 where there is none. */
+static int run_of_number(struct store *store, const char *name, int64_t *run, struct error *error)
+{
+    int64_t number;
+    *run = 0;
+    if (text_to_i64(name, &number) < 0)
+        return 0;
+    AUTO_STATEMENT sqlite3_stmt *row =
+        sql_prepare(store, "SELECT id FROM run WHERE id = ? AND source IS NOT NULL", error);
+    if (!row || sql_bind(store, row, error, "i", number) < 0)
+        return -1;
+    int found = sql_step(store, row, error);
+    if (found > 0)
+        *run = sqlite3_column_int64(row, 0);
+    return found < 0 ? -1 : 0;
+}
+
+int store_import_named(struct store *store, const char *name, int64_t *run, struct error *error)
+{
+    AUTO_STATEMENT sqlite3_stmt *row = sql_prepare(store,
+                                                   "SELECT count(DISTINCT run), coalesce(min(run), 0), "
+                                                   "coalesce(max(run), 0) FROM imported WHERE name IN "
+                                                   "('run_id', 'id') AND value = ?",
+                                                   error);
+    if (!row || sql_bind(store, row, error, "t", name) < 0 || sql_step(store, row, error) < 0)
+        return -1;
+    int64_t count = sqlite3_column_int64(row, 0);
+    *run = sqlite3_column_int64(row, 1);
+    if (count > 1)
+        return error_set(
+            error, "%s: %lld runs are called '%s', from run %lld to run %lld: give the run's number",
+            store->path, (long long)count, name, (long long)*run, (long long)sqlite3_column_int64(row, 2));
+    if (count == 0 && run_of_number(store, name, run, error) < 0)
+        return -1;
+    return *run > 0 ? 0
+                    : error_set(error, "%s: no imported run has the number or the identifier '%s'",
+                                store->path, name);
 }
 
 int store_import_amend(struct store *store, int64_t run, const struct imported_run *changed,

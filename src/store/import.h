@@ -45,6 +45,9 @@ int store_import_run(struct store *store, const struct imported_run *run, const 
 int store_imported_find(struct store *store, const char *tool, const char *name, const char *value,
                         const char *also, const char *also_value, int64_t *run, struct error *error);
 
+/* The imported run that the file it came from calls `name` (CodeCarbon's run_id, others' id), or whose number
+ * that is. Errors: none, or several. */
+int store_import_named(struct store *store, const char *name, int64_t *run, struct error *error);
 /* The one imported run with these levels (others may differ) and that repetition. Errors: none, or several.
  */
 int store_import_which(struct store *store, const struct plan_factor *factors, size_t factor_count,

@@ -102,7 +102,8 @@ static void wrong_usage_and_wrong_files_are_told_apart(void **state)
     } cases[] = {
         {"$J import", 2, "usage: joulery import WHAT FILE"},
         {"$J import emisions x", 2,
-         "unknown kind of file 'emisions': expected codecarbon, wattmeter or accuracy"},
+         "unknown kind of file 'emisions': expected codecarbon, carbontracker, zeus, energibridge, csv, "
+         "wattmeter or accuracy"},
         {"$J import codecarbn x", 2, "did you mean codecarbon?"},
         {"$J import codecarbon e.csv -f a=b", 2, "expected --db FILE and at least one --factor"},
         {"$J import codecarbon e.csv --db p.db -f a", 2, "--factor: expected FACTOR=LEVEL, found 'a'"},
@@ -124,6 +125,74 @@ static void wrong_usage_and_wrong_files_are_told_apart(void **state)
         assert_int_equal(shop_script(shop, cases[i].script), cases[i].status);
         says(shop, cases[i].words);
     }
+}
+
+#define TOOLS                                                                                                \
+    "printf "                                                                                                \
+    "'run,net,E,min,when\\na1,vgg,0.5,10,2022-01-01T10:00:00Z\\na2,vgg,0.6,11,2022-01-01T11:00:00Z\\n"       \
+    "a3,res,0.3,9,\\n' > t.csv\n"                                                                            \
+    "M=energy=E:kWh,duration=min:min,id=run,factor.net=net,started=when\n"
+
+static void a_table_comes_in_with_its_factors_and_once(void **state)
+{
+    struct shop *shop = *state;
+    assert_int_equal(shop_script(shop, TOOLS "$J import csv t.csv --map $M --db t.db --json i.json"), 0);
+    json_t *json = load(shop, "i.json");
+    const json_t *runs = json_object_get(json, "runs");
+    assert_int_equal(json_array_size(runs), 3);
+    assert_int_equal(json_integer_value(json_object_get(json_array_get(runs, 1), "repetition")), 2);
+    assert_int_equal(json_integer_value(json_object_get(json_array_get(runs, 2), "repetition")), 1);
+    json_decref(json);
+    assert_int_equal(shop_script(shop, TOOLS "$J import csv t.csv --map $M --db t.db"), 1);
+    says(shop, "t.csv:2: csv's run 'a1' is in the database already, as run 1: nothing was imported");
+    assert_int_equal(
+        shop_script(shop, TOOLS "$J import csv t.csv --map energy=E,duration=min --db t.db -f a=b"), 2);
+    says(shop, "in which unit is 'E'?");
+    assert_int_equal(shop_script(shop, TOOLS "sed -i s/a/b/ t.csv; $J import csv t.csv --map $M --db t.db"),
+                     0);
+    assert_int_equal(joulery(shop, "export t.db --jsonl -"), 0);
+    assert_non_null(strstr(shop->output,
+                           "\"run\":6,\"state\":\"done\",\"position\":5,\"repetition\":2,\"factor_net\":"
+                           "\"res\",\"started\":null"));
+}
+
+static void a_wattmeter_finds_its_runs_by_time_and_by_name(void **state)
+{
+    struct shop *shop = *state;
+    /* 100 W at 9:50, and 1 W more each minute; the same an hour early */
+    static const char readings[] = TOOLS
+        "$J import csv t.csv --map $M --db t.db >/dev/null\n"
+        "readings() { awk -v t=$1 'BEGIN { print \"time,w\"; for (i = 0; i < 160; i++) printf \"%d,%d\\n\", "
+        "t + 60 * i, 100 + i }'; }\n"
+        "readings 1641030600 > w.csv; readings 1641027000 > early.csv\n"
+        "$J import wattmeter w.csv --db t.db --by-time --json w.json";
+    assert_int_equal(shop_script(shop, readings), 0);
+    json_t *json = load(shop, "w.json");
+    const json_t *runs = json_object_get(json, "runs");
+    assert_int_equal(json_array_size(runs), 2);
+    /* a mean of 115 W over 600 s, of 175.5 W over 660 s */
+    assert_true(fabs(json_number_value(json_object_get(json_array_get(runs, 0), "energy_j")) - 69000) < 1e-3);
+    assert_true(fabs(json_number_value(json_object_get(json_array_get(runs, 1), "energy_j")) - 115830) <
+                1e-3);
+    json_decref(json);
+    assert_int_equal(
+        joulery(shop, "import wattmeter early.csv --db t.db --by-time --shift 3600 --channel two"), 0);
+    assert_int_equal(
+        joulery(shop, "import wattmeter early.csv --db t.db --by-time --shift 90000 --channel x"), 1);
+    says(shop,
+         "cover no run from begin to end; 2 have times, the first began at 2022-01-01T10:00:00Z: --shift S");
+    assert_int_equal(
+        shop_script(shop, "echo '{\"Wh\": 90}' > j.json; $J import wattmeter j.json --db t.db --run a3"), 0);
+    assert_int_equal(joulery(shop, "import wattmeter j.json --db t.db --run 3"), 1);
+    says(shop, "the run has an energy of wattmeter/wall already");
+    assert_int_equal(joulery(shop, "import wattmeter j.json --db t.db --run a9"), 1);
+    says(shop, "no imported run has the number or the identifier 'a9'");
+    assert_int_equal(joulery(shop, "import wattmeter j.json --db t.db --run 3 -f net=res"), 2);
+    assert_int_equal(joulery(shop, "import wattmeter j.json j.json --db t.db --run 3"), 2);
+    assert_int_equal(joulery(shop, "import wattmeter j.json --db t.db --run 3 --shift 4"), 2);
+    assert_int_equal(joulery(shop, "export t.db --csv data"), 0);
+    AUTO_FREE char *table = slurp(shop, "data/runs.csv");
+    assert_non_null(strstr(table, ",138000,")); /* the first run's two wattmeters */
 }
 
 static void published_runs_go_out_again(void **state)
@@ -200,8 +269,12 @@ static void an_analysis_goes_into_files_or_to_standard_output(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        IN_SHOP(published_runs_are_imported_audited_and_compared), IN_SHOP(what_was_imported_is_said_as_json),
-        IN_SHOP(wrong_usage_and_wrong_files_are_told_apart),       IN_SHOP(published_runs_go_out_again),
+        IN_SHOP(published_runs_are_imported_audited_and_compared),
+        IN_SHOP(what_was_imported_is_said_as_json),
+        IN_SHOP(wrong_usage_and_wrong_files_are_told_apart),
+        IN_SHOP(published_runs_go_out_again),
+        IN_SHOP(a_table_comes_in_with_its_factors_and_once),
+        IN_SHOP(a_wattmeter_finds_its_runs_by_time_and_by_name),
         IN_SHOP(a_study_cannot_be_run_into_imported_runs),
         IN_SHOP(an_analysis_goes_into_files_or_to_standard_output),
     };

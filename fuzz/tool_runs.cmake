@@ -1,0 +1,1 @@
+joulery_fuzz(tool_runs USES joulery_exchange m)
