@@ -67,8 +67,7 @@ static const struct column run_columns[] = {
     {"joulery_version", "h.version", "that measured or imported the run", false},
     {"source", "r.source", "where the run was imported from; empty: it was measured here", false},
     {"command", "r.command", "a JSON array of words", false},
-    {"notes", "(SELECT group_concat(n.text, ' | ') FROM note n WHERE n.run = r.id)",
-     "what a reader of the figures must know", false},
+    {"notes", "n.notes", "what a reader of the figures must know", false},
 };
 
 static const struct column window_columns[] = {
@@ -126,8 +125,11 @@ static const struct table {
     const char *from;
 } tables[EXPORT_TABLES] = {
     {"runs", "one row a run", run_columns, COUNT(run_columns),
-     FROM_RUN "LEFT JOIN window w ON w.run = r.id AND w.ordinal = 0 LEFT JOIN host h ON h.id = r.host ORDER "
-              "BY r.id"},
+     /* notes are not ordered by run: gathered once, not looked through for each */
+     FROM_RUN
+     "LEFT JOIN window w ON w.run = r.id AND w.ordinal = 0 LEFT JOIN host h ON h.id = r.host LEFT "
+     "JOIN (SELECT run, group_concat(text, ' | ') AS notes FROM note GROUP BY run) n ON n.run = r.id "
+     "ORDER BY r.id"},
     {"windows", "one row a window of a run: the run itself, its epochs, and what else the workload named",
      window_columns, COUNT(window_columns),
      FROM_RUN "JOIN window w ON w.run = r.id ORDER BY r.id, w.ordinal"},

@@ -359,34 +359,52 @@ static int attach_wattmeter(const void *content, const char *file, const struct 
 
 /* ---- a wattmeter's readings, cut to the runs that they cover ---- */
 
-struct run_times {
-    struct timed_run {
-        int64_t run, repetition, started_wall_ns;
-        double wall_s;
-    } * items;
-    size_t count;
-    const struct importing *in;
-    bool failed;
+struct timed_run {
+    int64_t run, repetition, started_wall_ns;
+    double wall_s;
 };
 
-static int add_times(void *context, const struct run_line *run)
+struct run_times {
+    struct timed_run *items;
+    size_t count;
+};
+
+static int add_times(const struct importing *in, sqlite3_stmt *row, struct run_times *times)
 {
-    struct run_times *times = context;
-    struct record record = {0};
-    times->failed = store_read_record(times->in->store, run->run, &record, times->in->error) < 0;
-    struct timed_run timed = {run->run, run->repetition, record.started_wall_ns, record.wall_s};
-    record_free(&record);
-    if (times->failed)
-        return -1;
-    if (timed.started_wall_ns <= 0 || !(timed.wall_s > 0 && timed.wall_s < 1e9))
+    struct timed_run timed = {.run = sqlite3_column_int64(row, 0),
+                              .repetition = sqlite3_column_int64(row, 1),
+                              .wall_s = sqlite3_column_double(row, 3)};
+    const char *started = (const char *)sqlite3_column_text(row, 2);
+    if (!started || clock_parse_iso8601(started, &timed.started_wall_ns) < 0 ||
+        !(timed.wall_s > 0 && timed.wall_s < 1e9))
         return 0;
     struct timed_run *grown = reallocarray(times->items, times->count + 1, sizeof *grown);
-    times->failed = !grown;
     if (!grown)
-        return error_memory(times->in->error, "import");
+        return error_memory(in->error, "import");
     times->items = grown;
     grown[times->count++] = timed;
     return 0;
+}
+
+/* Of the runs whose start is known. The caller frees the items, after -1 too. */
+static int read_times(const struct importing *in, struct run_times *times)
+{
+    sqlite3_stmt *row = NULL;
+    sqlite3 *database = store_database(in->store);
+    int code =
+        sqlite3_prepare_v2(database,
+                           "SELECT run, repetition, started, wall_s FROM runs WHERE state = 'done' AND "
+                           "source IS NOT NULL ORDER BY run",
+                           -1, &row, NULL);
+    int result = 0;
+    while (code == SQLITE_OK && result == 0 && (code = sqlite3_step(row)) == SQLITE_ROW) {
+        result = add_times(in, row, times);
+        code = SQLITE_OK;
+    }
+    sqlite3_finalize(row);
+    if (result == 0 && code != SQLITE_DONE)
+        result = error_set(in->error, "the database can't be read: %s", sqlite3_errmsg(database));
+    return result;
 }
 
 static int amend_by_time(struct importing *in, const char *name, const struct power_log *log,
@@ -423,11 +441,10 @@ static int covers_none(const struct importing *in, const char *name, const struc
 static int take_readings(struct importing *in, const char *name, const char *text, size_t size)
 {
     struct power_log log;
-    struct run_times times = {.in = in};
+    struct run_times times = {0};
     if (wall_readings_parse(name, text, size, &log, in->error) < 0)
         return -1;
-    int result = store_list_runs(in->store, add_times, &times, in->error);
-    result = result < 0 || times.failed ? -1 : 0;
+    int result = read_times(in, &times);
     size_t covered = 0;
     for (size_t i = 0; i < times.count && result == 0; i++)
         result = amend_by_time(in, name, &log, &times.items[i], &covered);
