@@ -130,6 +130,8 @@ int cli_export(int argc, char **argv)
          "tabular, audio, image, video, text, token, … (known of joulery train)", 0, 0},
         {"--infrastructure", 0, OPTION_TEXT, &request.words.infrastructure, "WORD",
          "publicCloud, privateCloud, onPremise or other", 0, 0},
+        {"--method", 0, OPTION_TEXT, &request.words.method, "WORDS",
+         "how the energies of imported runs were measured (known of all but tables)", 0, 0},
     };
     const struct command_line line = {
         .usage = "joulery export DB --csv DIR | --jsonl FILE | --boamps DIR [options]",

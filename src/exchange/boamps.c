@@ -237,10 +237,19 @@ static void put_when(json_t *object, const struct record *record)
     put_time(object, "measurementDateTime", record->started_wall_ns);
 }
 
-static json_t *software_measure(const struct record *record, const struct boamps_run *run, double energy_j)
+/* NULL: not known, as of a table. */
+static const char *method_of(const struct record *record, const struct boamps_run *run,
+                             const struct boamps_options *options)
 {
-    json_t *object = record->source ? measure(run->tool, run->tool_version, energy_j)
-                                    : measure("joulery", record->host.version, energy_j);
+    if (!record->source)
+        return "joulery";
+    return options->method ? options->method : run->tool && strcmp(run->tool, "csv") != 0 ? run->tool : NULL;
+}
+
+static json_t *software_measure(const struct record *record, const struct boamps_run *run, const char *method,
+                                double energy_j)
+{
+    json_t *object = measure(method, record->source ? run->tool_version : record->host.version, energy_j);
     put_when(object, record);
     AUTO_FREE char *cpu = tracking_mode(record, SCOPE_CPU);
     AUTO_FREE char *gpu = tracking_mode(record, SCOPE_GPU);
@@ -263,12 +272,18 @@ static json_t *hardware_measure(const struct record *record, double energy_j)
     return object;
 }
 
-static json_t *measures(const struct record *record, const struct boamps_run *run, struct error *error)
+static json_t *measures(const struct record *record, const struct boamps_run *run,
+                        const struct boamps_options *options, struct error *error)
 {
     struct energy_totals totals = record_totals(record, 0);
+    const char *method = method_of(record, run, options);
+    if (isfinite(totals.software_j) && !method) {
+        required("how the energy was measured", "--method", "codecarbon", error);
+        return NULL;
+    }
     json_t *list = json_array();
-    if (isfinite(totals.software_j) && (!record->source || run->tool))
-        json_array_append_new(list, software_measure(record, run, totals.software_j));
+    if (isfinite(totals.software_j))
+        json_array_append_new(list, software_measure(record, run, method, totals.software_j));
     if (isfinite(totals.hardware_j))
         json_array_append_new(list, hardware_measure(record, totals.hardware_j));
     if (json_array_size(list) > 0)
@@ -373,7 +388,7 @@ json_t *boamps_report(const struct record *record, const struct boamps_run *run,
 {
     json_t *factors = json_loads(run->factors, 0, NULL);
     json_t *tasks = task(record, run, options, factors, error);
-    json_t *list = tasks ? measures(record, run, error) : NULL;
+    json_t *list = tasks ? measures(record, run, options, error) : NULL;
     json_t *machine = list ? infrastructure(record, run, options, error) : NULL;
     json_decref(factors);
     if (!machine) {

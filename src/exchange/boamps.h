@@ -22,6 +22,7 @@ struct boamps_options {
     const char *task_family;    /* "image classification"; known of `joulery train` */
     const char *data_type;      /* "image", …; known of `joulery train` */
     const char *infrastructure; /* "onPremise", …: never known */
+    const char *method;         /* "codecarbon": known of all but tables (joulery import csv) */
 };
 
 /* What is known of a run beside its record. */

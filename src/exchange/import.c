@@ -217,8 +217,8 @@ static struct combination *find_place(struct importing *in, const struct plan_fa
 {
     struct text levels = TEXT_INIT;
     for (size_t i = 0; i < count; i++) {
-        text_append_bytes(&levels, factors[i].level, strlen(factors[i].level));
-        text_append(&levels, "\n");
+        text_printf(&levels, "%zu ", strlen(factors[i].level)); /* so that no two lists are alike */
+        text_append(&levels, factors[i].level);
     }
     text_append(&levels, "");
     struct combination *known = levels.failed ? NULL : find_combination(in, levels.data);

@@ -390,6 +390,13 @@ static void what_boamps_requires_and_nobody_knows_is_asked_for(void **state)
     refused(&record, &options, "give --data-type");
     energy.known = false;
     refused(&record, &given, "no energy is known");
+    energy.known = true;
+    channel.meter = "csv";
+    const struct boamps_run table = {.id = 1, .study = "s", .factors = "{}", .tool = "csv"};
+    struct error unknown = ERROR_INIT;
+    assert_null(boamps_report(&record, &table, &given, &unknown));
+    assert_non_null(strstr(error_text(&unknown), "how the energy was measured"));
+    error_clear(&unknown);
     struct error error = ERROR_INIT;
     options.data_type = "pictures";
     assert_int_equal(boamps_check(&options, &error), -1);
