@@ -358,8 +358,8 @@ static int import_table(int argc, char **argv)
         SHARED_OPTIONS,
         NEW_RUN_OPTIONS,
         {"--map", 0, OPTION_LIST, &words.map, "ROLE=COLUMN[:UNIT],...",
-         "energy, or cpu_energy, dram_energy, gpu_energy; wall_energy; duration; started; id; factor.NAME; "
-         "metric.NAME (may repeat)",
+         "energy, or cpu_energy, dram_energy, gpu_energy; wall_energy; duration; started; id; cpu_model; "
+         "factor.NAME; metric.NAME (may repeat)",
          0, 0},
     };
     struct command_line line = {

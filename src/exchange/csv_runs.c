@@ -18,7 +18,7 @@
 
 /* ---- roles ---- */
 
-enum role_kind { ROLE_ENERGY, ROLE_DURATION, ROLE_STARTED, ROLE_ID, ROLE_FACTOR, ROLE_METRIC };
+enum role_kind { ROLE_ENERGY, ROLE_DURATION, ROLE_STARTED, ROLE_ID, ROLE_MODEL, ROLE_FACTOR, ROLE_METRIC };
 
 static const struct role {
     const char *name;
@@ -35,6 +35,7 @@ static const struct role {
     {"duration", ROLE_DURATION, NULL, SCOPE_CPU, KIND_COUNTER},
     {"started", ROLE_STARTED, NULL, SCOPE_CPU, KIND_COUNTER},
     {"id", ROLE_ID, NULL, SCOPE_CPU, KIND_COUNTER},
+    {"cpu_model", ROLE_MODEL, NULL, SCOPE_CPU, KIND_COUNTER},
     {"factor.", ROLE_FACTOR, NULL, SCOPE_CPU, KIND_COUNTER}, /* what follows is the factor's name */
     {"metric.", ROLE_METRIC, NULL, SCOPE_CPU, KIND_COUNTER},
 };
@@ -83,7 +84,7 @@ static const struct role *find_role(const char *name, struct error *error)
     const char *nearest = text_nearest(name, names, COUNT(names));
     error_set(error,
               "--map: unknown role '%s'%s%s%s: expected energy, cpu_energy, dram_energy, gpu_energy, "
-              "wall_energy, duration, started, id, factor.NAME or metric.NAME",
+              "wall_energy, duration, started, id, cpu_model, factor.NAME or metric.NAME",
               name, nearest ? " (did you mean " : "", nearest ? nearest : "", nearest ? "?)" : "");
     return NULL;
 }
@@ -272,6 +273,8 @@ static int read_origin(const struct reading *in, const struct csv_row *row, stru
         if (item->role->kind == ROLE_STARTED &&
             read_time(in, item, field, &origin->started_wall_ns, error) < 0)
             return -1;
+        if (item->role->kind == ROLE_MODEL)
+            origin->cpu_model = field;
         if (item->role->kind != ROLE_DURATION)
             continue;
         if (read_number(in, item, field, &number, error) < 0)
@@ -319,6 +322,7 @@ static int take_field(const struct reading *in, const struct mapped *item, char 
         return *field ? tool_run_identify(run, field, error) : 0;
     case ROLE_DURATION:
     case ROLE_STARTED:
+    case ROLE_MODEL:
         break;
     }
     return 0;

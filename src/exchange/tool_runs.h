@@ -54,9 +54,9 @@ int energibridge_runs(const char *name, const char *text, size_t size, const str
 
 /* A CSV of any kind, a row a run, by options->map: ROLE=COLUMN[:UNIT], also several with commas between them,
  * quoted as in CSV where a name has one. Roles: energy (of all that software saw), or cpu_energy,
- * dram_energy, gpu_energy; wall_energy; duration; started; id; factor.NAME; metric.NAME. An energy needs its
- * unit, unless the column's name ends with it: energy_kwh, "Energy (J)". The separator is a comma, a
- * semicolon or a tab. */
+ * dram_energy, gpu_energy; wall_energy; duration; started; id; cpu_model; factor.NAME; metric.NAME. An energy
+ * needs its unit, unless the column's name ends with it: energy_kwh, "Energy (J)". The separator is a comma,
+ * a semicolon or a tab. */
 int csv_runs(const char *name, const char *text, size_t size, const struct tool_options *options,
              struct tool_runs *runs, struct error *error);
 /* Whether a map can be read, before any file is. */

@@ -156,6 +156,19 @@ static void a_table_comes_in_with_its_factors_and_once(void **state)
                            "\"res\",\"started\":null"));
 }
 
+static void a_table_is_held_against_physics(void **state)
+{
+    struct shop *shop = *state;
+    /* two processors of 205 W each */
+    static const char script[] =
+        "printf 'net,E,t,cpu\\nx,100000,100,Intel Xeon Gold 6338\\ny,60000,100,Intel Xeon Gold "
+        "6338\\n' > t.csv\n"
+        "$J import csv t.csv --map cpu_energy=E:J,duration=t,factor.net=net,cpu_model=cpu "
+        "--sockets 2 --db t.db";
+    assert_int_equal(shop_script(shop, script), 0);
+    says(shop, "the audit of all energies: 2 sound, 0 doubtful, 2 impossible");
+}
+
 static void a_wattmeter_finds_its_runs_by_time_and_by_name(void **state)
 {
     struct shop *shop = *state;
@@ -275,6 +288,7 @@ int main(void)
         IN_SHOP(published_runs_go_out_again),
         IN_SHOP(a_table_comes_in_with_its_factors_and_once),
         IN_SHOP(a_wattmeter_finds_its_runs_by_time_and_by_name),
+        IN_SHOP(a_table_is_held_against_physics),
         IN_SHOP(a_study_cannot_be_run_into_imported_runs),
         IN_SHOP(an_analysis_goes_into_files_or_to_standard_output),
     };

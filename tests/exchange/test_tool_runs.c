@@ -64,7 +64,7 @@ static bool notes(const struct tool_run *run, const char *words)
 #define AT "2022-11-14 15:"
 #define TWO_EPOCHS                                                                                           \
     AT "39:51 - carbontracker version 2.0.1\n" AT "39:52 - The following components were found: GPU with "   \
-                                                  "device(s) Tesla A, Tesla B. CPU with device(s) "          \
+       "device(s) Tesla A, Tesla B. CPU with device(s) "                                                     \
        "cpu:0, cpu:1.\n" AT "42:14 - Epoch 1:\n" AT "42:14 - Duration: 0:02:21.90\n" AT                      \
        "42:14 - Average power usage (W) for gpu: [100.5\n  50.5]\n" AT                                       \
        "42:14 - Average power usage (W) for cpu: [13.5 20.0]\n" AT "43:54 - Epoch 2:\n" AT                   \
@@ -235,12 +235,12 @@ static void a_table_is_read_by_its_map(void **state)
     struct option_list list;
     const char *map =
         "cpu_energy=E (kWh),\"gpu_energy=g,pu:Wh\",duration=min:min,id=run,factor.net=net,started=when,"
-        "metric.val_accuracy=acc";
+        "metric.val_accuracy=acc,cpu_model=cpu";
     const struct tool_options options = mapped(&list, &map);
     struct tool_runs runs = read_with(csv_runs,
-                                      "\xef\xbb\xbfrun;net;E (kWh);g,pu;min;when;acc\r\n"
-                                      "a1;vgg16;0,5;100;10;2022-01-01 10:00:00;0,9\r\n\r\n"
-                                      "a2;\"res;net\";0,3;;9,5;;\r\n",
+                                      "\xef\xbb\xbfrun;net;E (kWh);g,pu;min;when;acc;cpu\r\n"
+                                      "a1;vgg16;0,5;100;10;2022-01-01 10:00:00;0,9;Xeon 1\r\n\r\n"
+                                      "a2;\"res;net\";0,3;;9,5;;;\r\n",
                                       &options);
     assert_int_equal(runs.count, 2);
     const struct tool_run *first = &runs.items[0], *second = &runs.items[1];
@@ -257,6 +257,7 @@ static void a_table_is_read_by_its_map(void **state)
                 first->run.record.windows[0].metrics[0].value == 0.9);
     assert_true(second->run.record.channel_count == 1 && second->run.record.windows[0].metric_count == 0);
     assert_int_equal(first->run.record.host.sockets, 2);
+    assert_string_equal(first->run.record.host.cpu_model, "Xeon 1");
     tool_runs_free(&runs);
 }
 
