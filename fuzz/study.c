@@ -11,10 +11,10 @@ static void use(const struct study *study)
     struct planned_run *plan;
     size_t count;
     free(study_fingerprint(study));
-    size_t runs = (size_t)study->repetitions;
-    for (size_t i = 0; i < study->factor_count; i++)
-        runs *= study->factors[i].level_count;
-    if (runs > 1000 || design_plan(study, &plan, &count, &error) < 0) /* large plans are only slow */
+    size_t treatments;
+    if (design_treatments(study, NULL, &treatments, &error) < 0 ||
+        treatments * (size_t)study->repetitions > 1000 ||
+        design_plan(study, &plan, &count, &error) < 0) /* large plans are only slow */
         return;
     struct design_places places = {"trainer", "scratch"};
     char **command = design_command(study, &plan[count - 1], &places, &error);

@@ -402,20 +402,41 @@ static int print_run(const struct study *study, const struct planned_run *run, c
     return 0;
 }
 
+static const char *const order_words[] = {[ORDER_SHUFFLED] = "shuffled within each repetition",
+                                          [ORDER_COMPLETELY_SHUFFLED] = "all shuffled at once",
+                                          [ORDER_LISTED] = "in the order listed"};
+
+static int print_design(const struct study *study, size_t runs, struct error *error)
+{
+    size_t treatments, combinations = 1;
+    if (design_treatments(study, NULL, &treatments, error) < 0)
+        return -1;
+    printf("%s: %zu runs: ", study->name, runs);
+    for (size_t i = 0; i < study->factor_count && !study->listed_count; i++) {
+        printf("%zu %s x ", study->factors[i].level_count, study->factors[i].name.text);
+        combinations *= study->factors[i].level_count;
+    }
+    if (study->listed_count)
+        printf("%zu combinations x ", treatments);
+    printf("%lld repetition%s", (long long)study->repetitions, study->repetitions == 1 ? "" : "s");
+    if (treatments < combinations)
+        printf(", without %zu of the %zu combinations", combinations - treatments, combinations);
+    printf(", %s", order_words[study->order]);
+    if (study->block.text)
+        printf(" with each level of %s kept together", study->block.text);
+    putchar('\n');
+    if (study->folder == FOLDER_STUDY)
+        printf("each starts in %s\n", study->directory);
+    return 0;
+}
+
 static int print_plan(const struct study *study, const char *trainer, struct error *error)
 {
     struct planned_run *plan;
     size_t count;
     if (design_plan(study, &plan, &count, error) < 0)
         return -1;
-    printf("%s: %zu runs: ", study->name, count);
-    for (size_t i = 0; i < study->factor_count; i++)
-        printf("%zu %s x ", study->factors[i].level_count, study->factors[i].name.text);
-    printf("%lld repetition%s, %s\n", (long long)study->repetitions, study->repetitions == 1 ? "" : "s",
-           study->order == ORDER_SHUFFLED ? "shuffled within each repetition" : "in the order listed");
-    if (study->folder == FOLDER_STUDY)
-        printf("each starts in %s\n", study->directory);
-    int result = 0;
+    int result = print_design(study, count, error);
     for (size_t i = 0; i < count && i < PLAN_LINES_MOST && result == 0; i++)
         result = print_run(study, &plan[i], trainer, error);
     if (count > PLAN_LINES_MOST)

@@ -8,6 +8,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #define FILE_BYTES_MOST (1 << 20)
 
@@ -34,25 +35,46 @@ struct study *study_load(const char *path, struct error *error)
     return text ? study_parse(path, text, size, error) : NULL;
 }
 
+static void free_factors(struct study_factor *factors, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        for (size_t k = 0; k < factors[i].level_count; k++)
+            free(factors[i].levels[k].text);
+        free(factors[i].levels);
+        free(factors[i].name.text);
+    }
+    free(factors);
+}
+
+static void free_rules(struct study_rule *rules, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        free_factors(rules[i].terms, rules[i].term_count);
+    free(rules);
+}
+
+static void free_options(struct study_option *options, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        free(options[i].name.text);
+        free(options[i].value.text);
+    }
+    free(options);
+}
+
 void study_free(struct study *study)
 {
     if (!study)
         return;
-    for (size_t i = 0; i < study->factor_count; i++) {
-        for (size_t k = 0; k < study->factors[i].level_count; k++)
-            free(study->factors[i].levels[k].text);
-        free(study->factors[i].levels);
-        free(study->factors[i].name.text);
-    }
-    for (size_t i = 0; i < study->option_count; i++) {
-        free(study->options[i].name.text);
-        free(study->options[i].value.text);
-    }
+    free_factors(study->factors, study->factor_count);
+    free_rules(study->excluded, study->excluded_count);
+    free_rules(study->listed, study->listed_count);
+    free_options(study->fixed, study->fixed_count);
+    free_options(study->options, study->option_count);
     for (size_t i = 0; i < study->command_count; i++)
         free(study->command[i].text);
-    free(study->factors);
-    free(study->options);
     free(study->command);
+    free(study->block.text);
     free(study->location.text);
     free(study->path);
     free(study->directory);
@@ -60,6 +82,37 @@ void study_free(struct study *study)
     free(study->name);
     free(study->question);
     free(study);
+}
+
+/* ---- factors and rules ---- */
+
+size_t study_find_factor(const struct study *study, const char *name, size_t length)
+{
+    size_t i = 0;
+    while (i < study->factor_count && (strlen(study->factors[i].name.text) != length ||
+                                       strncmp(study->factors[i].name.text, name, length) != 0))
+        i++;
+    return i;
+}
+
+static bool has_level(const struct study_factor *term, const char *level)
+{
+    for (size_t i = 0; i < term->level_count; i++)
+        if (strcmp(term->levels[i].text, level) == 0)
+            return true;
+    return false;
+}
+
+bool study_rule_fits(const struct study *study, const struct study_rule *rule, const size_t *levels)
+{
+    for (size_t i = 0; i < rule->term_count; i++) {
+        const struct study_factor *term = &rule->terms[i];
+        size_t factor = study_find_factor(study, term->name.text, strlen(term->name.text));
+        if (factor == study->factor_count ||
+            !has_level(term, study->factors[factor].levels[levels[factor]].text))
+            return false;
+    }
+    return true;
 }
 
 /* ---- the fingerprint ---- */
@@ -73,33 +126,62 @@ static json_t *text_list(const struct study_text *texts, size_t count)
     return list;
 }
 
-static json_t *factors_json(const struct study *study)
+static json_t *factors_json(const struct study_factor *factors, size_t count)
 {
     json_t *list = json_array();
-    for (size_t i = 0; i < study->factor_count; i++)
-        json_array_append_new(list,
-                              json_pack("{s:s, s:o}", "factor", study->factors[i].name.text, "levels",
-                                        text_list(study->factors[i].levels, study->factors[i].level_count)));
+    for (size_t i = 0; i < count; i++)
+        json_array_append_new(list, json_pack("{s:s, s:o}", "factor", factors[i].name.text, "levels",
+                                              text_list(factors[i].levels, factors[i].level_count)));
     return list;
 }
 
-static json_t *options_json(const struct study *study)
+static json_t *rules_json(const struct study_rule *rules, size_t count)
+{
+    json_t *list = json_array();
+    for (size_t i = 0; i < count; i++)
+        json_array_append_new(list, factors_json(rules[i].terms, rules[i].term_count));
+    return list;
+}
+
+static json_t *options_json(const struct study_option *options, size_t count)
 {
     json_t *object = json_object();
-    for (size_t i = 0; i < study->option_count; i++)
-        json_object_set_new(object, study->options[i].name.text, json_string(study->options[i].value.text));
+    for (size_t i = 0; i < count; i++)
+        json_object_set_new(object, options[i].name.text, json_string(options[i].value.text));
     return object;
 }
+
+/* Only what the file has, so that files without it keep the fingerprint that stands in their databases. */
+static void add_design(const struct study *study, json_t *json)
+{
+    if (study->excluded_count)
+        json_object_set_new(json, "exclude", rules_json(study->excluded, study->excluded_count));
+    if (study->listed_count)
+        json_object_set_new(json, "runs", rules_json(study->listed, study->listed_count));
+    if (study->block.text)
+        json_object_set_new(json, "block", json_string(study->block.text));
+    if (study->fixed_count)
+        json_object_set_new(json, "fixed", options_json(study->fixed, study->fixed_count));
+    if (study->order == ORDER_COMPLETELY_SHUFFLED) /* further repetitions would change the order of all */
+        json_object_set_new(json, "repetitions", json_integer((json_int_t)study->repetitions));
+}
+
+static const char *const order_names[] = {[ORDER_SHUFFLED] = "shuffled",
+                                          [ORDER_COMPLETELY_SHUFFLED] = "completely shuffled",
+                                          [ORDER_LISTED] = "listed"};
 
 char *study_fingerprint(const struct study *study)
 {
     bool train = study->command_count == 0;
     json_t *json =
         json_pack("{s:I, s:s, s:s, s:f, s:f, s:o, s:o}", "seed", (json_int_t)study->seed, "order",
-                  study->order == ORDER_SHUFFLED ? "shuffled" : "listed", "directory",
-                  study->folder == FOLDER_STUDY ? "study" : "scratch", "cooldown", study->cooldown_s,
-                  "timeout", study->timeout_s, "factors", factors_json(study), train ? "train" : "command",
-                  train ? options_json(study) : text_list(study->command, study->command_count));
+                  order_names[study->order], "directory", study->folder == FOLDER_STUDY ? "study" : "scratch",
+                  "cooldown", study->cooldown_s, "timeout", study->timeout_s, "factors",
+                  factors_json(study->factors, study->factor_count), train ? "train" : "command",
+                  train ? options_json(study->options, study->option_count)
+                        : text_list(study->command, study->command_count));
+    if (json)
+        add_design(study, json);
     char *text = json ? json_dumps(json, JSON_SORT_KEYS | JSON_COMPACT) : NULL;
     json_decref(json);
     return text;

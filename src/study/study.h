@@ -10,7 +10,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define STUDY_RUNS_MOST 1000000 /* what a design may ask for */
+#define STUDY_RUNS_MOST  1000000 /* what a design may ask for */
+#define STUDY_RULES_MOST 1000    /* items of exclude: or runs: */
 
 /* A piece of text of the file, and the line (from 1) where it stands. */
 struct study_text {
@@ -24,7 +25,15 @@ struct study_factor {
     size_t level_count;
 };
 
-/* An option of `joulery train`: name without dashes. */
+/* Some factors, each with some of its levels: of `exclude:`, or with one level each, of `runs:`. */
+struct study_rule {
+    size_t line;
+    struct study_factor *terms;
+    size_t term_count;
+};
+
+/* An option of `joulery train`: name without dashes; or of `fixed:`, a placeholder with the same value in all
+ * runs. */
 struct study_option {
     struct study_text name;
     struct study_text value;
@@ -40,7 +49,8 @@ bool study_flag_takes_value(const char *name);
 
 enum study_order {
     ORDER_SHUFFLED, /* each repetition a block with every treatment once, in an order drawn for it */
-    ORDER_LISTED    /* as the file lists them */
+    ORDER_COMPLETELY_SHUFFLED, /* all runs of all repetitions in one order drawn for them */
+    ORDER_LISTED               /* as the file lists them */
 };
 
 enum study_folder {
@@ -62,6 +72,13 @@ struct study {
     double timeout_s;  /* of a run; 0: none */
     struct study_factor *factors;
     size_t factor_count;
+    struct study_rule *excluded; /* a treatment that one of them fits is left out */
+    size_t excluded_count;
+    struct study_rule *listed; /* the treatments, one a rule; none: all combinations of levels */
+    size_t listed_count;
+    struct study_text block;    /* the factor whose levels stay together in a repetition; text NULL: none */
+    struct study_option *fixed; /* placeholders beside the factors, for `command:` */
+    size_t fixed_count;
     struct study_option *options; /* workload `train:`, unless there is a command */
     size_t option_count;
     struct study_text *command; /* workload `command:`, words with placeholders */
@@ -76,9 +93,14 @@ struct study *study_load(const char *path, struct error *error);
 struct study *study_parse(const char *path, const char *text, size_t size, struct error *error);
 void study_free(struct study *study);
 
+/* The number of the factor, or factor_count. `length` bytes of `name` count. */
+size_t study_find_factor(const struct study *study, const char *name, size_t length);
+/* Whether the rule fits the treatment that has levels[i] (a number of the factor's level) of factors[i]. */
+bool study_rule_fits(const struct study *study, const struct study_rule *rule, const size_t *levels);
+
 /* All that decides the runs, as a JSON object (sorted keys, compact): two studies with the same fingerprint
- * may share a database. Name, question, repetitions, location and pue are left out. NULL if memory ran out.
- */
+ * may share a database. Name, question, repetitions (but in ORDER_COMPLETELY_SHUFFLED), location and pue are
+ * left out. NULL if memory ran out. */
 char *study_fingerprint(const struct study *study);
 
 /* "FILE:LINE: message". Always returns -1. */
