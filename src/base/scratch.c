@@ -28,7 +28,7 @@ static int remove_entry(const char *path, const struct stat *status, int type, s
     return 0;
 }
 
-static void remove_tree(const char *path)
+void scratch_remove(const char *path)
 {
     nftw(path, remove_entry, TREE_DESCRIPTORS, FTW_DEPTH | FTW_PHYS | FTW_MOUNT);
 }
@@ -65,7 +65,7 @@ static void remove_left_over(const char *parent, const char *kind)
         int lock = path ? claim(path) : -1;
         if (lock < 0)
             continue;
-        remove_tree(path);
+        scratch_remove(path);
         close(lock);
         removed++;
     }
@@ -115,7 +115,7 @@ void scratch_close(struct scratch *scratch)
 {
     if (!scratch->path)
         return;
-    remove_tree(scratch->path);
+    scratch_remove(scratch->path);
     close(scratch->lock);
     free(scratch->path);
     *scratch = (struct scratch)SCRATCH_INIT;

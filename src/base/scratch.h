@@ -27,4 +27,7 @@ int scratch_open(struct scratch *scratch, const char *parent, const char *kind, 
 /* Removes the folder with all that is in it. Of one that isn't open: does nothing. */
 void scratch_close(struct scratch *scratch);
 
+/* Removes a folder, whoever made it, with all that is in it on its file system. */
+void scratch_remove(const char *path);
+
 #endif

@@ -25,15 +25,20 @@ static bool read_load(const struct meter_setup *setup, struct cpu_ticks *ticks)
     return read;
 }
 
+static bool stopped(const struct idle_options *options)
+{
+    return options->stop && *options->stop;
+}
+
 /* One window a second, beside the whole. Returns the instant of the end. */
 static int64_t watch_rest(const struct idle_options *options, struct measurement *measurement,
                           int64_t start_ns)
 {
     struct account *account = measurement_account(measurement);
-    for (uint64_t second = 0; second < options->duration_s; second++) {
+    for (uint64_t second = 0; second < options->duration_s && !stopped(options); second++) {
         int64_t begin_ns = start_ns + (int64_t)second * NS_PER_S, end_ns = begin_ns + NS_PER_S;
         int64_t window = account_begin(account, begin_ns);
-        while (clock_boot_ns() < end_ns)
+        while (clock_boot_ns() < end_ns && !stopped(options))
             clock_sleep_until(end_ns);
         if (window >= 0)
             account_end(account, window, end_ns);
@@ -157,6 +162,8 @@ static int measure(const struct idle_options *options, struct measurement *measu
         return -1;
     int64_t end_ns = watch_rest(options, measurement, start_ns);
     measurement_stop(measurement);
+    if (stopped(options))
+        return error_set(error, "stopped while the machine was measured at rest");
     known =
         known && read_load(options->setup, &after) && after.total > before.total && after.busy >= before.busy;
     if (known)

@@ -4,12 +4,15 @@
 
 #include "record/baseline.h"
 
+#include <signal.h>
+
 struct idle_options {
     const struct meter_setup *setup; /* NULL: the real machine */
     const char *const *meters;       /* names of drivers to use; NULL: the best that there are */
     size_t meter_count;
     double rate_hz; /* 0: 10 */
     uint64_t duration_s;
+    const volatile sig_atomic_t *stop; /* once set, idle_measure ends with -1 within a second; NULL: never */
     void (*progress)(void *context, double elapsed_s); /* each second; NULL: not told */
     void *context;
 };

@@ -247,14 +247,22 @@ struct status {
     struct study_identity study;
     struct store_counts counts;
     int64_t owner;
-    size_t left;
+    size_t left, disturbed;
     const char *database;
 };
+
+static int count_disturbed(void *context, const struct run_line *run)
+{
+    size_t *disturbed = context;
+    *disturbed += run->disturbed && strcmp(run->state, "done") == 0;
+    return 0;
+}
 
 static int read_status(struct store *store, struct status *status, struct error *error)
 {
     if (store_get_study(store, &status->study, error) < 0 || store_count(store, &status->counts, error) < 0 ||
-        store_owner(store, &status->owner, error) < 0)
+        store_owner(store, &status->owner, error) < 0 ||
+        store_list_runs(store, count_disturbed, &status->disturbed, error) < 0)
         return -1;
     if (status->owner == 0) { /* whoever ran them is no more */
         status->counts.cut += status->counts.running;
@@ -283,6 +291,11 @@ static int print_status(struct store *store, const struct status *status, struct
            "%zu%s%s\n",
            status->study.name, status->database, counts->planned, counts->done, counts->failed, counts->cut,
            counts->cut ? " (done again)" : "", status->left, left ? ", about " : "", left ? left : "");
+    if (status->disturbed)
+        printf(
+            "disturbed %zu of those done: other programs took much of the processors' time; their notes say "
+            "how much\n",
+            status->disturbed);
     if (status->owner)
         printf("running  process %lld\n", (long long)status->owner);
     return store_list_runs(store, print_failed, NULL, error);
@@ -291,12 +304,12 @@ static int print_status(struct store *store, const struct status *status, struct
 static int add_run_json(void *context, const struct run_line *run)
 {
     json_t *factors = json_loads(run->factors, 0, NULL);
-    json_array_append_new(context, json_pack("{s:I, s:I, s:I, s:s, s:o, s:o?, s:o?}", "run",
-                                             (json_int_t)run->run, "position", (json_int_t)run->position,
-                                             "repetition", (json_int_t)run->repetition, "state", run->state,
-                                             "factors", factors ? factors : json_object(), "exit_status",
-                                             run->ended ? json_integer(run->exit_status) : NULL, "wall_s",
-                                             run->ended ? json_real(run->wall_s) : NULL));
+    json_array_append_new(
+        context, json_pack("{s:I, s:I, s:I, s:s, s:o, s:o?, s:o?, s:b}", "run", (json_int_t)run->run,
+                           "position", (json_int_t)run->position, "repetition", (json_int_t)run->repetition,
+                           "state", run->state, "factors", factors ? factors : json_object(), "exit_status",
+                           run->ended ? json_integer(run->exit_status) : NULL, "wall_s",
+                           run->ended ? json_real(run->wall_s) : NULL, "disturbed", (int)run->disturbed));
     return 0;
 }
 
@@ -310,13 +323,14 @@ static int write_status(struct store *store, const struct status *status, const 
         return -1;
     }
     bool known = counts->expected_s > 0 || status->left == 0;
-    json_t *json = json_pack("{s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:o?, s:o?, s:o}", "schema",
-                             "joulery.study/1", "name", status->study.name, "database", status->database,
-                             "planned", (json_int_t)counts->planned, "done", (json_int_t)counts->done,
-                             "failed", (json_int_t)counts->failed, "cut", (json_int_t)counts->cut, "running",
-                             (json_int_t)counts->running, "left", (json_int_t)status->left, "expected_s",
-                             known ? json_real(counts->expected_s) : NULL, "owner_pid",
-                             status->owner ? json_integer(status->owner) : NULL, "runs", runs);
+    json_t *json =
+        json_pack("{s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:o?, s:o?, s:o}", "schema",
+                  "joulery.study/1", "name", status->study.name, "database", status->database, "planned",
+                  (json_int_t)counts->planned, "done", (json_int_t)counts->done, "failed",
+                  (json_int_t)counts->failed, "cut", (json_int_t)counts->cut, "running",
+                  (json_int_t)counts->running, "disturbed", (json_int_t)status->disturbed, "left",
+                  (json_int_t)status->left, "expected_s", known ? json_real(counts->expected_s) : NULL,
+                  "owner_pid", status->owner ? json_integer(status->owner) : NULL, "runs", runs);
     return cli_write_json(json, path, error);
 }
 

@@ -93,7 +93,8 @@ static int load_notes(struct report *report, struct store *store, struct error *
     AUTO_ROWS struct rows rows = {0};
     if (!report->notes ||
         rows_open(&rows, report, store,
-                  "SELECT text, count(*) AS runs FROM note GROUP BY text ORDER BY runs DESC, text",
+                  "SELECT text, count(*) AS runs FROM note WHERE text NOT GLOB '" STORE_BEFORE_RUN
+                  "*' AND text NOT GLOB '" STORE_ENVIRONMENT "*' GROUP BY text ORDER BY runs DESC, text",
                   error) < 0)
         return -1;
     int got = 0;

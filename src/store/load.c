@@ -274,7 +274,8 @@ int store_list_runs(struct store *store, int (*row)(void *context, const struct 
     AUTO_STATEMENT sqlite3_stmt *statement = sql_prepare(
         store,
         "SELECT v.run, v.position, v.repetition, v.state, v.factors, run.ended, v.exit_status, v.wall_s, "
-        "v.output_tail FROM runs v JOIN run ON run.id = v.run ORDER BY v.run",
+        "v.output_tail, v.run IN (SELECT run FROM note WHERE text GLOB '" STORE_DISTURBED
+        "*') FROM runs v JOIN run ON run.id = v.run ORDER BY v.run",
         error);
     int found = statement ? 0 : -1;
     while (statement && (found = sql_step(store, statement, error)) > 0) {
@@ -286,7 +287,8 @@ int store_list_runs(struct store *store, int (*row)(void *context, const struct 
                                 .ended = (const char *)sqlite3_column_text(statement, 5),
                                 .exit_status = sqlite3_column_int(statement, 6),
                                 .wall_s = sqlite3_column_double(statement, 7),
-                                .output_tail = (const char *)sqlite3_column_text(statement, 8)};
+                                .output_tail = (const char *)sqlite3_column_text(statement, 8),
+                                .disturbed = sqlite3_column_int(statement, 9) != 0};
         if (!line.state || !line.factors)
             return damaged(store, error);
         if (row(context, &line) < 0)

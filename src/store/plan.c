@@ -242,8 +242,30 @@ int store_cut_run(struct store *store, int64_t run, struct error *error)
         return -1;
     int result =
         sql_do(store, "UPDATE run SET state = 'cut' WHERE id = ? AND state = 'running'", error, "i", run);
-    if (result == 0) /* without its channels a trace says nothing */
+    /* without its channels a trace says nothing */
+    if (result == 0 && sqlite3_changes(store->database) > 0)
         result = sql_do(store, "DELETE FROM trace WHERE run = ?", error, "i", run);
+    return sql_end(store, result, error);
+}
+
+int store_add_note(struct store *store, int64_t run, const char *note, struct error *error)
+{
+    if (sql_begin(store, error) < 0)
+        return -1;
+    return sql_end(store, sql_do(store, "INSERT INTO note VALUES (?, ?)", error, "it", run, note), error);
+}
+
+/* Asked of what is stored, not counted on the way: a study that is killed between the end of a run and its
+ * retry tries it all the same. */
+int store_retry_failed(struct store *store, int64_t retries, size_t *count, struct error *error)
+{
+    if (sql_begin(store, error) < 0)
+        return -1;
+    int result = sql_do(store,
+                        "UPDATE run SET state = 'cut' WHERE state = 'failed' AND (SELECT count(*) FROM run "
+                        "other WHERE other.position = run.position AND other.ended IS NOT NULL) <= ?",
+                        error, "i", retries);
+    *count = result == 0 ? (size_t)sqlite3_changes(store->database) : 0;
     return sql_end(store, result, error);
 }
 

@@ -89,6 +89,11 @@ int store_end_run(struct store *store, int64_t run, const struct record *record,
 bool store_reserve_used(const struct store *store);
 /* Ends it as cut (stopped by the user): it will be done again. */
 int store_cut_run(struct store *store, int64_t run, struct error *error);
+/* Adds a note to a run that has ended. */
+int store_add_note(struct store *store, int64_t run, const char *note, struct error *error);
+/* Marks as cut the failed runs of planned runs that were begun and ended at most `retries` times, so that
+ * they are done again; `*count` of them. */
+int store_retry_failed(struct store *store, int64_t retries, size_t *count, struct error *error);
 /* Marks all failed runs as cut, so that they are done again; `*count` of them. */
 int store_redo_failed(struct store *store, size_t *count, struct error *error);
 
@@ -126,7 +131,14 @@ struct run_line {
     int exit_status;
     double wall_s;
     const char *output_tail; /* NULL: none */
+    bool disturbed;          /* other load took much of the machine's time: one of its notes says so */
 };
+
+/* What notes begin with that are of one kind: the first makes a run disturbed, the others are of interest for
+ * one run, not for all together. */
+#define STORE_DISTURBED   "disturbed: "
+#define STORE_BEFORE_RUN  "before this run: "
+#define STORE_ENVIRONMENT "environment: "
 
 /* Calls `row` for each run in the order they were begun. -1 from `row` stops (and is no error). */
 int store_list_runs(struct store *store, int (*row)(void *context, const struct run_line *run), void *context,

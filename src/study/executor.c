@@ -1,12 +1,12 @@
 #include "study/executor.h"
 
-#include "base/clock.h"
 #include "base/progress.h"
-#include "base/scratch.h"
 #include "base/text.h"
 #include "base/units.h"
 #include "study/design.h"
+#include "study/folder.h"
 #include "study/leftovers.h"
+#include "study/practice.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -35,6 +35,8 @@ struct execution {
     struct store_counts counts;
     const char *label; /* of the run under way */
     struct tracing tracing;
+    struct practice practice;
+    bool begun; /* practice_begin was called */
 };
 
 static bool stopped(const struct execution *execution)
@@ -50,7 +52,7 @@ static double time_left(const struct execution *execution)
     size_t left = execution->counts.planned - execution->counts.done - execution->counts.failed;
     if (execution->counts.expected_s <= 0 || left == 0)
         return 0;
-    return execution->counts.expected_s + (double)(left - 1) * execution->study->cooldown_s;
+    return execution->counts.expected_s + (double)(left - 1) * execution->study->cooldown.least_s;
 }
 
 static void show_progress(struct execution *execution, const char *doing)
@@ -93,6 +95,11 @@ static double last_accuracy(const struct record *record)
     return (double)NAN;
 }
 
+static bool has_failed(const struct record *record)
+{
+    return record->end != END_EXITED || record->exit_status != 0;
+}
+
 static char *describe_end(const struct record *record)
 {
     if (record->end == END_SIGNALLED)
@@ -124,7 +131,7 @@ static char *describe_done(const struct record *record)
 
 static void tell_run(struct execution *execution, const struct planned_run *run, const struct record *record)
 {
-    bool done = record->end == END_EXITED && record->exit_status == 0;
+    bool done = !has_failed(record);
     AUTO_FREE char *what = done ? describe_done(record) : describe_end(record);
     AUTO_FREE char *line = done || !record->output_tail ? NULL : text_last_line(record->output_tail);
     const struct store_counts *counts = &execution->counts;
@@ -161,17 +168,6 @@ static int take_trace(void *context, const struct trace_sample *samples, size_t 
 
 /* ---- one run ---- */
 
-static int make_scratch(struct scratch *scratch, struct error *error)
-{
-    const char *parent = getenv("TMPDIR");
-    struct error why = ERROR_INIT;
-    if (scratch_open(scratch, parent && *parent ? parent : "/tmp", "joulery-run", &why) == 0)
-        return 0;
-    error_set(error, "%s: a run needs a folder of its own; TMPDIR says where", error_text(&why));
-    error_clear(&why);
-    return -1;
-}
-
 /* Stores what was measured. A trace that could not be kept, or a disk so full that only the reserve helped,
  * ends the study after that. */
 static int keep_run(struct execution *execution, int64_t number, const struct record *record,
@@ -192,12 +188,11 @@ static int keep_run(struct execution *execution, int64_t number, const struct re
     return 0;
 }
 
-/* 0: the run is stored; 1: it was stopped and cut; -1: error. */
-static int measure(struct execution *execution, const struct planned_run *run, int64_t number,
-                   char *const *command, const char *scratch, struct error *error)
+static struct recorder_options recording_of(struct execution *execution, char *const *command,
+                                            const char *scratch)
 {
     const struct executor_options *options = execution->options;
-    struct recorder_options recording = {
+    return (struct recorder_options){
         .command = command,
         .directory = execution->study->folder == FOLDER_SCRATCH ? scratch : execution->study->directory,
         .setup = options->setup,
@@ -207,20 +202,32 @@ static int measure(struct execution *execution, const struct planned_run *run, i
         .output_tail_bytes = OUTPUT_TAIL_BYTES,
         .timeout_s = execution->study->timeout_s,
         .stop = options->stop,
-        .trace = take_trace,
         .started = show_start,
         .marked = show_mark,
         .context = execution,
     };
+}
+
+/* Does nothing to a run that was stored. */
+static void cut(struct execution *execution, int64_t number)
+{
+    struct error ignored = ERROR_INIT;
+    store_cut_run(execution->store, number, &ignored);
+    error_clear(&ignored);
+}
+
+/* 0: the run is stored; 1: it was stopped and cut; -1: error. */
+static int measure(struct execution *execution, const struct planned_run *run, int64_t number,
+                   const struct recorder_options *recording, bool *failed, struct error *error)
+{
     struct record record = {0};
-    int result = recorder_run(&recording, &record, error);
-    if (result < 0 || stopped(execution)) {
-        struct error ignored = ERROR_INIT;
-        store_cut_run(execution->store, number, result < 0 ? &ignored : error);
-        error_clear(&ignored);
-        result = result < 0 ? -1 : 1;
-    } else {
-        result = keep_run(execution, number, &record, error);
+    int result = recorder_run(recording, &record, error);
+    *failed = result < 0 || has_failed(&record);
+    if (result == 0 && stopped(execution))
+        result = 1;
+    if (result == 0) {
+        result = practice_after(&execution->practice, &record, error);
+        result = result < 0 ? -1 : keep_run(execution, number, &record, error);
         if (result == 0)
             tell_run(execution, run, &record);
     }
@@ -228,60 +235,171 @@ static int measure(struct execution *execution, const struct planned_run *run, i
     return result;
 }
 
+static int execute_in(struct execution *execution, const struct planned_run *run, int64_t number,
+                      struct error *error)
+{
+    struct run_folder folder;
+    if (run_folder_open(&folder, execution->study->keep, execution->options->database, number, error) < 0)
+        return -1;
+    bool failed = true;
+    struct design_places places = {execution->options->trainer, folder.path};
+    char **command = design_command(execution->study, run, &places, error);
+    int result = command ? 0 : -1;
+    if (command) {
+        struct recorder_options recording = recording_of(execution, command, folder.path);
+        recording.trace = take_trace;
+        result = measure(execution, run, number, &recording, &failed, error);
+    }
+    design_command_free(command);
+    run_folder_close(&folder, failed);
+    return result;
+}
+
 static int execute(struct execution *execution, const struct planned_run *run, struct error *error)
 {
     AUTO_FREE char *label = design_label(run);
-    struct scratch scratch;
+    int64_t number;
     if (!label)
         return error_memory(error, "run");
-    if (make_scratch(&scratch, error) < 0)
+    if (store_begin_run(execution->store, run->position, &number, error) < 0)
         return -1;
-    struct design_places places = {execution->options->trainer, scratch.path};
+    execution->label = label;
+    execution->tracing.run = number;
+    execution->tracing.count = 0;
+    int result = leftovers_mark(execution->options->database, number, error);
+    result = result < 0 ? -1 : execute_in(execution, run, number, error);
+    execution->label = NULL;
+    if (result != 0)
+        cut(execution, number);
+    else
+        execution->practice.last_run = number;
+    return result;
+}
+
+/* ---- the warm-up ---- */
+
+static char *describe_warm_up(const char *label, const struct record *record)
+{
+    AUTO_FREE char *what = has_failed(record) ? describe_end(record) : describe_done(record);
+    return text_format("a warm-up run went before, not counted: %s, %s%s", label,
+                       has_failed(record) ? "failed: " : "", what ? what : "");
+}
+
+/* The next run's command, measured as a run is but not stored. One that fails stops nothing: so will the run,
+ * and say why. */
+static int warm_up_in(struct execution *execution, const struct planned_run *run, const char *folder,
+                      struct error *error)
+{
+    struct record record = {0};
+    struct design_places places = {execution->options->trainer, folder};
     char **command = design_command(execution->study, run, &places, error);
-    int64_t number;
-    int result = command ? store_begin_run(execution->store, run->position, &number, error) : -1;
-    if (result == 0)
-        result = leftovers_mark(execution->options->database, number, error);
-    if (result == 0) {
-        execution->label = label;
-        execution->tracing.run = number;
-        execution->tracing.count = 0;
-        result = measure(execution, run, number, command, scratch.path, error);
-        execution->label = NULL;
+    if (!command)
+        return -1;
+    struct recorder_options recording = recording_of(execution, command, folder);
+    int result = recorder_run(&recording, &record, error);
+    char *note = result == 0 ? describe_warm_up(execution->label, &record) : NULL;
+    if (note) {
+        progress_clear(&execution->progress);
+        fprintf(execution->options->talk, "%s\n", note);
+        practice_note(&execution->practice, note);
     }
+    record_free(&record);
     design_command_free(command);
-    scratch_close(&scratch);
+    return result;
+}
+
+static int warm_up(struct execution *execution, const struct planned_run *run, struct error *error)
+{
+    AUTO_FREE char *label = design_label(run);
+    struct run_folder folder;
+    if (!label)
+        return error_memory(error, "warm-up");
+    if (leftovers_mark(execution->options->database, LEFTOVERS_WARM_UP, error) < 0 ||
+        run_folder_open(&folder, KEEP_NONE, execution->options->database, 0, error) < 0)
+        return -1;
+    execution->label = label;
+    int result = warm_up_in(execution, run, folder.path, error);
+    execution->label = NULL;
+    run_folder_close(&folder, false);
     return result;
 }
 
 /* ---- all of them ---- */
 
-static void cool_down(struct execution *execution)
+static void show_doing(void *context, const char *doing)
 {
-    int64_t until = clock_boot_ns() + (int64_t)(execution->study->cooldown_s * 1e9);
-    while (clock_boot_ns() < until && !stopped(execution)) {
-        show_progress(execution, "cooling down");
-        int64_t next = clock_boot_ns() + NS_PER_S / 5;
-        clock_sleep_until(next < until ? next : until);
-    }
+    show_progress(context, doing);
 }
 
-/* 1: a run was done; 0: none is left, or the study is stopped; -1: error. */
-static int step(struct execution *execution, bool first, struct error *error)
+static void tell_line(void *context, const char *line)
 {
-    struct planned_run run;
-    if (store_count(execution->store, &execution->counts, error) < 0)
+    struct execution *execution = context;
+    progress_clear(&execution->progress);
+    fprintf(execution->options->talk, "%s\n", line);
+}
+
+/* Before the first run of this start. */
+static int prepare(struct execution *execution, const struct planned_run *run, struct error *error)
+{
+    const struct executor_options *options = execution->options;
+    const struct rest_options resting = {.setup = options->setup,
+                                         .meters = options->meters,
+                                         .meter_count = options->meter_count,
+                                         .rate_hz = options->rate_hz,
+                                         .stop = options->stop,
+                                         .progress = show_doing,
+                                         .context = execution};
+    execution->begun = true;
+    if (practice_begin(&execution->practice, execution->study, &resting, tell_line, error) < 0)
         return -1;
-    int found = store_next(execution->store, &run, error);
-    if (found <= 0)
-        return found;
-    if (!first)
-        cool_down(execution);
-    int result = stopped(execution) ? 1 : execute(execution, &run, error);
-    planned_run_free(&run);
+    return execution->study->warm_up ? warm_up(execution, run, error) : 0;
+}
+
+/* 1: a run was done; 0: the study is stopped; -1: error. */
+static int step(struct execution *execution, const struct planned_run *run, struct error *error)
+{
+    bool first = !execution->begun;
+    if (first && prepare(execution, run, error) < 0)
+        return stopped(execution) ? 0 : -1;
+    if (stopped(execution))
+        return 0;
+    if (practice_before(&execution->practice, !first || execution->study->warm_up, error) < 0)
+        return -1;
+    int result = stopped(execution) ? 1 : execute(execution, run, error);
     if (result < 0)
         return -1;
     return result == 0 ? 1 : 0;
+}
+
+static int retry_failed(struct execution *execution, struct error *error)
+{
+    size_t retried = 0;
+    if (execution->study->retries == 0)
+        return 0;
+    if (store_retry_failed(execution->store, execution->study->retries, &retried, error) < 0)
+        return -1;
+    if (retried > 0)
+        tell_line(execution,
+                  retried == 1 ? "the run that failed is done again" : "runs that failed are done again");
+    return 0;
+}
+
+/* Until nothing is left. */
+static int run_plan(struct execution *execution, struct error *error)
+{
+    int result = 1;
+    while (result > 0) {
+        struct planned_run run;
+        if (retry_failed(execution, error) < 0 ||
+            store_count(execution->store, &execution->counts, error) < 0)
+            return -1;
+        int found = store_next(execution->store, &run, error);
+        if (found <= 0)
+            return found;
+        result = step(execution, &run, error);
+        planned_run_free(&run);
+    }
+    return result;
 }
 
 enum executor_result executor_run(const struct study *study, struct store *store,
@@ -293,14 +411,15 @@ enum executor_result executor_run(const struct study *study, struct store *store
     if (!execution.tracing.samples)
         return error_memory(error, "trace");
     progress_start(&execution.progress);
-    int result;
-    bool first = true;
-    while ((result = step(&execution, first, error)) > 0)
-        first = false;
+    int result = run_plan(&execution, error);
+    if (result == 0 && !stopped(&execution) && execution.begun)
+        result = practice_conclude(&execution.practice, store, error);
     progress_clear(&execution.progress);
+    if (execution.begun)
+        practice_end(&execution.practice);
     free(execution.tracing.samples);
     error_clear(&execution.tracing.error);
-    if (result < 0)
-        return EXECUTOR_FAILED;
-    return stopped(&execution) ? EXECUTOR_STOPPED : EXECUTOR_DONE;
+    if (stopped(&execution))
+        return EXECUTOR_STOPPED;
+    return result < 0 ? EXECUTOR_FAILED : EXECUTOR_DONE;
 }

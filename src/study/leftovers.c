@@ -105,6 +105,17 @@ static void end_all(const char *value, FILE *talk)
     text_free(&names);
 }
 
+static int end_run(const char *database, int64_t run, FILE *talk, struct error *error)
+{
+    AUTO_FREE char *value = value_of(database, run, error);
+    if (!value)
+        return -1;
+    const char *ours = getenv(VARIABLE);
+    if (!ours || strcmp(ours, value) != 0)
+        end_all(value, talk);
+    return 0;
+}
+
 /* Runs come in the order they were begun. */
 static int note_last(void *context, const struct run_line *run)
 {
@@ -118,13 +129,9 @@ int leftovers_end(struct store *store, const char *database, FILE *talk, struct 
     int64_t last = -1;
     if (store_list_runs(store, note_last, &last, error) < 0)
         return -1;
-    if (last < 0)
-        return 0;
-    AUTO_FREE char *value = value_of(database, last, error);
-    if (!value)
-        return -1;
-    const char *ours = getenv(VARIABLE);
-    if (!ours || strcmp(ours, value) != 0)
-        end_all(value, talk);
+    const int64_t runs[] = {LEFTOVERS_WARM_UP, last};
+    for (size_t i = 0; i < sizeof runs / sizeof *runs; i++)
+        if (runs[i] >= 0 && end_run(database, runs[i], talk, error) < 0)
+            return -1;
     return 0;
 }

@@ -11,13 +11,16 @@
 
 #include <stdio.h>
 
+/* In the place of a run's number: the warm-up, which is no run of the store's. */
+#define LEFTOVERS_WARM_UP 0
+
 /* Marks what this process starts from now on as part of the run. Changes the environment: call it while there
  * is one thread. */
 int leftovers_mark(const char *database, int64_t run, struct error *error);
 
-/* Ends the processes of the last run if that was cut: SIGTERM, after 2 s SIGKILL. Only processes of our own
- * user, and none if we are part of that run ourselves. A line on `talk` names those that were there. For
- * after store_claim, which makes sure that no study is running on the database. */
+/* Ends the processes of the last run if that was cut, and those of a warm-up: SIGTERM, after 2 s SIGKILL.
+ * Only processes of our own user, and none if we are part of that run ourselves. A line on `talk` names those
+ * that were there. For after store_claim, which makes sure that no study is running on the database. */
 int leftovers_end(struct store *store, const char *database, FILE *talk, struct error *error);
 
 #endif

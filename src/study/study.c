@@ -162,6 +162,15 @@ static void add_design(const struct study *study, json_t *json)
         json_object_set_new(json, "block", json_string(study->block.text));
     if (study->fixed_count)
         json_object_set_new(json, "fixed", options_json(study->fixed, study->fixed_count));
+    if (study->warm_up)
+        json_object_set_new(json, "warm_up", json_true());
+    if (study->idle_s > 0)
+        json_object_set_new(json, "idle", json_real(study->idle_s));
+    if (study->cooldown.most_s > 0)
+        json_object_set_new(json, "cooldown_until",
+                            json_pack("{s:f, s:f, s:f}", "most", study->cooldown.most_s, "power",
+                                      study->cooldown.power_share, "temperature",
+                                      study->cooldown.temperature_k));
     if (study->order == ORDER_COMPLETELY_SHUFFLED) /* further repetitions would change the order of all */
         json_object_set_new(json, "repetitions", json_integer((json_int_t)study->repetitions));
 }
@@ -176,7 +185,7 @@ char *study_fingerprint(const struct study *study)
     json_t *json =
         json_pack("{s:I, s:s, s:s, s:f, s:f, s:o, s:o}", "seed", (json_int_t)study->seed, "order",
                   order_names[study->order], "directory", study->folder == FOLDER_STUDY ? "study" : "scratch",
-                  "cooldown", study->cooldown_s, "timeout", study->timeout_s, "factors",
+                  "cooldown", study->cooldown.least_s, "timeout", study->timeout_s, "factors",
                   factors_json(study->factors, study->factor_count), train ? "train" : "command",
                   train ? options_json(study->options, study->option_count)
                         : text_list(study->command, study->command_count));

@@ -58,6 +58,17 @@ enum study_folder {
     FOLDER_SCRATCH /* each starts in an empty folder of its own, which is removed afterwards */
 };
 
+/* The rest between two runs. */
+struct study_cooldown {
+    double least_s;
+    double most_s;        /* until the machine is back at rest, in all; 0: least_s is all */
+    double power_share;   /* "back": within this share of the power at rest, */
+    double temperature_k; /* and within these kelvins of the temperature before the study */
+};
+
+/* What becomes of a run's own folder after it. */
+enum study_keep { KEEP_NONE, KEEP_FAILED, KEEP_ALL };
+
 struct study {
     char *path;       /* as given: for messages */
     char *directory;  /* absolute path of the folder of the file */
@@ -68,8 +79,12 @@ struct study {
     int64_t repetitions;
     enum study_order order;
     enum study_folder folder;
-    double cooldown_s; /* rest between two runs */
-    double timeout_s;  /* of a run; 0: none */
+    enum study_keep keep;
+    bool warm_up;  /* an uncounted run before the first of each start */
+    double idle_s; /* the machine is measured at rest before the first run and after the last; 0: not */
+    struct study_cooldown cooldown;
+    double timeout_s; /* of a run; 0: none */
+    int64_t retries;  /* how often a run that failed is done again */
     struct study_factor *factors;
     size_t factor_count;
     struct study_rule *excluded; /* a treatment that one of them fits is left out */

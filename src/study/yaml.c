@@ -134,12 +134,6 @@ static int read_repetitions(struct reading *reading, const yaml_node_t *node)
                          &reading->study->repetitions);
 }
 
-static int read_cooldown(struct reading *reading, const yaml_node_t *node)
-{
-    return reading_real(reading, node, "a cool-down: seconds from 0 to 86400", 0, 86400,
-                        &reading->study->cooldown_s);
-}
-
 static int read_timeout(struct reading *reading, const yaml_node_t *node)
 {
     return reading_real(reading, node, "a timeout: seconds from 0 (none) to 31536000", 0, 31536000,
@@ -158,9 +152,8 @@ static int read_location(struct reading *reading, const yaml_node_t *node)
                           &reading->study->location);
 }
 
-/* One of some words; `*number` is 0 for the first. */
-static int read_choice(struct reading *reading, const yaml_node_t *node, const char *const *words,
-                       size_t count, size_t *number)
+int reading_choice(struct reading *reading, const yaml_node_t *node, const char *const *words, size_t count,
+                   size_t *number)
 {
     struct text list = TEXT_INIT;
     for (size_t i = 0; i < count; i++)
@@ -184,7 +177,7 @@ static int read_order(struct reading *reading, const yaml_node_t *node)
     } known = {{"shuffled", "completely shuffled", "listed"},
                {ORDER_SHUFFLED, ORDER_COMPLETELY_SHUFFLED, ORDER_LISTED}};
     size_t number;
-    if (read_choice(reading, node, known.words, 3, &number) < 0)
+    if (reading_choice(reading, node, known.words, 3, &number) < 0)
         return -1;
     reading->study->order = known.orders[number];
     return 0;
@@ -194,7 +187,7 @@ static int read_folder(struct reading *reading, const yaml_node_t *node)
 {
     static const char *const words[] = {"study", "scratch"};
     size_t number;
-    if (read_choice(reading, node, words, 2, &number) < 0)
+    if (reading_choice(reading, node, words, 2, &number) < 0)
         return -1;
     reading->study->folder = number == 0 ? FOLDER_STUDY : FOLDER_SCRATCH;
     return 0;
@@ -405,7 +398,7 @@ static const struct key {
     {"seed", read_seed},
     {"order", read_order},
     {"repetitions", read_repetitions},
-    {"cooldown", read_cooldown},
+    {"cooldown", practice_read_cooldown},
     {"timeout", read_timeout},
     {"factors", read_factors},
     {"exclude", rules_read_exclude},
@@ -415,6 +408,10 @@ static const struct key {
     {"train", read_train},
     {"command", read_command},
     {"directory", read_folder},
+    {"warm_up", practice_read_warm_up},
+    {"idle", practice_read_idle},
+    {"keep", practice_read_keep},
+    {"retries", practice_read_retries},
     {"location", read_location},
     {"pue", read_pue},
 };
@@ -600,7 +597,7 @@ static int check_whole(struct reading *reading)
         return study_error(
             study, 1, reading->error,
             "the study has no workload: add train: with options of joulery train, or command:");
-    if (rules_check(reading) < 0 || check_size(reading) < 0)
+    if (practice_check(reading) < 0 || rules_check(reading) < 0 || check_size(reading) < 0)
         return -1;
     return reading->command_line ? check_command(reading) : check_train(reading);
 }

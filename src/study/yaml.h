@@ -14,7 +14,7 @@ struct reading {
     yaml_document_t *document;
     struct error *error;
     /* where the key stands; 0: nowhere */
-    size_t train_line, command_line, factors_line, runs_line, fixed_line;
+    size_t train_line, command_line, factors_line, runs_line, fixed_line, keep_line;
 };
 
 /* ---- nodes and text ---- */
@@ -32,6 +32,9 @@ int reading_whole(struct reading *reading, const yaml_node_t *node, const char *
                   int64_t most, int64_t *number);
 int reading_real(struct reading *reading, const yaml_node_t *node, const char *what, double least,
                  double most, double *number);
+/* One of some words; `*number` is 0 for the first. */
+int reading_choice(struct reading *reading, const yaml_node_t *node, const char *const *words, size_t count,
+                   size_t *number);
 /* Room for one more element, zeroed; NULL if memory ran out. */
 void *reading_append(const struct reading *reading, void *array, size_t *count, size_t size);
 /* Calls `read` for every pair of a mapping. */
@@ -49,5 +52,14 @@ int rules_read_block(struct reading *reading, const yaml_node_t *node);
 int rules_derive_factors(struct reading *reading);
 /* That the rules fit the factors and leave at least one combination. */
 int rules_check(struct reading *reading);
+
+/* ---- what is done around a run (yaml_practice.c) ---- */
+
+int practice_read_cooldown(struct reading *reading, const yaml_node_t *node);
+int practice_read_warm_up(struct reading *reading, const yaml_node_t *node);
+int practice_read_idle(struct reading *reading, const yaml_node_t *node);
+int practice_read_keep(struct reading *reading, const yaml_node_t *node);
+int practice_read_retries(struct reading *reading, const yaml_node_t *node);
+int practice_check(struct reading *reading);
 
 #endif

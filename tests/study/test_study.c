@@ -46,8 +46,8 @@ static void a_study_file_is_read_whole(void **state)
     assert_string_equal(study->name, "quick");
     assert_string_equal(study->question, "Which network buys the most accuracy per joule?");
     assert_true(study->seed == 7 && study->repetitions == 3 && study->order == ORDER_LISTED &&
-                study->folder == FOLDER_SCRATCH && study->cooldown_s == 2.5 && study->timeout_s == 600 &&
-                study->pue == 1.2);
+                study->folder == FOLDER_SCRATCH && study->cooldown.least_s == 2.5 &&
+                study->timeout_s == 600 && study->pue == 1.2);
     assert_string_equal(study->location.text, "Côte d'Ivoire");
     assert_int_equal(study->location.line, 9);
     assert_int_equal(study->factor_count, 2);
@@ -57,6 +57,22 @@ static void a_study_file_is_read_whole(void **state)
     assert_int_equal(study->option_count, 2);
     assert_string_equal(study->options[1].value.text, "1e-2");
     assert_int_equal(study->command_count, 0);
+    study_free(study);
+}
+
+static void what_is_done_around_runs_is_read(void **state)
+{
+    (void)state;
+    struct error error = ERROR_INIT;
+    struct study *study =
+        parse(HEAD "warm_up: true\nidle: 30\ncooldown: {least: 5, most: 120, power: 5%, temperature: 2}\n"
+                   "retries: 2\nkeep: failed\ncommand: x {arch} {scratch}\n",
+              &error);
+    if (!study)
+        fail_msg("%s", error_text(&error));
+    assert_true(study->warm_up && study->idle_s == 30 && study->retries == 2 && study->keep == KEEP_FAILED);
+    assert_true(study->cooldown.least_s == 5 && study->cooldown.most_s == 120 &&
+                study->cooldown.power_share == 0.05 && study->cooldown.temperature_k == 2);
     study_free(study);
 }
 
@@ -133,6 +149,18 @@ static void mistakes_are_named_with_their_line(void **state)
         {HEAD "train:\n  nesterov: paper\n", ":5: nesterov: expected true or false, found 'paper'"},
         {HEAD "train: yes\n", ":4: expected options of joulery train, as in epochs: 3, found a single value"},
         {"name: a\nfactors:\n  colour: [red]\ntrain: {}\n", ":3: joulery train has no option 'colour'"},
+        {HEAD "cooldown: {least: 5}\n",
+         ":4: cooldown: expected most: seconds after which a run begins in any case, more than least (5)"},
+        {HEAD "cooldown: {most: 5, until: 3}\n",
+         ":4: cooldown: expected least, most, power or temperature, found 'until'"},
+        {HEAD "cooldown: {most: 5, power: 3}\n",
+         ":4: expected a share of the power at rest, such as 10%, found '3'"},
+        {HEAD "cooldown: [5]\n", ":4: expected seconds, or most: SECONDS"},
+        {HEAD "warm_up: maybe\n", ":4: expected false or true, found 'maybe'"},
+        {HEAD "idle: 1\n", ":4: expected seconds at rest: a whole number from 2 to 14400, found '1'"},
+        {HEAD "keep: always\n", ":4: expected false, failed or true, found 'always'"},
+        {HEAD "keep: true\ntrain: {}\n", ":4: keep: nothing uses the runs' own folders"},
+        {HEAD "retries: -1\n", ":4: expected retries: a whole number from 0 to 100, found '-1'"},
         {HEAD "exclude: {arch: vgg16}\ntrain: {}\n",
          ":4: expected a list, an item for each combination to leave out, found keys with values"},
         {HEAD "exclude:\n  - {}\ntrain: {}\n", ":5: expected factors with levels, as in"},
@@ -218,7 +246,7 @@ static void the_fingerprint_holds_what_decides_the_runs(void **state)
         "[lenet5, "
         "vgg16]}\ntrain: {lr: 0.1, epochs: 3}\n",
         HEAD "train:\n  epochs: 3\n  lr: 0.1\nseed: 1\norder: shuffled\ncooldown: 0\ntimeout: 0\ndirectory: "
-             "study\n",
+             "study\nwarm_up: false\nretries: 3\n",
     };
     for (size_t i = 0; i < sizeof same / sizeof *same; i++) {
         AUTO_FREE char *other = fingerprint(same[i]);
@@ -232,6 +260,9 @@ static void the_fingerprint_holds_what_decides_the_runs(void **state)
         HEAD "train:\n  epochs: 3\n  lr: 0.1\ntimeout: 1\n",
         HEAD "train:\n  epochs: 3\n  lr: 0.1\ndirectory: scratch\n",
         HEAD "command: train {arch}\n",
+        HEAD "train:\n  epochs: 3\n  lr: 0.1\nwarm_up: true\n",
+        HEAD "train:\n  epochs: 3\n  lr: 0.1\nidle: 10\n",
+        HEAD "train:\n  epochs: 3\n  lr: 0.1\ncooldown: {most: 10}\n",
         HEAD "train:\n  epochs: 3\n  lr: 0.1\norder: completely shuffled\n",
         HEAD "train:\n  epochs: 3\n  lr: 0.1\norder: completely shuffled\nrepetitions: 2\n",
         HEAD "train:\n  epochs: 3\n  lr: 0.1\nblock: arch\n",
@@ -362,6 +393,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_study_file_is_read_whole),
+        cmocka_unit_test(what_is_done_around_runs_is_read),
         cmocka_unit_test(a_command_is_a_text_or_a_list),
         cmocka_unit_test(mistakes_are_named_with_their_line),
         cmocka_unit_test(a_missing_file_is_named),
