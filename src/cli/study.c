@@ -7,6 +7,7 @@
 #include "study/design.h"
 #include "study/executor.h"
 #include "study/leftovers.h"
+#include "study/stopping.h"
 #include "study/zoo.h"
 
 #include <signal.h>
@@ -86,26 +87,13 @@ struct run_arguments {
     const char *site;
 };
 
-/* The identity's texts belong to the study, but for the fingerprint. */
+/* A study with a stopping rule may have grown beyond its file. */
 static int put_study(const struct study *study, struct store *store, struct error *error)
 {
-    AUTO_FREE char *fingerprint = study_fingerprint(study);
-    if (!fingerprint)
-        return error_memory(error, "study");
-    struct study_identity identity = {.name = study->name,
-                                      .question = study->question,
-                                      .definition = study->definition,
-                                      .fingerprint = fingerprint,
-                                      .location = study->location.text,
-                                      .pue = study->pue,
-                                      .seed = study->seed};
-    struct planned_run *plan;
-    size_t count;
-    if (design_plan(study, &plan, &count, error) < 0)
+    int64_t planned = 0;
+    if (stopping_has_rule(study) && stopping_planned(store, &planned, error) < 0)
         return -1;
-    int result = store_put_study(store, &identity, plan, count, error);
-    design_free(plan, count);
-    return result;
+    return design_store(study, planned > study->repetitions ? planned : study->repetitions, store, error);
 }
 
 static int begin(const struct study *study, struct store *store, const char *database, bool redo_failed,
@@ -283,6 +271,26 @@ static int print_failed(void *context, const struct run_line *run)
     return 0;
 }
 
+/* What the study's stopping rule says now. */
+static int print_rule(struct store *store, const struct status *status, struct error *error)
+{
+    struct error unreadable = ERROR_INIT; /* by an older or newer Joulery's file */
+    const char *text = status->study.definition;
+    struct study *study = study_parse(status->database, text, strlen(text), &unreadable);
+    error_clear(&unreadable);
+    struct stopping stopping = {0};
+    int result = 0;
+    if (study && stopping_has_rule(study)) {
+        result = stopping_ask(study, store, &stopping, error);
+        AUTO_FREE char *rule = result == 0 ? stopping_describe(study, &stopping) : NULL;
+        if (rule)
+            printf("rule     %s\n", rule);
+        stopping_free(&stopping);
+    }
+    study_free(study);
+    return result;
+}
+
 static int print_status(struct store *store, const struct status *status, struct error *error)
 {
     const struct store_counts *counts = &status->counts;
@@ -298,6 +306,8 @@ static int print_status(struct store *store, const struct status *status, struct
             status->disturbed);
     if (status->owner)
         printf("running  process %lld\n", (long long)status->owner);
+    if (print_rule(store, status, error) < 0)
+        return -1;
     return store_list_runs(store, print_failed, NULL, error);
 }
 
@@ -432,13 +442,21 @@ static int print_design(const struct study *study, size_t runs, struct error *er
     }
     if (study->listed_count)
         printf("%zu combinations x ", treatments);
-    printf("%lld repetition%s", (long long)study->repetitions, study->repetitions == 1 ? "" : "s");
+    printf("%lld repetition%s%s", (long long)study->repetitions, study->repetitions == 1 ? "" : "s",
+           stopping_has_rule(study) ? " to begin with" : "");
     if (treatments < combinations)
         printf(", without %zu of the %zu combinations", combinations - treatments, combinations);
     printf(", %s", order_words[study->order]);
     if (study->block.text)
         printf(" with each level of %s kept together", study->block.text);
     putchar('\n');
+    if (study->until.share > 0)
+        printf("then further repetitions until it is known to within %.3g %%, at most %lld\n",
+               100 * study->until.share, (long long)study->until.most);
+    if (study->budget_j > 0) {
+        AUTO_FREE char *budget = units_energy(study->budget_j);
+        printf("within a budget of %s\n", budget ? budget : "");
+    }
     if (study->folder == FOLDER_STUDY)
         printf("each starts in %s\n", study->directory);
     return 0;

@@ -205,6 +205,29 @@ int design_plan(const struct study *study, struct planned_run **plan, size_t *co
     return 0;
 }
 
+int design_store(const struct study *study, int64_t repetitions, struct store *store, struct error *error)
+{
+    struct study grown = *study; /* all it points at stays the study's */
+    grown.repetitions = repetitions;
+    AUTO_FREE char *fingerprint = study_fingerprint(study);
+    if (!fingerprint)
+        return error_memory(error, "study");
+    struct study_identity identity = {.name = study->name,
+                                      .question = study->question,
+                                      .definition = study->definition,
+                                      .fingerprint = fingerprint,
+                                      .location = study->location.text,
+                                      .pue = study->pue,
+                                      .seed = study->seed};
+    struct planned_run *plan;
+    size_t count;
+    if (design_plan(&grown, &plan, &count, error) < 0)
+        return -1;
+    int result = store_put_study(store, &identity, plan, count, error);
+    design_free(plan, count);
+    return result;
+}
+
 int64_t design_seed(const struct study *study, int64_t repetition)
 {
     struct random_stream random;

@@ -16,6 +16,9 @@
 int design_plan(const struct study *study, struct planned_run **plan, size_t *count, struct error *error);
 void design_free(struct planned_run *plan, size_t count);
 
+/* Puts the study and the plan of its first `repetitions` into the store (store_put_study). */
+int design_store(const struct study *study, int64_t repetitions, struct store *store, struct error *error);
+
 /* The treatments as numbers of levels, [count][factor_count], in the order of the file (the last factor
  * changing fastest); the caller frees them. `levels` NULL: they are only counted. */
 int design_treatments(const struct study *study, size_t **levels, size_t *count, struct error *error);

@@ -7,6 +7,7 @@
 #include "study/folder.h"
 #include "study/leftovers.h"
 #include "study/practice.h"
+#include "study/stopping.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -384,19 +385,56 @@ static int retry_failed(struct execution *execution, struct error *error)
     return 0;
 }
 
+/* Of a study with a stopping rule, when nothing is left: 1: another repetition was planned; 0: that was all.
+ */
+static int extend(struct execution *execution, struct error *error)
+{
+    const struct study *study = execution->study;
+    struct stopping stopping;
+    if (!stopping_has_rule(study))
+        return 0;
+    if (stopping_ask(study, execution->store, &stopping, error) < 0)
+        return -1;
+    AUTO_FREE char *line = stopping_describe(study, &stopping);
+    bool more = stopping.state == STOPPING_MORE;
+    int64_t repetitions = stopping.repetitions + 1;
+    stopping_free(&stopping);
+    if (line)
+        tell_line(execution, line);
+    if (!more)
+        return 0;
+    return design_store(study, repetitions, execution->store, error) < 0 ? -1 : 1;
+}
+
+/* 1: `run` is the next; 0: there is none, or the budget is used up; -1: error. */
+static int find_next(struct execution *execution, struct planned_run *run, struct error *error)
+{
+    int over = stopping_over_budget(execution->study, execution->store, error);
+    int found = over < 0 ? -1 : store_next(execution->store, run, error);
+    if (found > 0 && over) {
+        tell_line(execution, "the budget is used up: what is left of this repetition is not run");
+        planned_run_free(run);
+        return 0;
+    }
+    if (found != 0)
+        return found;
+    int extended = extend(execution, error);
+    return extended > 0 ? store_next(execution->store, run, error) : extended;
+}
+
 /* Until nothing is left. */
 static int run_plan(struct execution *execution, struct error *error)
 {
     int result = 1;
     while (result > 0) {
         struct planned_run run;
-        if (retry_failed(execution, error) < 0 ||
-            store_count(execution->store, &execution->counts, error) < 0)
+        if (retry_failed(execution, error) < 0)
             return -1;
-        int found = store_next(execution->store, &run, error);
+        int found = find_next(execution, &run, error);
         if (found <= 0)
             return found;
-        result = step(execution, &run, error);
+        result = store_count(execution->store, &execution->counts, error);
+        result = result < 0 ? -1 : step(execution, &run, error);
         planned_run_free(&run);
     }
     return result;

@@ -69,6 +69,15 @@ struct study_cooldown {
 /* What becomes of a run's own folder after it. */
 enum study_keep { KEEP_NONE, KEEP_FAILED, KEEP_ALL };
 
+enum study_response { RESPONSE_ENERGY, RESPONSE_DURATION, RESPONSE_ACCURACY };
+
+/* Repetitions are added until the 95 % interval of the mean is within `share` of it in every treatment. */
+struct study_until {
+    double share; /* 0: no such rule */
+    enum study_response response;
+    int64_t most; /* repetitions, also for a budget */
+};
+
 struct study {
     char *path;       /* as given: for messages */
     char *directory;  /* absolute path of the folder of the file */
@@ -77,6 +86,8 @@ struct study {
     char *question; /* NULL: none */
     int64_t seed;
     int64_t repetitions;
+    struct study_until until;
+    double budget_j; /* repetitions are added while it suffices, and no run begins beyond it; 0: none */
     enum study_order order;
     enum study_folder folder;
     enum study_keep keep;

@@ -412,6 +412,8 @@ static const struct key {
     {"idle", practice_read_idle},
     {"keep", practice_read_keep},
     {"retries", practice_read_retries},
+    {"until", practice_read_until},
+    {"budget", practice_read_budget},
     {"location", read_location},
     {"pue", read_pue},
 };

@@ -14,7 +14,7 @@ struct reading {
     yaml_document_t *document;
     struct error *error;
     /* where the key stands; 0: nowhere */
-    size_t train_line, command_line, factors_line, runs_line, fixed_line, keep_line;
+    size_t train_line, command_line, factors_line, runs_line, fixed_line, keep_line, until_line;
 };
 
 /* ---- nodes and text ---- */
@@ -60,6 +60,8 @@ int practice_read_warm_up(struct reading *reading, const yaml_node_t *node);
 int practice_read_idle(struct reading *reading, const yaml_node_t *node);
 int practice_read_keep(struct reading *reading, const yaml_node_t *node);
 int practice_read_retries(struct reading *reading, const yaml_node_t *node);
+int practice_read_until(struct reading *reading, const yaml_node_t *node);
+int practice_read_budget(struct reading *reading, const yaml_node_t *node);
 int practice_check(struct reading *reading);
 
 #endif

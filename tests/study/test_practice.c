@@ -205,6 +205,40 @@ static void kept_folders_of_others_are_left_alone(void **state)
     expect(&place, "SELECT group_concat(state) FROM run", "cut,done");
 }
 
+static void repetitions_are_run_until_the_rule_is_met(void **state)
+{
+    (void)state;
+    AUTO_PLACE struct place place =
+        make_place("name: a\nuntil: {interval: 100%, response: duration, most: 20}\n"
+                   "factors:\n  n: [1]\ncommand: sleep {n}\n");
+    run_study(&place, NULL, 0);
+    expect_talk(&place, "duration is known to within 100 % in 1 of 1 combinations, 3 repetitions\n");
+    expect(&place, "SELECT group_concat(repetition) FROM runs WHERE state = 'done'", "1,2,3");
+    run_study(&place, NULL, 0); /* what is met stays met */
+    expect(&place, "SELECT count(*) FROM run", "3");
+    write_text(place.study, "name: a\nuntil: {interval: 0.000001%, response: duration, most: 4}\n"
+                            "factors:\n  n: [1]\ncommand: sleep {n}\n");
+    run_study(&place, NULL, 0);
+    expect_talk(&place, "4 repetitions: no more are allowed");
+    expect(&place, "SELECT count(*) FROM run", "4");
+}
+
+static void no_run_begins_beyond_the_budget(void **state)
+{
+    (void)state;
+    AUTO_PLACE struct place place =
+        make_place("name: a\nrepetitions: 3\nbudget: 1 mWh\nfactors:\n  n: [1, 2]\ncommand: sleep 1.{n}\n");
+    run_study(&place, NULL, 0);
+    expect_talk(&place, "the budget is used up");
+    expect(&place, "SELECT sum(coalesce(hardware_j, software_j)) >= 3.6 FROM runs", "1");
+    expect(&place,
+           "SELECT coalesce(sum(coalesce(hardware_j, software_j)) < 3.6, 1) FROM runs WHERE run < (SELECT "
+           "max(run) FROM runs)",
+           "1");
+    run_study(&place, NULL, 0);
+    expect(&place, "SELECT count(*) < 6 FROM run", "1");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -217,6 +251,8 @@ int main(void)
         cmocka_unit_test(a_run_disturbed_by_other_load_is_flagged),
         cmocka_unit_test(failed_runs_are_retried_as_often_as_the_study_says),
         cmocka_unit_test(folders_are_kept_as_the_study_says),
+        cmocka_unit_test(repetitions_are_run_until_the_rule_is_met),
+        cmocka_unit_test(no_run_begins_beyond_the_budget),
         cmocka_unit_test(kept_folders_of_others_are_left_alone),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

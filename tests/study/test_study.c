@@ -156,6 +156,19 @@ static void mistakes_are_named_with_their_line(void **state)
         {HEAD "cooldown: {most: 5, power: 3}\n",
          ":4: expected a share of the power at rest, such as 10%, found '3'"},
         {HEAD "cooldown: [5]\n", ":4: expected seconds, or most: SECONDS"},
+        {HEAD "until: {response: energy}\n", ":4: until: expected interval: a share of the mean, such as 5%"},
+        {HEAD "until: {interval: 0.05}\n", ":4: expected a share of the mean, such as 5%, found '0.05'"},
+        {HEAD "until: {interval: 5%, response: speed}\n",
+         ":4: expected energy, duration or accuracy, found 'speed'"},
+        {HEAD "until: {interval: 5%, least: 3}\n",
+         ":4: until: expected interval, response or most, found 'least'"},
+        {HEAD "until: 5%\n",
+         ":4: expected a rule, as in {interval: 5%, response: energy, most: 20}, found a single value"},
+        {HEAD "until: {interval: 5%, most: 3}\nrepetitions: 4\ntrain: {}\n",
+         ":4: until: at most 3 repetitions, and repetitions: asks for 4"},
+        {HEAD "until: {interval: 5%}\norder: completely shuffled\ntrain: {}\n",
+         ":4: a study that is completely shuffled can't be extended"},
+        {HEAD "budget: 2\n", ":4: expected an energy, such as 2kWh or 500 kJ, found '2'"},
         {HEAD "warm_up: maybe\n", ":4: expected false or true, found 'maybe'"},
         {HEAD "idle: 1\n", ":4: expected seconds at rest: a whole number from 2 to 14400, found '1'"},
         {HEAD "keep: always\n", ":4: expected false, failed or true, found 'always'"},
@@ -246,7 +259,7 @@ static void the_fingerprint_holds_what_decides_the_runs(void **state)
         "[lenet5, "
         "vgg16]}\ntrain: {lr: 0.1, epochs: 3}\n",
         HEAD "train:\n  epochs: 3\n  lr: 0.1\nseed: 1\norder: shuffled\ncooldown: 0\ntimeout: 0\ndirectory: "
-             "study\nwarm_up: false\nretries: 3\n",
+             "study\nwarm_up: false\nretries: 3\nuntil: {interval: 5%}\nbudget: 2kWh\n",
     };
     for (size_t i = 0; i < sizeof same / sizeof *same; i++) {
         AUTO_FREE char *other = fingerprint(same[i]);
