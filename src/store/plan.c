@@ -1,4 +1,6 @@
 /* The study, its plan, and the states of its runs. */
+#include "store/plan.h"
+
 #include "base/clock.h"
 #include "base/text.h"
 #include "store/sql.h"
@@ -58,8 +60,7 @@ int store_get_study(struct store *store, struct study_identity *study, struct er
     return found < 0 ? -1 : 0;
 }
 
-/* "factors, seed": the members that two fingerprints don't share. */
-static char *differing_members(const char *stored, const char *given)
+char *plan_differing_members(const char *stored, const char *given)
 {
     json_t *a = json_loads(stored, 0, NULL), *b = json_loads(given, 0, NULL);
     struct text names = TEXT_INIT;
@@ -81,7 +82,7 @@ static int check_same(struct store *store, const struct study_identity *stored,
 {
     if (strcmp(stored->fingerprint, given->fingerprint) == 0)
         return 0;
-    AUTO_FREE char *members = differing_members(stored->fingerprint, given->fingerprint);
+    AUTO_FREE char *members = plan_differing_members(stored->fingerprint, given->fingerprint);
     return error_set(
         error,
         "%s: the database belongs to another study ('%s'; what differs: %s): run this one into a new file "

@@ -101,7 +101,7 @@ static void expect_state(const struct lab *lab, enum stopping_state state, const
     stopping_free(&stopping);
 }
 
-/* scipy.stats.t.ppf(0.975, n - 1) * stdev / sqrt(n) / mean: 0.22583071 for 10, 11, 12; 0.02453472 for 100,
+/* scipy.stats.t.ppf(0.975, n - 1) * stdev / sqrt(n) / mean: 0.22583071 for 10, 11, 12; 0.02459542 for 100,
  * 101, 102 */
 static void repetitions_are_added_until_each_interval_is_narrow(void **state)
 {
