@@ -77,6 +77,11 @@ static void ask_stop(int number)
     stop_asked = 1;
 }
 
+static void pass_over(int number)
+{
+    (void)number;
+}
+
 static void catch_signals(void)
 {
     static const int numbers[] = {SIGINT, SIGTERM, SIGHUP};
@@ -84,6 +89,10 @@ static void catch_signals(void)
     sigemptyset(&action.sa_mask);
     for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++)
         sigaction(numbers[i], &action, NULL);
+    /* a file that may not grow is an error to be told, not an end; caught, not ignored, so that commands have
+     * it as it was */
+    action.sa_handler = pass_over;
+    sigaction(SIGXFSZ, &action, NULL);
 }
 
 struct run_arguments {

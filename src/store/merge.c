@@ -6,8 +6,10 @@
 #include "store/plan.h"
 #include "store/sql.h"
 
+#include <errno.h>
 #include <jansson.h>
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -382,15 +384,23 @@ static int merge(struct merging *merging, const char *path, const struct merge_p
         return -1;
     if (file_exists(path))
         return error_set(error, "%s: is there already: give the name of a new file", path);
-    merging->into = store_open(path, STORE_WRITE, error);
+    AUTO_FREE char *part = text_format("%s.part", path);
+    if (!part)
+        return error_memory(error, path);
+    unlink(part); /* of a merge that was killed */
+    merging->into = store_open(part, STORE_WRITE, error);
     if (!merging->into)
         return -1;
-    if (write_merged(merging, error) == 0)
-        return tell_result(merging, result, error);
+    int merged = write_merged(merging, error);
+    if (merged == 0)
+        merged = tell_result(merging, result, error);
     store_close(merging->into); /* takes its log with it */
     merging->into = NULL;
-    unlink(path);
-    return -1;
+    if (merged == 0 && rename(part, path) < 0)
+        merged = error_errno(error, errno, path);
+    if (merged < 0)
+        unlink(part);
+    return merged;
 }
 
 int store_merge(const char *path, const char *factor, const struct merge_part *parts, size_t count,

@@ -199,7 +199,7 @@ int store_end_run(struct store *store, int64_t run, const struct record *record,
     if (sql_exec(store, "PRAGMA synchronous = FULL", error) < 0)
         return -1;
     int result = end_run(store, run, record, error);
-    if (result < 0 && store->reserve >= 0) {
+    if (result < 0 && !store->locked && store->reserve >= 0) {
         close(store->reserve);
         store->reserve = -1;
         error_clear(error);

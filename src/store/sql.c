@@ -190,7 +190,9 @@ int sql_text(sqlite3_stmt *statement, int column, char **text, struct error *err
 int sql_begin(struct store *store, struct error *error)
 {
     pthread_mutex_lock(&store->mutex);
-    if (sql_exec(store, "BEGIN IMMEDIATE", error) == 0)
+    int result = sql_exec(store, "BEGIN IMMEDIATE", error);
+    store->locked = result < 0 && (sqlite3_errcode(store->database) & 0xff) == SQLITE_BUSY;
+    if (result == 0)
         return 0;
     pthread_mutex_unlock(&store->mutex);
     return -1;

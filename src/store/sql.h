@@ -7,6 +7,7 @@
 
 #include <pthread.h>
 #include <sqlite3.h>
+#include <stdatomic.h>
 
 #define STORE_APPLICATION_ID 0x4a6f756c /* "Joul" */
 
@@ -15,6 +16,7 @@ struct store {
     char *path;
     bool claimed;
     bool reserve_used;
+    bool locked;         /* the last store_end_run failed because another process held the lock */
     int reserve;         /* an unlinked file that holds disk space, -1: none */
     sqlite3_stmt **kept; /* statements that are used again and again, see sql_keep */
     size_t kept_count;

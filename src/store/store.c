@@ -344,3 +344,8 @@ bool store_reserve_used(const struct store *store)
 {
     return store->reserve_used;
 }
+
+bool store_locked(const struct store *store)
+{
+    return store->locked;
+}

@@ -87,6 +87,9 @@ int store_add_trace(struct store *store, int64_t run, const struct trace_sample 
  * status isn't 0. On a full disk the reserve is given up for it; store_reserve_used then says so. */
 int store_end_run(struct store *store, int64_t run, const struct record *record, struct error *error);
 bool store_reserve_used(const struct store *store);
+/* Whether the last call that writes failed only because another process kept the database locked (10 s of
+ * waiting are in it): nothing has changed, and it can be made again. */
+bool store_locked(const struct store *store);
 /* Ends it as cut (stopped by the user): it will be done again. */
 int store_cut_run(struct store *store, int64_t run, struct error *error);
 /* Adds a note to a run that has ended. */

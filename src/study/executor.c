@@ -16,6 +16,7 @@
 
 #define OUTPUT_TAIL_BYTES 16384
 #define TRACE_BATCH       8192 /* samples held back, so that storing them rarely disturbs what is measured */
+#define TRACE_HELD_MOST   (1 << 20) /* while somebody else keeps the database locked */
 
 /* What becomes of the power trace while a run goes on; only the sampler's thread touches it until the run is
  * over. */
@@ -23,7 +24,7 @@ struct tracing {
     struct store *store;
     int64_t run;
     struct trace_sample *samples;
-    size_t count;
+    size_t count, capacity;
     bool failed;
     struct error error;
 };
@@ -145,29 +146,80 @@ static void tell_run(struct execution *execution, const struct planned_run *run,
 
 /* ---- the trace ---- */
 
+/* Those that can't be stored because somebody else writes are kept for the next time. */
 static int store_samples(struct tracing *tracing)
 {
-    int result = 0;
-    if (tracing->count > 0)
-        result =
-            store_add_trace(tracing->store, tracing->run, tracing->samples, tracing->count, &tracing->error);
-    tracing->count = 0;
-    tracing->failed = tracing->failed || result < 0;
-    return result;
+    if (tracing->count == 0 || tracing->failed)
+        return 0;
+    if (store_add_trace(tracing->store, tracing->run, tracing->samples, tracing->count, &tracing->error) ==
+        0) {
+        tracing->count = 0;
+        return 0;
+    }
+    tracing->failed = !store_locked(tracing->store);
+    if (!tracing->failed)
+        error_clear(&tracing->error);
+    return -1;
+}
+
+static int make_room(struct tracing *tracing)
+{
+    store_samples(tracing);
+    if (tracing->failed || tracing->count < tracing->capacity)
+        return tracing->failed ? -1 : 0;
+    size_t capacity = 2 * tracing->capacity;
+    struct trace_sample *grown =
+        capacity <= TRACE_HELD_MOST ? reallocarray(tracing->samples, capacity, sizeof *grown) : NULL;
+    if (!grown) {
+        tracing->failed = true;
+        return error_set(&tracing->error, "another process kept the database locked for too long");
+    }
+    tracing->samples = grown;
+    tracing->capacity = capacity;
+    return 0;
 }
 
 static int take_trace(void *context, const struct trace_sample *samples, size_t count)
 {
     struct tracing *tracing = &((struct execution *)context)->tracing;
     for (size_t i = 0; i < count && !tracing->failed; i++) {
+        if (tracing->count == tracing->capacity && make_room(tracing) < 0)
+            break;
         tracing->samples[tracing->count++] = samples[i];
-        if (tracing->count == TRACE_BATCH)
-            store_samples(tracing);
     }
     return tracing->failed ? -1 : 0;
 }
 
 /* ---- one run ---- */
+
+static void tell_line(void *context, const char *line)
+{
+    struct execution *execution = context;
+    progress_clear(&execution->progress);
+    fprintf(execution->options->talk, "%s\n", line);
+    fflush(execution->options->talk);
+}
+
+/* What was measured, perhaps for hours, is not given up because somebody has the database open in an editor.
+ */
+static int store_patiently(struct execution *execution, int64_t number, const struct record *record,
+                           struct error *error)
+{
+    struct tracing *tracing = &execution->tracing;
+    bool told = false;
+    for (;;) {
+        bool waits = store_samples(tracing) < 0 && !tracing->failed;
+        if (!waits && store_end_run(execution->store, number, record, error) == 0)
+            return 0;
+        if ((!waits && !store_locked(execution->store)) || stopped(execution))
+            return -1;
+        if (!told)
+            tell_line(execution, "another program keeps the database locked: the run that was just measured "
+                                 "is stored when it lets go");
+        told = true;
+        error_clear(error);
+    }
+}
 
 /* Stores what was measured. A trace that could not be kept, or a disk so full that only the reserve helped,
  * ends the study after that. */
@@ -175,9 +227,7 @@ static int keep_run(struct execution *execution, int64_t number, const struct re
                     struct error *error)
 {
     struct tracing *tracing = &execution->tracing;
-    if (!tracing->failed)
-        store_samples(tracing);
-    if (store_end_run(execution->store, number, record, error) < 0)
+    if (store_patiently(execution, number, record, error) < 0)
         return -1;
     if (tracing->failed)
         return error_set(error, "%s (the run that was just measured is stored, without its power trace)",
@@ -332,13 +382,6 @@ static void show_doing(void *context, const char *doing)
     show_progress(context, doing);
 }
 
-static void tell_line(void *context, const char *line)
-{
-    struct execution *execution = context;
-    progress_clear(&execution->progress);
-    fprintf(execution->options->talk, "%s\n", line);
-}
-
 /* Before the first run of this start. */
 static int prepare(struct execution *execution, const struct planned_run *run, struct error *error)
 {
@@ -446,6 +489,7 @@ enum executor_result executor_run(const struct study *study, struct store *store
     struct execution execution = {.study = study, .store = store, .options = options};
     execution.tracing.store = store;
     execution.tracing.samples = calloc(TRACE_BATCH, sizeof *execution.tracing.samples);
+    execution.tracing.capacity = TRACE_BATCH;
     if (!execution.tracing.samples)
         return error_memory(error, "trace");
     progress_start(&execution.progress);

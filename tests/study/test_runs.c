@@ -181,31 +181,6 @@ static void a_changed_study_is_refused(void **state)
     expect_talk(&place, "what differs: factors)");
 }
 
-static void killed_at_any_moment_every_run_exists_once(void **state)
-{
-    (void)state;
-    AUTO_PLACE struct place place =
-        make_place("name: a\nrepetitions: 8\nfactors:\n  n: [1, 2, 3, 4, 5]\ncommand: sleep 0.0{n}\n");
-    unsigned int random = 12345;
-    int killed = 0;
-    for (int i = 0; i < 20; i++) {
-        pid_t child = start(&place, NULL);
-        random = random * 1103515245u + 12345u;
-        usleep(20000 + (random >> 8) % 200000);
-        kill(child, SIGKILL);
-        killed += wait_for(child) == -SIGKILL;
-    }
-    run_study(&place, NULL, 0);
-    assert_true(killed >= 5);
-    expect(&place, "SELECT count(*) FROM plan", "40");
-    expect(&place, "SELECT count(*) || ':' || count(DISTINCT position) FROM run WHERE state = 'done'",
-           "40:40");
-    expect(&place, "SELECT count(*) FROM run WHERE state NOT IN ('done', 'cut')", "0");
-    expect(&place, "SELECT count(*) FROM run WHERE state = 'done' AND id NOT IN (SELECT run FROM window)",
-           "0");
-    expect(&place, "PRAGMA integrity_check", "ok");
-}
-
 /* One goes at SIGTERM, one has to be killed, one has a session of its own. */
 static void what_a_killed_study_leaves_running_is_ended_by_the_next(void **state)
 {
@@ -348,7 +323,6 @@ int main(void)
         cmocka_unit_test(a_cool_down_is_kept_and_can_be_interrupted),
         cmocka_unit_test(a_second_study_on_the_database_stops),
         cmocka_unit_test(a_changed_study_is_refused),
-        cmocka_unit_test(killed_at_any_moment_every_run_exists_once),
         cmocka_unit_test(what_a_killed_study_leaves_running_is_ended_by_the_next),
         cmocka_unit_test(a_full_disk_loses_nothing),
         cmocka_unit_test(architectures_are_asked_of_the_trainer),
