@@ -162,6 +162,20 @@ static void a_measured_run_is_stored_when_a_writer_lets_go(void **state)
     expect(&place, "SELECT count(*) FROM run", "2");
 }
 
+static void before_a_run_a_locked_database_is_an_error(void **state)
+{
+    (void)state;
+    AUTO_PLACE struct place place = make_place("name: a\nfactors:\n  n: [1]\ncommand: echo {n}\n");
+    run_study(&place, NULL, 0);
+    write_text(place.study, "name: a\nrepetitions: 2\nfactors:\n  n: [1]\ncommand: echo {n}\n");
+    sqlite3 *writer = open_database(&place, "BEGIN IMMEDIATE");
+    run_study(&place, NULL, 1);
+    expect_talk(&place, "another process keeps the database locked: try again when it has finished");
+    sqlite3_close(writer);
+    run_study(&place, NULL, 0);
+    check_whole(&place, "2");
+}
+
 static void a_reader_that_does_not_end_holds_up_nothing(void **state)
 {
     (void)state;
@@ -243,6 +257,7 @@ int main(void)
         cmocka_unit_test(killed_with_retries_and_a_rule_every_run_exists_once),
         cmocka_unit_test(a_database_that_may_not_grow_loses_nothing),
         cmocka_unit_test(a_measured_run_is_stored_when_a_writer_lets_go),
+        cmocka_unit_test(before_a_run_a_locked_database_is_an_error),
         cmocka_unit_test(a_reader_that_does_not_end_holds_up_nothing),
         cmocka_unit_test(a_command_that_ignores_its_end_is_killed),
         cmocka_unit_test(stopped_with_a_command_that_ignores_it_the_study_ends),
