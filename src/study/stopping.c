@@ -91,14 +91,15 @@ int stopping_over_budget(const struct study *study, struct store *store, struct 
 
 /* ---- the interval ---- */
 
+#define DONE_BY_FACTORS "FROM runs WHERE state = 'done' ORDER BY factors, run"
+
 static const char *const response_sql[] = {
     /* one instrument for all runs: the wall only where all have it */
-    [RESPONSE_ENERGY] = "SELECT factors, CASE WHEN (SELECT count(hardware_j) = count(*) FROM runs WHERE "
-                        "state = 'done') THEN hardware_j "
-                        "ELSE software_j END FROM runs WHERE state = 'done' ORDER BY factors, run",
-    [RESPONSE_DURATION] = "SELECT factors, wall_s FROM runs WHERE state = 'done' ORDER BY factors, run",
-    [RESPONSE_ACCURACY] = "SELECT factors, coalesce(val_accuracy, accuracy) FROM runs WHERE state = 'done' "
-                          "ORDER BY factors, run",
+    [RESPONSE_ENERGY] =
+        ("SELECT factors, CASE WHEN (SELECT count(hardware_j) = count(*) FROM runs WHERE state = 'done') "
+         "THEN hardware_j ELSE software_j END " DONE_BY_FACTORS),
+    [RESPONSE_DURATION] = ("SELECT factors, wall_s " DONE_BY_FACTORS),
+    [RESPONSE_ACCURACY] = ("SELECT factors, coalesce(val_accuracy, accuracy) " DONE_BY_FACTORS),
 };
 
 /* The values of one treatment, as the rows come. */

@@ -162,8 +162,10 @@ static int derive_level(struct reading *reading, const struct study_factor *term
 {
     struct study *study = reading->study;
     size_t number = study_find_factor(study, term->name.text, strlen(term->name.text));
-    struct study_factor *factor = &study->factors[number];
-    if (number == study->factor_count) {
+    struct study_factor *factor;
+    if (number < study->factor_count) {
+        factor = &study->factors[number];
+    } else {
         factor = reading_append(reading, &study->factors, &study->factor_count, sizeof *factor);
         if (!factor || copy_placed(reading, &term->name, &factor->name) < 0)
             return -1;
