@@ -74,8 +74,8 @@ static int print_design(const struct study *study, size_t runs, struct error *er
         printf(" with each level of %s kept together", study->block.text);
     putchar('\n');
     if (study->until.share > 0)
-        printf("then further repetitions until it is known to within %.3g %%, at most %lld\n",
-               100 * study->until.share, (long long)study->until.most);
+        printf("then further repetitions until %s is known to within %.3g %%, at most %lld\n",
+               stopping_response(study), 100 * study->until.share, (long long)study->until.most);
     if (study->budget_j > 0) {
         AUTO_FREE char *budget = units_energy(study->budget_j);
         printf("within a budget of %s\n", budget ? budget : "");

@@ -227,13 +227,17 @@ void stopping_free(struct stopping *stopping)
 static const char *const response_names[] = {
     [RESPONSE_ENERGY] = "energy", [RESPONSE_DURATION] = "duration", [RESPONSE_ACCURACY] = "accuracy"};
 
+const char *stopping_response(const struct study *study)
+{
+    return response_names[study->until.response];
+}
+
 static void describe_interval(const struct study *study, const struct stopping *stopping, struct text *line)
 {
     if (study->until.share <= 0)
         return;
-    text_printf(line, "%s is known to within %.3g %% in %zu of %zu combinations",
-                response_names[study->until.response], 100 * study->until.share, stopping->met,
-                stopping->treatments);
+    text_printf(line, "%s is known to within %.3g %% in %zu of %zu combinations", stopping_response(study),
+                100 * study->until.share, stopping->met, stopping->treatments);
     if (stopping->met < stopping->treatments && isfinite(stopping->widest_share))
         text_printf(line, " (widest: %.2g %%, %s)", 100 * stopping->widest_share, stopping->widest);
     text_append(line, ", ");

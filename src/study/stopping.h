@@ -27,6 +27,9 @@ struct stopping {
 /* Whether the study has such a rule at all. */
 bool stopping_has_rule(const struct study *study);
 
+/* "energy": what its `until:` is about. */
+const char *stopping_response(const struct study *study);
+
 /* When all that is planned has been run. The caller frees `stopping` with stopping_free. */
 int stopping_ask(const struct study *study, struct store *store, struct stopping *stopping,
                  struct error *error);
