@@ -171,9 +171,14 @@ static void lost_and_late_answers_widen_the_interval(void **state)
         say(&play, "plug/power");
         const struct channel_energy *energy = energy_of(&play, "plug"),
                                     *power = energy_of(&play, "plug/power");
-        assert_true(energy->known && power->known);
-        assert_true(fabs(energy->energy_j - play.truth_j) <= 3 * energy->uncertainty_j);
-        assert_true(fabs(power->energy_j - play.truth_j) <= 3 * power->uncertainty_j);
+        /* a serial line rests after each loss: on a busy machine too few answers may be left, and that is
+         * said */
+        bool rtu = strcmp(kinds[i][0], "rtu") == 0;
+        assert_true((energy->known && power->known) || rtu);
+        if (energy->known)
+            assert_true(fabs(energy->energy_j - play.truth_j) <= 3 * energy->uncertainty_j);
+        if (power->known)
+            assert_true(fabs(power->energy_j - play.truth_j) <= 3 * power->uncertainty_j);
         /* nor is an energy taken for a power: at most it is 140 W all the time */
         assert_true(power->energy_j < 1.5 * play.truth_j);
         assert_true(has_note(&play.record, "no answer from "));
