@@ -44,6 +44,8 @@
   }
   // a number and its unit stay on one line
   const together = (text) => text.replace(/(\d) (?=%|[mkMG]?J\b)/g, "$1\u00a0");
+  const signed = (x, text) => (known(x) ? `${x < 0 ? "−" : "+"}${text(Math.abs(x))}` : "–");
+  const pText = (p) => (!known(p) ? "p not known" : p < 0.0001 ? "p\u00a0<\u00a00.0001" : `p\u00a0=\u00a0${digits(p, 2)}`);
   // "1.20 to 1.31 kJ", both in the unit of the mean
   function intervalText(summary, scale) {
     if (!summary || !known(summary.low)) return null;
@@ -57,13 +59,14 @@
   const measured = groups.filter((group) => group.energy_j);
   const scored = measured.filter((group) => group.accuracy_per_kwh);
   const done = report.runs.filter((run) => run.state === "done");
+  const varied = report.factors.filter((factor) => factor.varies);
   const mainFactor = report.factors.find((factor) => factor.main);
   const present = new Set(measured.map((group) => group.main));
   const mains = (mainFactor ? mainFactor.levels : [...present]).filter((level) => present.has(level));
   const anyEstimated = measured.some((group) => group.estimated);
   const totalOf = (group) => (group.energy_j ? group.energy_j.mean * group.energy_j.n : 0);
   const total_j = measured.reduce((sum, group) => sum + totalOf(group), 0);
-  const rest = (group) => report.factors.filter((f) => f.varies && !f.main)
+  const rest = (group) => varied.filter((f) => !f.main)
     .map((f) => (Number.isNaN(Number(group.levels[f.name])) ? group.levels[f.name] : `${f.name} ${group.levels[f.name]}`)).join(" · ");
   const rests = [...new Set(measured.map(rest))];
   const mean = (summary) => (summary ? summary.mean : null);
@@ -202,7 +205,7 @@
   }
 
   function drawInteraction(words, scale) {
-    const other = report.factors.find((factor) => factor.varies && !factor.main);
+    const other = varied.find((factor) => !factor.main);
     if (!mainFactor || !other) return hideChart("interaction");
     const cells = cellsOf(mainFactor, other, scale);
     const spans = cells.filter(({ low }) => known(low) && (words.energy_scale === "linear" || low > 0));
@@ -334,17 +337,101 @@
 
   function drawAgreement(c, pairs) {
     const axis = energyAxis(pairs.map((pair) => pair.hardware_j)), { bias, lower_limit, upper_limit } = c.difference_j;
-    const scaled = (j) => (known(j) ? j / axis.size : null), signed = (j) => `${j < 0 ? "−" : "+"}${energyText(Math.abs(j))}`;
+    const scaled = (j) => (known(j) ? j / axis.size : null);
     const limit = (kind, words, { value, low, high }) => (known(value)
-      ? [{ kind, value: scaled(value), low: scaled(low), high: scaled(high), text: `${words} ${signed(value)}` }] : []);
+      ? [{ kind, value: scaled(value), low: scaled(low), high: scaled(high), text: `${words} ${signed(value, energyText)}` }] : []);
     const limits = [...limit("mean", "mean", bias), ...limit("limit", "upper limit", upper_limit), ...limit("limit", "lower limit", lower_limit)];
     const points = pairs.map((pair) => ({ ...pair, both: scaled((pair.software_j + pair.hardware_j) / 2),
-      difference: scaled(pair.hardware_j - pair.software_j), difference_text: signed(pair.hardware_j - pair.software_j) }));
+      difference: scaled(pair.hardware_j - pair.software_j), difference_text: signed(pair.hardware_j - pair.software_j, energyText) }));
     byId("agreement-caption").textContent = agreementCaption(c);
     return draw("agreement", { pairs: points, limits }, {
       both_title: `mean of both${c.estimated ? ", one of them estimated" : ""} (${axis.unit})`,
       difference_title: `hardware less software (${axis.unit})`,
     });
+  }
+
+  // ---- what differs ----
+
+  const SHORT = 30; // pairs that are shown without being asked for
+  const SURE = 0.05;
+  const RESPONSES = {
+    energy: { title: "Energy", text: energyText, head: "difference" },
+    accuracy: { title: "Accuracy", text: (x) => (report.accuracy.fraction ? (x * 100).toFixed(2) : digits(x)),
+      head: report.accuracy && report.accuracy.fraction ? "difference (percentage points)" : "difference" },
+  };
+  const FIELDS = { ANOVA: ["anova", "F"], "Welch's ANOVA": ["welch", "F"], "Kruskal-Wallis": ["kruskal_wallis", "H"] };
+
+  const degrees = (df) => digits(df, 4).replace(/\.?0+$/, "");
+  const testText = (letter, { statistic, df1, df2, p }) =>
+    `${letter}(${[df1, df2].filter(known).map((df) => (Number.isInteger(df) ? countText(df) : degrees(df))).join(", ")}) = ${digits(statistic)}, ${pText(p)}`;
+
+  function factorSentence(name, factor) {
+    if (!factor.chosen) return `No test: ${factor.reason}.`;
+    const [field, letter] = FIELDS[factor.chosen], { p } = factor[field];
+    const [sign, { value, word }] = letter === "H" ? ["ε²", factor.epsilon_squared] : ["η²", factor.eta_squared];
+    const finding = p < SURE ? `not all levels of ${factor.factor} have the same ${name}`
+      : `no difference between levels of ${factor.factor} can be told from scatter${varied.length > 1 ? ", which holds the other factors' parts too" : ""}; that does not mean that there is none`;
+    return `${factor.chosen}: ${testText(letter, factor[field])}: ${finding}. ` +
+      `Size of the effect: ${sign} = ${digits(value)}${word ? ` (${word})` : ""}. This test, because ${factor.reason}.`;
+  }
+
+  function pairRow(response, factor, pair) {
+    const { text } = RESPONSES[response], other = factor.levels.find(({ level }) => level === pair.b);
+    const share = response === "energy" && other.mean > 0 ? signed(pair.difference / other.mean, percent) : null;
+    const effect = ({ value, word }) => withSmall(known(value) ? signed(value, (x) => x.toFixed(2)) : "–", word);
+    const { low, high } = pair.interval;
+    const span = known(low) ? `${signed(low, text)} to ${signed(high, text)}` : null;
+    return [el("th", { scope: "row" }, `${pair.a} less ${pair.b}`), withSmall(signed(pair.difference, text), span),
+      ...(response === "energy" ? [share || "–"] : []),
+      el("td", { class: pair.adjusted_p < SURE ? "sure" : null }, pText(pair.adjusted_p).replace(/^p\s(=\s)?/, "")),
+      effect(pair.cliffs_delta), effect(pair.hedges_g)];
+  }
+
+  function pairTable(response, factor) {
+    const node = el("table"), { head, title } = RESPONSES[response], name = `${title} by ${factor.factor}: pairs`;
+    const heads = [`${factor.factor}, by ${factor.pairs_by}`, head, ...(response === "energy" ? ["of the second"] : []), "adjusted p", "Cliff's δ", "Hedges' g"];
+    fillTable(node, heads, factor.pairs.map((pair) => pairRow(response, factor, pair)));
+    const scroll = el("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": name }, node);
+    return factor.pairs.length <= SHORT ? scroll : el("details", {}, el("summary", {}, `All ${factor.pairs.length} pairs`), scroll);
+  }
+
+  function interactionText({ factors: [a, b], first, second, interaction, aligned_ranks, refused }) {
+    if (refused) return `${a} and ${b} together: no test of interaction: ${refused}.`;
+    const ranks = known(aligned_ranks.p) ? `; by aligned ranks ${testText("F", aligned_ranks)}` : "";
+    return `${a} and ${b} together: interaction ${testText("F", interaction)}${ranks}: ` +
+      (interaction.p < SURE ? `what ${a} does depends on ${b}.` : "no sign that what one does depends on the other.") +
+      ` With the other's part taken out: ${a} ${testText("F", first)}; ${b} ${testText("F", second)}.`;
+  }
+
+  function repetitionsText({ relative_sd, difference, power, needed }) {
+    if (!known(relative_sd)) return "Repetitions needed: can't be said, as no combination of levels has two runs.";
+    const runs = measured.map((group) => group.energy_j.n), least = Math.min(...runs), most = Math.max(...runs);
+    return `Runs with the same levels scatter by ${digits(relative_sd * 100)} % (standard deviation). ` +
+      (needed ? `To tell a difference of ${degrees(difference * 100)} % takes ${countText(needed)} repetitions (${percent(power, 0)} power, t test at 5 %); `
+        + `with an energy there are ${least === most ? countText(least) : `${countText(least)} to ${countText(most)}`} of each kind.`
+        : `No number of repetitions can be said for a difference of ${degrees(difference * 100)} %.`);
+  }
+
+  function showResponse({ response, missing, n, factors, interactions, repetitions }, estimated) {
+    const { title } = RESPONSES[response];
+    const parts = factors.flatMap((factor) => [
+      el("h3", {}, `${title} by ${factor.factor}`, estimated ? estimate() : null),
+      el("p", { class: "finding" }, together(factorSentence(title.toLowerCase(), factor))),
+      factor.pairs.length ? pairTable(response, factor)
+        : factor.chosen ? el("p", { class: "note" }, "No pairs: the factor has too many levels for them.") : null]);
+    const lines = [...interactions.map(interactionText), repetitionsText(repetitions),
+      missing ? `${countText(missing)} of ${countText(missing + n)} finished runs have no ${title.toLowerCase()}.` : null];
+    return [...parts, el("h3", {}, `${title}, whatever the factor`),
+      el("ul", { class: "findings" }, ...lines.filter(Boolean).map((line) => el("li", {}, together(line))))].filter(Boolean);
+  }
+
+  function showDiffers() {
+    const { analysis } = report;
+    if (!analysis || !analysis.responses.some(({ factors }) => factors.length)) return hide("differs");
+    byId("differs-lead").textContent = "Each factor is tested with the others' levels pooled. A p is adjusted over the pairs of one factor, not over "
+      + "factors and figures. Below a difference of means stands its 95 % interval, for all pairs of the factor at once, where the test gives one. A small p says that there is a difference; the difference and the size of its effect say whether it matters."
+      + (analysis.imported ? ` ${countText(analysis.imported)} runs are from elsewhere, and count as they were published.` : "");
+    byId("differs-parts").replaceChildren(...analysis.responses.flatMap((r) => showResponse(r, analysis.estimated && r.response === "energy")));
   }
 
   // ---- the power trace ----
@@ -388,14 +475,16 @@
   };
   const withSmall = (main, small, ...more) => el("td", {}, main, ...more, small ? el("small", {}, small) : null);
 
-  function table(id, heads, rows, words = []) {
+  function fillTable(node, heads, rows, words = []) {
     const cell = (text, i) => (text instanceof Element && /^T[DH]$/.test(text.tagName) ? text
       : el("td", { class: words.includes(i) ? "text" : null }, text));
-    byId(id).replaceChildren(
+    node.replaceChildren(
       el("thead", {}, el("tr", {}, ...heads.map((head, i) => el("th", { scope: "col", class: words.includes(i) ? "text" : null }, head)))),
       el("tbody", {}, ...rows.map((row) => (row instanceof Element ? row : el("tr", {}, ...row.map(cell))))),
     );
   }
+
+  const table = (id, ...parts) => fillTable(byId(id), ...parts);
 
   function summaryRow(group, i) {
     const head = el("th", { scope: "row" }, swatch(group), group.label,
@@ -419,7 +508,7 @@
 
   function showSummary() {
     const where = places.get(place.code);
-    const heads = [mainFactor ? report.factors.filter((f) => f.varies).map((f) => f.name).join(" · ") : "", "runs",
+    const heads = [mainFactor ? varied.map((f) => f.name).join(" · ") : "", "runs",
       report.energy_basis === "hardware" ? "energy (wattmeter)" : "energy",
       ...(groups.some((g) => g.hardware_j) && report.energy_basis !== "hardware" ? ["wattmeter"] : []), "time, power",
       ...(scored.length ? ["accuracy", "accuracy per kWh"] : []), where ? `CO₂e in ${where.name}` : "CO₂e (choose a place)"];
@@ -569,12 +658,14 @@
     showPlace();
     showSummary();
     showMethod();
+    showDiffers();
     showRuns();
     const work = [...drawRuns(), drawComparison(), drawEmissions(), ...drawEpochs(), showTraces()];
     showNav();
     await Promise.all(work);
     matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => { redrawAll(); showSummary(); });
     addEventListener("beforeprint", () => onPaper(true));
+    addEventListener("beforeprint", () => document.querySelectorAll("#differs details").forEach((pairs) => { pairs.open = true; }));
     addEventListener("afterprint", () => onPaper(false));
     document.documentElement.dataset.ready = "yes";
   }

@@ -482,7 +482,8 @@ static int analyse_all_responses(struct analysis *analysis, const struct analyse
     if (!analysis->responses)
         return -1;
     for (size_t i = 0; i < RESPONSES; i++) {
-        if ((asked < RESPONSES && asked != i) || !any_value(report, i))
+        bool left_out = options->brief && i != ENERGY && i != ACCURACY;
+        if (left_out || (asked < RESPONSES && asked != i) || !any_value(report, i))
             continue;
         if (analyse_one_response(report, i, only, analysis->resolve,
                                  &analysis->responses[analysis->response_count++], error) < 0)
@@ -548,6 +549,8 @@ int analyse_build(struct store *store, const struct analyse_options *options, st
     if (!analysis->report)
         return error_memory(error, "analysis");
     sqlite3 *database = store_database(store);
+    if (!sqlite3_get_autocommit(database))
+        return build(analysis, store, options, error);
     char *reason = NULL;
     int result;
     if (sqlite3_exec(database, "BEGIN", NULL, NULL, &reason) != SQLITE_OK) {

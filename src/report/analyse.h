@@ -26,6 +26,7 @@ struct analyse_options {
     double resolve; /* the difference to resolve, as a share of the mean; 0: 5 % */
     double reach;   /* the accuracy to reach; 0: none is asked for */
     const struct network_costs *costs; /* NULL: FLOPs and parameters are not known */
+    bool brief;                        /* of all responses only energy and accuracy */
 };
 
 enum response_kind { ENERGY, EMISSIONS, DURATION, ACCURACY, SCORE, RESPONSES };
@@ -126,7 +127,8 @@ struct analysis {
 
 /* Errors: no finished run, an unknown response or factor (with the nearest), a response that no run has, a
  * place that doesn't exist, an accuracy to reach with energies repaired (epochs have none), an unreadable
- * store. Freed with analyse_free, also after an error. */
+ * store. One read transaction: the caller's where one is open. Freed with analyse_free, also after an error.
+ */
 int analyse_build(struct store *store, const struct analyse_options *options, struct analysis *analysis,
                   struct error *error);
 void analyse_free(struct analysis *analysis);

@@ -128,6 +128,7 @@ struct report {
     size_t imported, impossible,
         doubtful;       /* runs from elsewhere, and what the audit says of all energies then */
     json_t *comparison; /* joulery.compare/1; NULL: no two instruments to compare */
+    json_t *analysis;   /* joulery.analysis/1 of energy and accuracy; NULL: it can't be made */
     char *headline;
     char **sentences;
     size_t sentence_count;

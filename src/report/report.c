@@ -1,5 +1,6 @@
 /* From a store to a report, and the memory that it lives in. */
 #include "audit/audit.h"
+#include "report/analyse.h"
 #include "report/analysis.h"
 #include "report/compare.h"
 #include "report/rows.h"
@@ -65,6 +66,7 @@ void report_free(struct report *report)
     for (size_t i = 0; i < report->trace_count; i++)
         trace_bins_free(&report->traces[i].bins);
     json_decref(report->comparison);
+    json_decref(report->analysis);
     while (report->pool) {
         struct allocation *allocation = report->pool;
         report->pool = allocation->next;
@@ -83,6 +85,19 @@ static void compare_instruments(struct report *report, struct store *store)
         report->comparison = compare_to_json(&comparison);
         compare_free(&comparison);
     }
+    error_clear(&ignored);
+}
+
+/* At the report's place. A report says what it can without one. */
+static void analyse_factors(struct report *report, struct store *store)
+{
+    const struct analyse_options options = {
+        .location = report->location ? report->location->code : NULL, .pue = report->pue, .brief = true};
+    struct analysis analysis;
+    struct error ignored = ERROR_INIT;
+    if (analyse_build(store, &options, &analysis, &ignored) == 0 && analysis.response_count > 0)
+        report->analysis = analyse_to_json(&analysis);
+    analyse_free(&analysis);
     error_clear(&ignored);
 }
 
@@ -124,6 +139,7 @@ static int build(struct report *report, struct store *store, const struct report
     if (audit_imported(report, store, error) < 0)
         return -1;
     compare_instruments(report, store);
+    analyse_factors(report, store);
     return report_conclude(report, error) < 0 ? -1 : report_find_threats(report, error);
 }
 

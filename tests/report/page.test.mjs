@@ -1,7 +1,7 @@
 // The page in a browser, without a network. node page.test.mjs JOULERY MAKE_STORE
 import assert from "node:assert/strict";
 import { execFileSync, spawnSync } from "node:child_process";
-import { mkdtempSync, readdirSync, rmSync, statSync, writeFileSync, existsSync } from "node:fs";
+import { mkdtempSync, readFileSync, readdirSync, rmSync, statSync, writeFileSync, existsSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
@@ -48,7 +48,7 @@ const tests = {
     assert.equal(await page.evaluate(() => window.hacked), undefined);
     assert.equal(await page.locator("img").count(), 0);
     const bad = '</script><img src=x onerror="window.hacked=1"><b>&amp;';
-    for (const where of ["#study", "#summary-table", "#hosts", "#notes", "#troubles"])
+    for (const where of ["#study", "#summary-table", "#differs", "#hosts", "#notes", "#troubles"])
       assert.ok((await page.locator(where).textContent()).includes(bad), `${where} does not show the name`);
     await page.locator("[data-chart=energy] svg .role-mark path").last().hover();
     assert.equal(await page.locator("img").count(), 0);
@@ -79,6 +79,42 @@ const tests = {
     assert.match(await page.locator("#summary-table").textContent(), /est\./);
     assert.match(await page.locator("[data-chart=energy]").textContent(), /estimated/);
     assert.equal(await page.locator("nav a[href='#tradeoff']").count(), 0);
+  },
+  async "what differs stands with its test, the reason for it, its pairs and what it would take"(browser) {
+    const { page } = await check(browser, "factors", { without: ["compare", "agreement"] });
+    const file = join(folder, "analysis.json");
+    execFileSync(joulery, ["analyse", join(folder, "factors.db"), "--json", file]);
+    const { responses } = JSON.parse(readFileSync(file, "utf8"));
+    const shown = await page.locator("#differs").textContent();
+    for (const { response, factors, repetitions } of responses.filter(({ response: name }) => ["energy", "accuracy"].includes(name))) {
+      const title = response === "energy" ? "Energy" : "Accuracy";
+      for (const { factor, chosen, reason, pairs } of factors) {
+        assert.ok(shown.includes(`${chosen}: `) && shown.includes(`because ${reason}.`), `${title} by ${factor}: the test and its reason`);
+        const rows = page.locator(`#differs [aria-label="${title} by ${factor}: pairs"] tbody tr`);
+        assert.equal(await rows.count(), pairs.length);
+        for (const [i, pair] of pairs.entries()) {
+          const [name, ...cells] = await rows.nth(i).locator("th, td").allTextContents();
+          assert.equal(name, `${pair.a} less ${pair.b}`);
+          const sign = pair.difference < 0 ? "−" : "+", size = Math.abs(parseFloat(cells[0].slice(1).replaceAll(",", "")));
+          const scale = response === "accuracy" ? 0.01 : /^\S+ kJ/.test(cells[0]) ? 1000 : 1;
+          assert.equal(cells[0][0], sign);
+          assert.ok(Math.abs((size * scale) / Math.abs(pair.difference) - 1) < 0.01, cells[0]);
+          const p = cells.at(-3);
+          assert.ok(p === "< 0.0001" ? pair.adjusted_p < 0.0001 : Math.abs(p / pair.adjusted_p - 1) < 0.06, `${p} is ${pair.adjusted_p}`);
+          assert.ok(cells.at(-2).endsWith(pair.cliffs_delta.word) && cells.at(-1).endsWith(pair.hedges_g.word), cells.join());
+        }
+      }
+      assert.ok(shown.includes(`takes ${repetitions.needed} repetitions`), shown);
+    }
+    assert.match(shown, /arch and batch together: interaction F\(3, 8\) = 20\.7, p\s=\s0\.00039/);
+    assert.match(shown, /Energy by arch\s*est\./);
+  },
+  async "of what can't be tested the page says why"(browser) {
+    const { page } = await check(browser, "single");
+    const shown = await page.locator("#differs").textContent();
+    assert.match(shown, /No test: no level has two runs/);
+    assert.match(shown, /Repetitions needed: can't be said/);
+    assert.equal(await page.locator("#differs table").count(), 0);
   },
   async "more factors, and one run only"(browser) {
     const { page } = await check(browser, "factors", { options: ["--among", "SWE,India"], without: ["compare", "agreement"] });

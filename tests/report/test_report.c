@@ -4,6 +4,7 @@
 #include "base/text.h"
 #include "base/units.h"
 #include "carbon/carbon.h"
+#include "report/analyse.h"
 #include "report/report.h"
 #include "report/trace.h"
 
@@ -158,6 +159,34 @@ static void all_factors_that_vary_make_the_groups(void **state)
     assert_true(json_is_true(at(json, "factors/0/main")));
     assert_false(json_is_true(at(json, "factors/1/main")));
     json_decref(json);
+    report_free(report);
+}
+
+static void the_analysis_is_the_one_that_analyse_makes(void **state)
+{
+    const struct fixture *fixture = *state;
+    struct error error = ERROR_INIT;
+    const struct synthetic synthetic = {.repetitions = 3, .batches = 2, .location = "SWE"};
+    struct report *report = build(fixture, &synthetic, &(struct report_options){.pue = 1.5}, &error);
+    assert_non_null(report);
+    struct store *store = store_open(fixture->path, STORE_READ, &error);
+    assert_non_null(store);
+    struct analysis analysis;
+    assert_int_equal(analyse_build(store, &(struct analyse_options){0}, &analysis, &error), 0);
+    json_t *json = report_to_json(report), *alone = analyse_to_json(&analysis);
+    assert_string_equal(json_string_value(at(json, "analysis/schema")), "joulery.analysis/1");
+    assert_string_equal(json_string_value(at(json, "analysis/location")), "Sweden");
+    assert_near(number_at(json, "analysis/pue"), 1.5);
+    /* of energy, emissions, duration, accuracy and score the first and the fourth */
+    assert_int_equal(json_array_size(at(alone, "responses")), 5);
+    assert_int_equal(json_array_size(at(json, "analysis/responses")), 2);
+    assert_string_equal(json_string_value(at(json, "analysis/responses/1/response")), "accuracy");
+    assert_true(json_equal(at(json, "analysis/responses/0"), at(alone, "responses/0")));
+    assert_true(json_equal(at(json, "analysis/responses/1"), at(alone, "responses/3")));
+    json_decref(json);
+    json_decref(alone);
+    analyse_free(&analysis);
+    store_close(store);
     report_free(report);
 }
 
@@ -350,6 +379,7 @@ int main(void)
         WITH_STORE(groups_have_the_figures_that_were_put_in),
         WITH_STORE(epochs_are_summed_and_averaged_over_repetitions),
         WITH_STORE(all_factors_that_vary_make_the_groups),
+        WITH_STORE(the_analysis_is_the_one_that_analyse_makes),
         WITH_STORE(failed_and_cut_runs_count_in_no_figure),
         WITH_STORE(without_marks_there_is_an_answer_about_energy),
         WITH_STORE(the_answer_says_by_how_much_and_how_sure),
