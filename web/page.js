@@ -110,6 +110,7 @@
 
   const legend = (levels, title) => (levels.length > 1 ? { title, orient: "top", symbolType: "circle", columns: 6 } : null);
   const drawn = new Map(); // chart -> what to do to draw it again
+  const embedded = new Map(); // chart -> what is to be let go of before it is drawn again
 
   async function draw(name, datasets, words = {}) {
     drawn.set(name, () => draw(name, datasets, words));
@@ -117,7 +118,7 @@
     const points = Object.values(datasets).reduce((most, rows) => Math.max(most, rows.length), 0);
     const spec = fill(charts[name], {
       mains, main_legend: legend(mains, mainFactor ? mainFactor.name : null),
-      rest_legend: rests.length > 1 ? { title: null, orient: "top" } : null,
+      rests, rest_legend: rests.length > 1 ? { title: null, orient: "top" } : null,
       labels: measured.map((group) => group.label),
       accuracy_title: report.accuracy && report.accuracy.metric === "val_accuracy" ? "validation accuracy" : "accuracy",
       accuracy_format: report.accuracy && report.accuracy.fraction ? ".0%" : "~g",
@@ -130,6 +131,7 @@
     spec.layer = spec.layer.filter(({ data }) => !data || data.values || datasets[data.name].length);
     // a row for each kind or place; Vega-Lite's own steps don't go with a width that follows the page
     if (spec.height.step) spec.height = spec.height.step * (words.places || words.labels || measured).length;
+    embedded.get(name)?.finalize();
     const result = await vegaEmbed(host, { ...spec, datasets, config: theme() }, {
       renderer: points > MANY ? "canvas" : "svg",
       actions: { export: true, source: false, compiled: false, editor: false },
@@ -138,8 +140,7 @@
       expr: vega.expressionInterpreter,
       tooltip: { theme: matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light" },
     });
-    host.dataset.drawn = "yes";
-    return result;
+    embedded.set(name, result);
   }
 
   function failed(error) {
@@ -148,7 +149,42 @@
   }
 
   const hide = (id) => { byId(id).hidden = true; };
-  const hideChart = (name) => { document.querySelector(`[data-chart="${name}"]`).closest("figure").hidden = true; };
+  const figureOf = (name) => document.querySelector(`[data-chart="${name}"]`).closest("figure");
+  function hideChart(name) {
+    figureOf(name).hidden = true;
+    drawn.delete(name);
+  }
+
+  // ---- the levels that are shown ----
+
+  const leftOut = new Map(varied.map((factor) => [factor.name, new Set()]));
+  const isShown = (group) => [...leftOut].every(([name, levels]) => !levels.has(group.levels[name]));
+  const shownKinds = () => measured.filter(isShown);
+  const isFiltered = () => [...leftOut.values()].some((levels) => levels.size);
+  const kept = (factor) => factor.levels.filter((level) => !leftOut.get(factor.name).has(level));
+  const filterText = () => varied.filter((factor) => leftOut.get(factor.name).size)
+    .map((factor) => `${factor.name} ${kept(factor).join(", ") || "(no level)"}`).join("; ");
+
+  // Of the levels that are shown, in the colours and dashes that they have among all.
+  function shownWords() {
+    const kinds = shownKinds(), all = legend(mains, mainFactor ? mainFactor.name : null), restsNow = new Set(kinds.map(rest));
+    const mainsNow = new Set(kinds.map((group) => group.main));
+    return {
+      labels: kinds.map((group) => group.label),
+      main_legend: all && { ...all, values: mains.filter((level) => mainsNow.has(level)) },
+      rest_legend: rests.length > 1 ? { title: null, orient: "top", values: rests.filter((one) => restsNow.has(one)) } : null,
+    };
+  }
+
+  // A chart of what is shown, which says what that is; without anything to show it is hidden.
+  function drawShown(name, some, datasets, words) {
+    const figure = figureOf(name);
+    figure.querySelector(".filtered")?.remove();
+    if (!some) return hideChart(name);
+    figure.hidden = false;
+    if (isFiltered()) figure.prepend(el("p", { class: "filtered" }, `Only ${filterText()}`));
+    return draw(name, datasets, { ...shownWords(), ...words });
+  }
 
   // values -> the unit that suits the greatest, and whether they need a logarithmic axis
   function energyAxis(values) {
@@ -163,9 +199,10 @@
   const jitter = (run) => (((run.run * 0.6180339887) % 1) - 0.5) * 0.9;
 
   function energyAndAccuracy() {
-    const axis = energyAxis(done.map((run) => run.energy_j));
+    const shown = done.filter((run) => run.group !== null && isShown(groups[run.group]));
+    const axis = energyAxis(shown.map((run) => run.energy_j));
     const scaled = (j) => (known(j) ? j / axis.size : null);
-    const rows = done.filter((run) => run.group !== null && known(run.energy_j)).map((run) => {
+    const rows = shown.filter((run) => known(run.energy_j)).map((run) => {
       const group = groups[run.group];
       return {
         label: group.label, main: group.main, run: run.run, repetition: run.repetition, jitter: jitter(run),
@@ -174,7 +211,7 @@
         place: run.position + 1, deviation: run.energy_j / group.energy_j.mean - 1,
       };
     });
-    const kinds = measured.map((group) => {
+    const kinds = shownKinds().map((group) => {
       const e = group.energy_j, a = group.accuracy, s = group.accuracy_per_kwh;
       return {
         label: group.label, main: group.main, n: e.n, energy: scaled(e.mean),
@@ -195,7 +232,7 @@
   // Of one level of each of two factors: the mean over all runs that have both, and its interval where they are of one kind.
   function cellsOf(main, other, scale) {
     return main.levels.flatMap((m) => other.levels.flatMap((o) => {
-      const kinds = measured.filter((group) => group.levels[main.name] === m && group.levels[other.name] === o);
+      const kinds = shownKinds().filter((group) => group.levels[main.name] === m && group.levels[other.name] === o);
       const n = kinds.reduce((sum, { energy_j }) => sum + energy_j.n, 0);
       const mean_j = kinds.reduce((sum, { energy_j }) => sum + energy_j.n * energy_j.mean, 0) / n;
       const alone = kinds.length === 1 && known(kinds[0].energy_j.low) ? kinds[0].energy_j : null;
@@ -209,7 +246,8 @@
     if (!mainFactor || !other) return hideChart("interaction");
     const cells = cellsOf(mainFactor, other, scale);
     const spans = cells.filter(({ low }) => known(low) && (words.energy_scale === "linear" || low > 0));
-    return draw("interaction", { cells, spans }, { ...words, main_title: mainFactor.name, other_title: other.name, others: other.levels });
+    return drawShown("interaction", cells.length, { cells, spans },
+      { ...words, main_title: mainFactor.name, other_title: other.name, others: kept(other) });
   }
 
   function drawRuns() {
@@ -218,8 +256,8 @@
       return [hideChart("order")];
     }
     const { rows, kinds, words, scale } = energyAndAccuracy();
-    const work = [draw("energy", { groups: kinds, runs: rows }, words), draw("order", { runs: rows }, words),
-      drawInteraction(words, scale)];
+    const work = [drawShown("energy", kinds.length, { groups: kinds, runs: rows }, words),
+      drawShown("order", rows.length, { runs: rows }, words), drawInteraction(words, scale)];
     if (!scored.length) {
       hide("tradeoff");
       return work;
@@ -227,13 +265,13 @@
     const withBoth = kinds.filter((kind) => known(kind.accuracy));
     const front = withBoth.filter((kind) => kind.front);
     const named = withBoth.length > 24 ? front : withBoth;
-    work.push(draw("tradeoff", {
+    work.push(drawShown("tradeoff", withBoth.length, {
       front, named, runs: rows.filter((row) => known(row.accuracy)), groups: withBoth,
       energy_intervals: withBoth.filter((kind) => known(kind.low)),
       accuracy_intervals: withBoth.filter((kind) => known(kind.accuracy_low)),
     }, words));
     const withScore = kinds.filter((kind) => known(kind.score));
-    work.push(draw("score", { groups: withScore, score_intervals: withScore.filter((kind) => known(kind.score_low)) },
+    work.push(drawShown("score", withScore.length, { groups: withScore, score_intervals: withScore.filter((kind) => known(kind.score_low)) },
       { labels: withScore.map((kind) => kind.label) }));
     return work;
   }
@@ -262,11 +300,12 @@
   }
 
   function drawEpochs() {
-    const epochs = report.epochs.filter((epoch) => groups[epoch.group].energy_j || epoch.accuracy);
-    if (!epochs.length) {
+    const all = report.epochs.filter((epoch) => groups[epoch.group].energy_j || epoch.accuracy);
+    if (!all.length) {
       hide("epochs");
       return [];
     }
+    const epochs = all.filter((epoch) => isShown(groups[epoch.group]));
     const axis = energyAxis(epochs.map((epoch) => mean(epoch.energy_j)));
     const sums = energyAxis(epochs.map((epoch) => mean(epoch.energy_so_far_j)));
     const scaled = (summary, part, by) => (summary ? summary[part] / by.size : null);
@@ -282,14 +321,10 @@
     });
     const words = { epoch_unit: axis.unit + (anyEstimated ? ", estimated" : ""), so_far_unit: sums.unit + (anyEstimated ? ", estimated" : ""),
       so_far_scale: sums.log ? "log" : "linear", so_far_zero: sums.log ? undefined : true };
-    const work = [];
     const withEnergy = rows.filter((row) => known(row.energy)), withAccuracy = rows.filter((row) => known(row.accuracy));
-    const chart = (name, data, reason) => (reason ? work.push(draw(name, { epochs: data }, words)) : hideChart(name));
-    chart("epoch_energy", withEnergy, withEnergy.length);
-    chart("epoch_accuracy", withAccuracy, withAccuracy.length);
-    const both = withAccuracy.filter((row) => known(row.so_far));
-    chart("learning", both, both.length);
-    return work;
+    const chart = (name, data) => drawShown(name, data.length, { epochs: data }, words);
+    return [chart("epoch_energy", withEnergy), chart("epoch_accuracy", withAccuracy),
+      chart("learning", withAccuracy.filter((row) => known(row.so_far)))];
   }
 
   // ---- two instruments ----
@@ -486,7 +521,7 @@
 
   const table = (id, ...parts) => fillTable(byId(id), ...parts);
 
-  function summaryRow(group, i) {
+  function summaryRow(group) {
     const head = el("th", { scope: "row" }, swatch(group), group.label,
       group.front && scored.length > 1 ? el("abbr", { class: "chip front", title: "On the Pareto front" }, "front") : null);
     const e = group.energy_j, where = places.get(place.code);
@@ -503,7 +538,7 @@
     }
     cells.push(el("td", { class: "mass" }, where && e ? massText(emitted(e.mean, where)) : "–",
       where && e && group.estimated ? estimate() : null));
-    return el("tr", { class: i === 0 && measured.length > 1 ? "best" : null }, head, ...cells);
+    return el("tr", { class: group === groups[0] && measured.length > 1 ? "best" : null }, head, ...cells);
   }
 
   function showSummary() {
@@ -514,7 +549,7 @@
       ...(scored.length ? ["accuracy", "accuracy per kWh"] : []), where ? `CO₂e in ${where.name}` : "CO₂e (choose a place)"];
     byId("summary-lead").textContent = "Means of a run, with the 95 % interval of the mean by Student's t" +
       (scored.length ? "; the most accuracy per kWh comes first." : "; the least energy comes first.");
-    table("summary-table", heads, groups.map(summaryRow));
+    table("summary-table", heads, groups.filter(isShown).map(summaryRow));
   }
 
   function showPlace() {
@@ -540,6 +575,49 @@
     showPlace();
     showSummary();
     return drawEmissions();
+  }
+
+  function filterNote() {
+    if (!isFiltered()) return "";
+    const kinds = groups.filter(isShown).length, runs = done.filter((run) => run.group !== null && isShown(groups[run.group])).length;
+    return `A filter is on: ${filterText()}. ${kinds ? `Shown are ${countText(kinds)} of ${countText(groups.length)} kinds, `
+      + `${countText(runs)} of ${countText(done.length)} finished runs.` : "No kind has these levels: nothing is left to show."}`
+      + " The answer, its sentences, the Pareto front, what differs, instruments, emissions, power and the list of runs are of the whole study.";
+  }
+
+  let filters = 0, redrawing = Promise.resolve();
+  // One at a time; of several that wait only the last is drawn.
+  function filterChanged() {
+    const own = ++filters;
+    byId("filter-note").textContent = filterNote();
+    byId("show-all").disabled = !isFiltered();
+    showSummary();
+    redrawing = redrawing.then(() => (own === filters ? Promise.all([...drawRuns(), ...drawEpochs()]) : null)).catch(failed);
+  }
+
+  function levelBox(factor, level) {
+    const box = el("input", { type: "checkbox", checked: "" });
+    box.addEventListener("change", () => {
+      leftOut.get(factor.name)[box.checked ? "delete" : "add"](level);
+      filterChanged();
+    });
+    return el("label", {}, box, level);
+  }
+
+  // Of one factor that varies, the charts show at a glance what a filter would.
+  function showFilter() {
+    if (varied.length < 2 || groups.length < 2) return;
+    const form = byId("filter-form"), all = el("button", { type: "button", id: "show-all", disabled: "" }, "Show all");
+    all.addEventListener("click", () => {
+      leftOut.forEach((levels) => levels.clear());
+      form.querySelectorAll("input").forEach((box) => { box.checked = true; });
+      form.querySelector("input").focus(); // a disabled button would lose the focus
+      filterChanged();
+    });
+    form.addEventListener("submit", (event) => event.preventDefault());
+    form.append(...varied.map((factor) => el("fieldset", {}, el("legend", {}, factor.name),
+      ...factor.levels.map((level) => levelBox(factor, level)))), all);
+    byId("filter").hidden = false;
   }
 
   function showControls() {
@@ -655,6 +733,7 @@
   async function show() {
     showHead();
     showControls();
+    showFilter();
     showPlace();
     showSummary();
     showMethod();

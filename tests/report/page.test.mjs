@@ -122,6 +122,63 @@ const tests = {
     assert.match(await page.locator("[data-chart=emissions]").textContent(), /India/);
     await check(browser, "single");
   },
+  async "a filter leaves the chosen levels in charts and summary, and says that the answer is of the whole study"(browser) {
+    const { page, drawn } = await check(browser, "factors", { without: ["compare", "agreement"] });
+    const whole = await page.evaluate(() => ["answer", "differs", "emissions"].map((id) => document.getElementById(id).textContent));
+    const colours = () => page.evaluate(() => Object.fromEntries([...document.querySelectorAll("[data-chart=score] svg .mark-rect path")]
+      .map((bar) => [/(lenet5|resnet18|vgg16|resnet50) · batch 32/.exec(bar.getAttribute("aria-label"))?.[0], bar.getAttribute("fill")])));
+    const before = await colours();
+    const box = (factor, level) => page.getByRole("group", { name: factor, exact: true }).getByRole("checkbox", { name: level, exact: true });
+    for (const [factor, level] of [["arch", "lenet5"], ["arch", "vgg16"], ["batch", "64"]]) {
+      await box(factor, level).focus();
+      await page.keyboard.press("Space");
+    }
+    const kinds = ["resnet18 · batch 32", "resnet50 · batch 32"];
+    await page.waitForFunction(() => document.querySelectorAll("figure .filtered").length === 8
+      && !/lenet5|vgg16/.test(document.querySelector("[data-chart=learning]").textContent));
+    const rows = await page.locator("#summary-table tbody th").allTextContents();
+    assert.deepEqual(rows.map((row) => row.replace("front", "")), kinds);
+    for (const name of ["energy", "interaction", "tradeoff", "score", "learning", "epoch_accuracy", "epoch_energy", "order"]) {
+      const text = await page.locator(`[data-chart=${name}]`).textContent();
+      assert.ok(!/lenet5|vgg16|batch 64/.test(text), `${name} shows ${text}`);
+      assert.match(await page.locator(`figure:has([data-chart=${name}]) .filtered`).textContent(), /^Only arch resnet18, resnet50; batch 32$/);
+    }
+    const filtered = await marks(page);
+    assert.deepEqual(Object.keys(filtered), Object.keys(drawn));
+    assert.ok(filtered.energy < drawn.energy && filtered.order < drawn.order && filtered.emissions === drawn.emissions);
+    const after = await colours();
+    for (const kind of kinds) assert.ok(after[kind] && after[kind] === before[kind], `${kind} keeps its colour`);
+    assert.match(await page.getByRole("status").textContent(), /2 of 8 kinds, 4 of 16 finished runs\. The answer.*are of the whole study/);
+    assert.deepEqual(await page.evaluate(() => ["answer", "differs", "emissions"].map((id) => document.getElementById(id).textContent)), whole);
+    await page.emulateMedia({ media: "print" });
+    assert.deepEqual(await marks(page), filtered);
+    assert.ok(await page.getByRole("status").isVisible());
+    await page.emulateMedia({ media: "screen" });
+    await page.getByRole("button", { name: "Show all" }).click();
+    await page.waitForFunction(() => !document.querySelector(".filtered") && /vgg16/.test(document.querySelector("[data-chart=learning]").textContent));
+    assert.deepEqual(await marks(page), drawn);
+    assert.equal(await page.getByRole("status").textContent(), "");
+    assert.ok(await box("batch", "64").isChecked());
+  },
+  async "a filter that leaves nothing says so, and can be taken back"(browser) {
+    const { page, said } = await openReport(browser, report("factors"));
+    const drawn = await marks(page);
+    for (const level of ["32", "64"]) await page.getByLabel(level, { exact: true }).uncheck();
+    await page.waitForFunction(() => document.querySelector("figure:has([data-chart=learning])").hidden);
+    assert.deepEqual(Object.keys(await marks(page)), ["emissions", "trace"]);
+    assert.match(await page.getByRole("status").textContent(), /batch \(no level\).*nothing is left to show/);
+    await page.emulateMedia({ colorScheme: "dark" });
+    await page.getByLabel("32", { exact: true }).check();
+    await page.getByLabel("64", { exact: true }).check();
+    await page.waitForFunction(() => document.querySelector("[data-chart=learning] svg") && !document.querySelector(".filtered"));
+    assert.deepEqual(await marks(page), drawn);
+    assert.deepEqual(said, []);
+  },
+  async "a study of one factor has no filter"(browser) {
+    const { page } = await check(browser, "plain");
+    assert.ok(await page.locator("#filter").isHidden());
+    assert.equal(await page.locator("nav a[href='#filter']").count(), 0);
+  },
   async "another run's power can be chosen"(browser) {
     const { page } = await check(browser, "plain");
     const before = await page.locator("[data-chart=trace] svg .role-mark path").last().getAttribute("d");
