@@ -596,7 +596,7 @@
   }
 
   function levelBox(factor, level) {
-    const box = el("input", { type: "checkbox", checked: "" });
+    const box = el("input", { type: "checkbox", checked: "", autocomplete: "off" });
     box.addEventListener("change", () => {
       leftOut.get(factor.name)[box.checked ? "delete" : "add"](level);
       filterChanged();
