@@ -15,8 +15,8 @@
 enum verdict { VERDICT_SOUND, VERDICT_DOUBTFUL, VERDICT_IMPOSSIBLE, VERDICTS };
 
 struct finding {
-    const char *check; /* its name in docs/method.md */
-    enum verdict verdict;
+    const char *check;    /* its name in docs/method.md */
+    enum verdict verdict; /* sound: a remark, such as of what an import changed */
     char *reason;
 };
 
@@ -50,7 +50,8 @@ struct audited_run {
     char *factors; /* a JSON object */
     char *source;  /* NULL: measured here */
     double wall_s;
-    struct figure whole;              /* duplicates, overlaps: no energy */
+    struct figure whole;              /* duplicates, overlaps, other load: no energy */
+    struct figure windows;            /* those within the run, such as epochs: no energy */
     struct figure software, hardware; /* the totals; energy NAN: not known */
     struct figure *channels;
     size_t channel_count;

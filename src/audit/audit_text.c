@@ -80,6 +80,8 @@ static void add_run(struct text *text, const struct audited_run *run)
     text_printf(text, ", repetition %lld: %s (%s)\n", (long long)run->repetition, duration ? duration : "-",
                 source ? source : "");
     add_findings(text, &run->whole);
+    if (run->windows.finding_count)
+        add_figure(text, &run->windows);
     for (size_t i = 0; i < run->channel_count; i++)
         if (isfinite(run->channels[i].energy_j))
             add_figure(text, &run->channels[i]);
@@ -98,7 +100,9 @@ static void add_run(struct text *text, const struct audited_run *run)
 
 static bool has_finding(const struct audited_run *run)
 {
-    bool found = run->whole.finding_count + run->software.finding_count + run->hardware.finding_count > 0;
+    bool found = run->whole.finding_count + run->windows.finding_count + run->software.finding_count +
+                     run->hardware.finding_count >
+                 0;
     for (size_t i = 0; i < run->channel_count; i++)
         found = found || run->channels[i].finding_count > 0;
     return found;
@@ -171,12 +175,13 @@ static json_t *run_to_json(const struct audited_run *run)
     json_array_append_new(figures, figure_to_json(&run->software));
     json_array_append_new(figures, figure_to_json(&run->hardware));
     json_t *factors = json_loads(run->factors, 0, NULL);
-    return json_pack("{s:I, s:o, s:I, s:s?, s:o, s:s, s:o, s:o, s:o, s:o}", "run", (json_int_t)run->run,
-                     "factors", factors ? factors : json_object(), "repetition", (json_int_t)run->repetition,
-                     "source", run->source, "wall_s", real(run->wall_s), "verdict",
-                     audit_verdict_name(run->whole.verdict), "findings", findings(&run->whole), "figures",
-                     figures, "repaired_j", real(run->repaired_j), "repaired_uncertainty_j",
-                     real(run->repaired_uncertainty_j));
+    return json_pack("{s:I, s:o, s:I, s:s?, s:o, s:s, s:o, s:{s:s, s:o}, s:o, s:o, s:o}", "run",
+                     (json_int_t)run->run, "factors", factors ? factors : json_object(), "repetition",
+                     (json_int_t)run->repetition, "source", run->source, "wall_s", real(run->wall_s),
+                     "verdict", audit_verdict_name(run->whole.verdict), "findings", findings(&run->whole),
+                     "windows", "verdict", audit_verdict_name(run->windows.verdict), "findings",
+                     findings(&run->windows), "figures", figures, "repaired_j", real(run->repaired_j),
+                     "repaired_uncertainty_j", real(run->repaired_uncertainty_j));
 }
 
 json_t *audit_to_json(const struct audit *audit)

@@ -21,6 +21,16 @@
 #define SMALL_PROCESSOR_W 65.0
 /* A processor may draw more than its design power for this long. */
 #define TURBO_S 120.0
+/* A difference is one if it is above this many standard uncertainties, and this share. */
+#define UNCERTAINTIES_MOST 3.0
+#define DIFFERENCE_SHARE   0.05
+/* Nothing that runs leaves a machine less than half of what it draws at rest. */
+#define IDLE_SHARE_IMPOSSIBLE 0.5
+/* Fewer steps than this, and half a step is 5 % and more. */
+#define STEPS_LEAST 10
+/* What closing and mean power of steady training agree to; a smaller PUE can't be told from it. */
+#define STEADY_SHARE 0.02
+#define PUE_LEAST    1.05
 
 static bool same(double a, double b)
 {
@@ -124,6 +134,93 @@ static int check_above_wall(struct facts *facts, struct figure *figure, struct e
                        inside ? inside : "more", outside ? outside : "less");
 }
 
+/* ---- one channel ---- */
+
+static int check_mirrored(struct facts *facts, size_t channel, struct error *error)
+{
+    struct figure *figure = &facts->run->channels[channel];
+    const struct channel_facts *known = &facts->channels[channel];
+    if (known->mirror == NO_CHANNEL)
+        return 0;
+    return finding_add(
+        figure, "mirrored", VERDICT_DOUBTFUL, error,
+        "the energies of %s, to the last digit, in %lld windows: one register that is shown twice",
+        facts->run->channels[known->mirror].name, (long long)known->mirrored);
+}
+
+/* Over the time that readings cover: a gap makes an energy small for another reason. */
+static double covered_w(const struct facts *facts, size_t channel)
+{
+    double covered_s = facts->run->wall_s - facts->channels[channel].gap_s;
+    return covered_s > 0 ? facts->run->channels[channel].energy_j / covered_s : NAN;
+}
+
+static int check_idle(struct facts *facts, size_t channel, struct error *error)
+{
+    struct figure *figure = &facts->run->channels[channel];
+    const struct channel_facts *known = &facts->channels[channel];
+    double power_w = covered_w(facts, channel);
+    if (figure->kind == KIND_MODEL || !(known->idle_w > 0) || !isfinite(known->idle_uncertainty_w) ||
+        !(power_w < known->idle_w - UNCERTAINTIES_MOST * known->idle_uncertainty_w) ||
+        !(power_w < (1 - DIFFERENCE_SHARE) * known->idle_w))
+        return 0;
+    bool impossible = power_w < IDLE_SHARE_IMPOSSIBLE * known->idle_w;
+    return finding_add(figure, "below idle", impossible ? VERDICT_IMPOSSIBLE : VERDICT_DOUBTFUL, error,
+                       "a mean power of %.4g W, where the machine at rest had %.4g W ± %.2g W", power_w,
+                       known->idle_w, known->idle_uncertainty_w);
+}
+
+static int check_update(struct facts *facts, size_t channel, struct error *error)
+{
+    struct figure *figure = &facts->run->channels[channel];
+    double update_s = facts->channels[channel].update_s;
+    if (!is_in_total(figure) || !isfinite(figure->energy_j) || !(facts->run->wall_s < update_s))
+        return 0;
+    return finding_add(figure, "update period", VERDICT_DOUBTFUL, error,
+                       "the run took %.3g s, and the instrument has a new reading every %.3g s",
+                       facts->run->wall_s, update_s);
+}
+
+static int check_resolution(struct facts *facts, size_t channel, struct error *error)
+{
+    struct figure *figure = &facts->run->channels[channel];
+    double steps = steps_in(facts, channel);
+    if (!is_in_total(figure) || figure->kind == KIND_MODEL || !(steps >= 0 && steps < STEPS_LEAST))
+        return 0;
+    return finding_add(figure, "resolution", VERDICT_DOUBTFUL, error,
+                       "%.2g of the instrument's steps of %.3g %s", steps,
+                       facts->channels[channel].resolution, figure->kind == KIND_POWER ? "W" : "J");
+}
+
+/* What an average over the past can do at both ends of a run is no disagreement: record/compare.c. */
+static bool disagree(const struct facts *facts, size_t twin, size_t whole)
+{
+    const struct channel_facts *a = &facts->channels[twin], *b = &facts->channels[whole];
+    double wall_s = facts->run->wall_s, a_w = covered_w(facts, twin), b_w = covered_w(facts, whole);
+    double uncertainty_w =
+        hypot(a->uncertainty_j / (wall_s - a->gap_s), b->uncertainty_j / (wall_s - b->gap_s));
+    double most_w = fmax(a_w, b_w);
+    double explained_w =
+        UNCERTAINTIES_MOST * uncertainty_w + most_w * fmin(fmax(a->averaging_s, b->averaging_s) / wall_s, 1);
+    return fabs(a_w - b_w) > explained_w && fabs(a_w - b_w) > DIFFERENCE_SHARE * most_w;
+}
+
+/* One of the two is wrong, and nothing here tells which. */
+static int check_twin(struct facts *facts, size_t channel, struct error *error)
+{
+    size_t whole = facts->channels[channel].whole;
+    if (!facts->channels[channel].twin || whole == NO_CHANNEL || !disagree(facts, channel, whole))
+        return 0;
+    struct figure *pair[] = {&facts->run->channels[channel], &facts->run->channels[whole]};
+    double powers_w[] = {covered_w(facts, channel), covered_w(facts, whole)};
+    for (size_t i = 0; i < 2; i++)
+        if (finding_add(pair[i], "twin", VERDICT_DOUBTFUL, error,
+                        "a mean power of %.4g W, where %s, the same quantity by another way, has %.4g W",
+                        powers_w[i], pair[1 - i]->name, powers_w[1 - i]) < 0)
+            return -1;
+    return 0;
+}
+
 /* ---- the total ---- */
 
 static int check_sum(struct facts *facts, struct error *error)
@@ -153,7 +250,7 @@ static int check_parts(struct facts *facts, struct error *error)
     for (size_t i = 0; i < run->channel_count; i++) {
         const struct figure *part = &run->channels[i];
         struct figure *total = part->scope == SCOPE_WALL ? &run->hardware : &run->software;
-        bool inside = !part->apart && part->scope != SCOPE_PLATFORM && isfinite(total->energy_j);
+        bool inside = is_in_total(part) && isfinite(total->energy_j);
         if (inside && part->verdict != VERDICT_SOUND &&
             finding_add(total, "parts", part->verdict, error, "%s/%s in it is %s", part->meter, part->name,
                         audit_verdict_name(part->verdict)) < 0)
@@ -162,7 +259,52 @@ static int check_parts(struct facts *facts, struct error *error)
     return 0;
 }
 
+/* Dividing by it undoes what the tool did, whatever the place's true PUE is, if the tool did it: powers are
+ * never multiplied. */
+static int check_pue(struct facts *facts, struct error *error)
+{
+    struct figure *total = &facts->run->software;
+    const double closing[] = {facts->cpu_w, facts->gpu_w, facts->ram_w};
+    double closing_w = 0;
+    if (!(facts->pue > 1))
+        return 0;
+    for (size_t i = 0; i < sizeof closing / sizeof *closing; i++)
+        closing_w += isfinite(closing[i]) ? closing[i] : 0;
+    double undivided_w = total->mean_w * facts->pue;
+    bool was_not =
+        closing_w > 0 && facts->pue > PUE_LEAST && fabs(undivided_w - closing_w) <= STEADY_SHARE * closing_w;
+    return was_not ? finding_add(
+                         total, "PUE", VERDICT_DOUBTFUL, error,
+                         "divided by the row's PUE of %g, as CodeCarbon multiplies by it; but undivided its "
+                         "mean power, %.4g W, would be the row's closing power",
+                         facts->pue, undivided_w)
+                   : finding_add(total, "PUE", VERDICT_SOUND, error,
+                                 "divided by the row's PUE of %g, by which CodeCarbon multiplies energies",
+                                 facts->pue);
+}
+
 /* ---- the run ---- */
+
+static int check_windows(struct facts *facts, struct error *error)
+{
+    if (facts->short_windows == 0)
+        return 0;
+    const struct figure *slowest = &facts->run->channels[facts->slowest];
+    return finding_add(
+        &facts->run->windows, "update period", VERDICT_DOUBTFUL, error,
+        "%lld of %lld, such as epochs, are shorter than the %.3g s in which %s/%s has a new reading: "
+        "their energies are shares of what came in between",
+        (long long)facts->short_windows, (long long)facts->windows, facts->channels[facts->slowest].update_s,
+        slowest->meter, slowest->name);
+}
+
+static int check_other_load(struct facts *facts, struct error *error)
+{
+    if (!(facts->others_share > 0))
+        return 0;
+    return finding_add(&facts->run->whole, "other load", VERDICT_DOUBTFUL, error,
+                       "other programs took %.0f %% of the processors' busy time", 100 * facts->others_share);
+}
 
 static int check_cumulative(struct facts *facts, struct error *error)
 {
@@ -232,11 +374,13 @@ static int (*const of_energies[])(struct facts *facts, struct figure *figure, st
     check_negative, check_closing_power, check_floor, check_ceiling, check_constant, check_above_wall,
 };
 
+static int (*const of_channels[])(struct facts *facts, size_t channel, struct error *error) = {
+    check_mirrored, check_idle, check_update, check_resolution, check_twin,
+};
+
+/* In this order: the parts' verdicts come first. */
 static int (*const of_runs[])(struct facts *facts, struct error *error) = {
-    check_sum,
-    check_cumulative,
-    check_time,
-    check_parts,
+    check_sum, check_pue, check_cumulative, check_time, check_windows, check_other_load, check_parts,
 };
 
 static int check_energy(struct facts *facts, struct figure *figure, struct error *error)
@@ -247,11 +391,19 @@ static int check_energy(struct facts *facts, struct figure *figure, struct error
     return 0;
 }
 
+static int check_channel(struct facts *facts, size_t channel, struct error *error)
+{
+    for (size_t i = 0; i < sizeof of_channels / sizeof *of_channels; i++)
+        if (of_channels[i](facts, channel, error) < 0)
+            return -1;
+    return 0;
+}
+
 static int check_run(struct facts *facts, struct error *error)
 {
     struct audited_run *run = facts->run;
     for (size_t i = 0; i < run->channel_count; i++)
-        if (check_energy(facts, &run->channels[i], error) < 0)
+        if (check_energy(facts, &run->channels[i], error) < 0 || check_channel(facts, i, error) < 0)
             return -1;
     if (check_above_wall(facts, &run->software, error) < 0)
         return -1;

@@ -3,6 +3,7 @@
 #include "base/clock.h"
 #include "base/text.h"
 #include "meter/cpu_tdp.h"
+#include "store/disturbance.h"
 #include "store/query.h"
 
 #include <math.h>
@@ -12,6 +13,7 @@
 #include <string.h>
 
 struct loading {
+    struct store *store;
     sqlite3 *database;
     struct audit *audit;
     struct facts *facts;
@@ -43,6 +45,7 @@ static int count_runs(const struct loading *l, size_t *count)
 static int read_run(const struct loading *l, sqlite3_stmt *row, struct audited_run *run, struct facts *facts)
 {
     *facts = (struct facts){.run = run,
+                            .slowest = NO_CHANNEL,
                             .host = sqlite3_column_int64(row, 7),
                             .sockets = sqlite3_column_int64(row, 8),
                             .cpu_model = query_text(row, 9)};
@@ -60,6 +63,7 @@ static int read_run(const struct loading *l, sqlite3_stmt *row, struct audited_r
     if (clock_parse_iso8601(started, &facts->started_ns) < 0)
         facts->started_ns = 0;
     if (name_figure(&run->whole, "run", NAN, run->wall_s, l->error) < 0 ||
+        name_figure(&run->windows, "windows", NAN, run->wall_s, l->error) < 0 ||
         name_figure(&run->software, "software total", query_number(row, 4), run->wall_s, l->error) < 0)
         return -1;
     return name_figure(&run->hardware, "hardware total", query_number(row, 5), run->wall_s, l->error);
@@ -98,18 +102,57 @@ static int read_runs(struct loading *l)
 
 /* ---- channels ---- */
 
-static int read_channel(const struct loading *l, sqlite3_stmt *row, struct audited_run *run)
+/* From the ordinals that the rows have. */
+static void find_wholes(struct facts *facts)
 {
-    struct figure *grown = reallocarray(run->channels, run->channel_count + 1, sizeof *grown);
-    if (!grown)
+    for (size_t i = 0; i < facts->run->channel_count; i++)
+        for (size_t k = 0; k < facts->run->channel_count && facts->channels[i].whole_ordinal >= 0; k++)
+            if (facts->channels[k].ordinal == facts->channels[i].whole_ordinal)
+                facts->channels[i].whole = k;
+}
+
+static int add_channel(const struct loading *l, struct facts *facts)
+{
+    struct audited_run *run = facts->run;
+    struct figure *figures = reallocarray(run->channels, run->channel_count + 1, sizeof *figures);
+    if (!figures)
         return error_memory(l->error, "audit");
-    run->channels = grown;
-    struct figure *figure = &grown[run->channel_count];
+    run->channels = figures;
+    struct channel_facts *known = reallocarray(facts->channels, run->channel_count + 1, sizeof *known);
+    if (!known)
+        return error_memory(l->error, "audit");
+    facts->channels = known;
+    return 0;
+}
+
+static void read_channel_facts(sqlite3_stmt *row, struct channel_facts *known)
+{
+    *known = (struct channel_facts){.twin = sqlite3_column_int64(row, 7) != 0,
+                                    .resolution = query_number(row, 8),
+                                    .update_s = query_number(row, 9),
+                                    .averaging_s = query_number(row, 10),
+                                    .idle_w = query_number(row, 11),
+                                    .idle_uncertainty_w = query_number(row, 12),
+                                    .uncertainty_j = query_number(row, 13),
+                                    .gap_s = query_number(row, 14),
+                                    .whole_ordinal = sqlite3_column_int64(row, 6),
+                                    .whole = NO_CHANNEL,
+                                    .ordinal = sqlite3_column_int64(row, 15),
+                                    .mirror = NO_CHANNEL};
+}
+
+static int read_channel(const struct loading *l, sqlite3_stmt *row, struct facts *facts)
+{
+    struct audited_run *run = facts->run;
     AUTO_FREE char *name = query_text(row, 1);
+    if (add_channel(l, facts) < 0)
+        return -1;
+    struct figure *figure = &run->channels[run->channel_count];
     if (name_figure(figure, name ? name : "", query_number(row, 4), run->wall_s, l->error) < 0)
         return -1;
-    run->channel_count++;
     figure->meter = query_text(row, 0);
+    read_channel_facts(row, &facts->channels[run->channel_count]);
+    run->channel_count++;
     figure->apart = sqlite3_column_int64(row, 5) != 0;
     const char *scope = (const char *)sqlite3_column_text(row, 2);
     const char *kind = (const char *)sqlite3_column_text(row, 3);
@@ -121,15 +164,86 @@ static int read_channel(const struct loading *l, sqlite3_stmt *row, struct audit
     return 0;
 }
 
-static int read_channels(const struct loading *l, struct audited_run *run, sqlite3_stmt *row)
+static int read_channels(const struct loading *l, struct facts *facts, sqlite3_stmt *row)
 {
     sqlite3_reset(row);
-    sqlite3_bind_int64(row, 1, run->run);
+    sqlite3_bind_int64(row, 1, facts->run->run);
     int more;
     while ((more = query_step(row, l->error)) > 0)
-        if (read_channel(l, row, run) < 0)
+        if (read_channel(l, row, facts) < 0)
             return -1;
+    find_wholes(facts);
     return more;
+}
+
+/* ---- windows within a run ---- */
+
+static size_t find_slowest(const struct facts *facts)
+{
+    size_t slowest = NO_CHANNEL;
+    for (size_t i = 0; i < facts->run->channel_count; i++)
+        if (is_in_total(&facts->run->channels[i]) && facts->channels[i].update_s > 0 &&
+            (slowest == NO_CHANNEL || facts->channels[i].update_s > facts->channels[slowest].update_s))
+            slowest = i;
+    return slowest;
+}
+
+static int count_windows(const struct loading *l, struct facts *facts, sqlite3_stmt *row)
+{
+    facts->slowest = find_slowest(facts);
+    if (facts->slowest == NO_CHANNEL)
+        return 0;
+    sqlite3_reset(row);
+    sqlite3_bind_int64(row, 1, facts->run->run);
+    sqlite3_bind_double(row, 2, facts->channels[facts->slowest].update_s);
+    if (query_step(row, l->error) < 0)
+        return -1;
+    facts->windows = sqlite3_column_int64(row, 0);
+    facts->short_windows = sqlite3_column_int64(row, 1);
+    return 0;
+}
+
+/* In how many windows both are known and not nothing, and in how many of these they differ. */
+static int compare_windows(const struct loading *l, const struct facts *facts, size_t one, size_t other,
+                           sqlite3_stmt *row, int64_t *differ, int64_t *windows)
+{
+    sqlite3_reset(row);
+    sqlite3_bind_int64(row, 1, facts->run->run);
+    sqlite3_bind_int64(row, 2, facts->channels[one].ordinal);
+    sqlite3_bind_int64(row, 3, facts->channels[other].ordinal);
+    if (query_step(row, l->error) < 0)
+        return -1;
+    *windows = sqlite3_column_int64(row, 0);
+    *differ = sqlite3_column_int64(row, 1);
+    return 0;
+}
+
+/* Whether the energies over the whole run are the same, in so many steps that it is no chance: only then is
+ * it worth looking at the windows. */
+static bool may_mirror(const struct facts *facts, size_t one, size_t other)
+{
+    const struct figure *a = &facts->run->channels[one], *b = &facts->run->channels[other];
+    return strcmp(a->meter, b->meter) == 0 && !facts->channels[one].twin && !facts->channels[other].twin &&
+           a->kind == KIND_COUNTER && b->kind == KIND_COUNTER && a->energy_j == b->energy_j &&
+           steps_in(facts, one) >= MIRROR_STEPS_LEAST && steps_in(facts, other) >= MIRROR_STEPS_LEAST;
+}
+
+static int find_mirrors(const struct loading *l, struct facts *facts, sqlite3_stmt *row)
+{
+    for (size_t i = 0; i < facts->run->channel_count; i++)
+        for (size_t k = 0; k < i; k++) {
+            int64_t windows = 0, differ = 0;
+            if (!may_mirror(facts, i, k))
+                continue;
+            if (compare_windows(l, facts, i, k, row, &differ, &windows) < 0)
+                return -1;
+            if (differ > 0 || windows < MIRROR_WINDOWS_LEAST)
+                continue;
+            facts->channels[i].mirror = k;
+            facts->channels[k].mirror = i;
+            facts->channels[i].mirrored = facts->channels[k].mirrored = windows;
+        }
+    return 0;
 }
 
 /* ---- what the file of an imported run says ---- */
@@ -146,6 +260,7 @@ static const struct value_place {
     {"codecarbon", "gpu_energy", offsetof(struct facts, gpu_kwh)},
     {"codecarbon", "ram_energy", offsetof(struct facts, ram_kwh)},
     {"codecarbon", "energy_consumed", offsetof(struct facts, total_kwh)},
+    {"codecarbon", "pue", offsetof(struct facts, pue)},
     {"codecarbon", "(since line)", offsetof(struct facts, since_line)},
     {"wattmeter", "wall/seconds", offsetof(struct facts, wall_seconds)},
 };
@@ -187,29 +302,56 @@ static int read_values(const struct loading *l, struct facts *facts, sqlite3_stm
     return more;
 }
 
+/* ---- all of it ---- */
+
+static int find_disturbed(struct loading *l)
+{
+    struct disturbances found;
+    int result = disturbances_load(l->store, &found, l->error);
+    for (size_t i = 0; i < l->audit->count && result == 0; i++)
+        l->facts[i].others_share = disturbances_share(&found, l->facts[i].run->run);
+    disturbances_free(&found);
+    return result;
+}
+
+static const char channels_sql[] =
+    "SELECT c.meter, c.name, c.scope, c.kind, e.energy_j, c.apart OR c.part_of IS NOT NULL, coalesce((SELECT "
+    "w.ordinal FROM channel w WHERE w.run = c.run AND w.meter = c.meter AND w.name = c.part_of), -1), "
+    "c.twin, "
+    "c.resolution, c.update_s, c.averaging_s, c.idle_w, c.idle_uncertainty_w, e.uncertainty_j, e.gap_s, "
+    "c.ordinal FROM channel c LEFT JOIN energy e ON e.run = c.run AND e.channel = c.ordinal AND e.window = 0 "
+    "WHERE c.run = ? ORDER BY c.ordinal";
+static const char windows_sql[] = "SELECT count(*), coalesce(sum(wall_s < ?2), 0) FROM window WHERE run = ?1 "
+                                  "AND ordinal > 0 AND wall_s > 0";
+static const char mirrors_sql[] =
+    "SELECT count(*), coalesce(sum(a.energy_j <> b.energy_j), 0) FROM energy a JOIN energy b ON b.run = "
+    "a.run "
+    "AND b.window = a.window WHERE a.run = ? AND a.channel = ? AND b.channel = ? AND a.energy_j > 0 AND "
+    "b.energy_j > 0";
+
 static int load(struct loading *l)
 {
-    if (read_runs(l) < 0)
+    if (read_runs(l) < 0 || find_disturbed(l) < 0)
         return -1;
-    AUTO_QUERY sqlite3_stmt *channels = query_prepare(
-        l->database,
-        "SELECT c.meter, c.name, c.scope, c.kind, e.energy_j, c.apart OR c.part_of IS NOT NULL FROM "
-        "channel c LEFT JOIN energy e ON e.run = c.run AND e.channel = c.ordinal AND e.window = 0 "
-        "WHERE c.run = ? ORDER BY c.ordinal",
-        l->error);
+    AUTO_QUERY sqlite3_stmt *channels = query_prepare(l->database, channels_sql, l->error);
+    AUTO_QUERY sqlite3_stmt *windows = query_prepare(l->database, windows_sql, l->error);
+    AUTO_QUERY sqlite3_stmt *mirrors = query_prepare(l->database, mirrors_sql, l->error);
     AUTO_QUERY sqlite3_stmt *values =
         query_prepare(l->database, "SELECT source, name, value FROM imported WHERE run = ?", l->error);
-    if (!channels || !values)
+    if (!channels || !windows || !mirrors || !values)
         return -1;
-    for (size_t i = 0; i < l->audit->count; i++)
-        if (read_channels(l, l->facts[i].run, channels) < 0 || read_values(l, &l->facts[i], values) < 0)
+    for (size_t i = 0; i < l->audit->count; i++) {
+        struct facts *facts = &l->facts[i];
+        if (read_channels(l, facts, channels) < 0 || count_windows(l, facts, windows) < 0 ||
+            find_mirrors(l, facts, mirrors) < 0 || read_values(l, facts, values) < 0)
             return -1;
+    }
     return 0;
 }
 
 int facts_load(struct store *store, struct audit *audit, struct facts **facts, struct error *error)
 {
-    struct loading l = {.database = store_database(store), .audit = audit, .error = error};
+    struct loading l = {.store = store, .database = store_database(store), .audit = audit, .error = error};
     int result = load(&l);
     *facts = l.facts;
     return result;
@@ -217,8 +359,10 @@ int facts_load(struct store *store, struct audit *audit, struct facts **facts, s
 
 void facts_free(struct facts *facts, size_t count)
 {
-    for (size_t i = 0; facts && i < count; i++)
+    for (size_t i = 0; facts && i < count; i++) {
         free(facts[i].cpu_model);
+        free(facts[i].channels);
+    }
     free(facts);
 }
 
@@ -240,6 +384,19 @@ int finding_add(struct figure *figure, const char *check, enum verdict verdict, 
     if (verdict > figure->verdict)
         figure->verdict = verdict;
     return 0;
+}
+
+bool is_in_total(const struct figure *figure)
+{
+    return !figure->apart && figure->scope != SCOPE_PLATFORM;
+}
+
+double steps_in(const struct facts *facts, size_t channel)
+{
+    const struct figure *figure = &facts->run->channels[channel];
+    double value = figure->kind == KIND_POWER ? figure->mean_w : figure->energy_j;
+    double resolution = facts->channels[channel].resolution;
+    return resolution > 0 ? value / resolution : NAN;
 }
 
 bool from_codecarbon(const struct figure *figure)

@@ -4,10 +4,33 @@
 
 #include "audit/audit.h"
 
+#define NO_CHANNEL SIZE_MAX
+
+/* Of a channel, beside its figure. NAN: not known. */
+struct channel_facts {
+    double resolution; /* J, or W of a power; 0: not known */
+    double update_s;   /* 0: not known */
+    double averaging_s;
+    double uncertainty_j;
+    double gap_s;
+    double idle_w, idle_uncertainty_w;
+    int64_t ordinal, whole_ordinal; /* -1: there is none */
+    size_t whole;                   /* place of the channel that this one is part_of, or whose twin it is */
+    bool twin;
+    size_t mirror;    /* place of a channel that has its energies in all windows */
+    int64_t mirrored; /* how many windows those are */
+};
+
 /* NAN, 0 or "": not known. Energies are as the file that the run was imported from has them, before any
  * repair of the import's own. */
 struct facts {
     struct audited_run *run;
+    struct channel_facts *channels; /* in the order of run->channels */
+    int64_t windows,
+        short_windows;   /* within the run; of these shorter than the slowest channel in a total updates */
+    size_t slowest;      /* that channel */
+    double others_share; /* of the processors' busy time, other programs'; 0: it was not disturbed */
+    double pue;
     int64_t host;
     int64_t started_ns;
     int64_t sockets;
@@ -37,10 +60,16 @@ int repair_all(struct facts *facts, size_t count, struct error *error);
 #define POWER_FACTOR_IMPOSSIBLE 5.0
 #define PROCESSOR_LEAST_W       5.0
 #define TDP_FACTOR_IMPOSSIBLE   1.5
+/* Energies that agree to the last of so many steps, and in so many windows. */
+#define MIRROR_STEPS_LEAST   1000
+#define MIRROR_WINDOWS_LEAST 2
 
 /* How many processors a channel of scope cpu stands for: all of the machine's in one figure of CodeCarbon's,
  * carbontracker's or a table's, one in a RAPL package and in EnergiBridge's figure. 0: not known. */
 int64_t processors_of(const struct facts *facts, const struct figure *figure);
 bool from_codecarbon(const struct figure *figure);
+bool is_in_total(const struct figure *figure);
+/* How many of its instrument's smallest steps a figure is. NAN: not known. */
+double steps_in(const struct facts *facts, size_t channel);
 
 #endif

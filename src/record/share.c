@@ -8,6 +8,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#define OTHER_CPUS 0.1 /* less is what any system does by itself, and the ticks of its clock */
+
 #define STAT_BYTES_MOST (16u << 20)
 
 static bool read_ticks(const struct meter_setup *setup, struct cpu_ticks *ticks)
@@ -86,4 +88,15 @@ void share_attribute(struct record *record)
     attribution->uncertainty_j =
         hypot(share * above_uncertainty_j, fabs(above_j) * fmin(share * blur_s / machine_s, 1));
     attribution->known = true;
+}
+
+double share_of_others(const struct cpu_times *times)
+{
+    if (!(times->machine_s > 0) || !(times->wall_s > 0))
+        return 0;
+    double other_s = times->machine_s - times->command_s - times->recorder_s;
+    double ticks_s = (1 + times->logical_cpus) / (double)sysconf(_SC_CLK_TCK);
+    if (!(other_s >= ticks_s) || other_s / times->wall_s < OTHER_CPUS)
+        return 0;
+    return other_s / times->machine_s;
 }

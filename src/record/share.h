@@ -28,4 +28,18 @@ void share_end(const struct share *share, const struct meter_setup *setup, doubl
  * processor's energy isn't known: known = false. */
 void share_attribute(struct record *record);
 
+/* CPU times of a run, and over what they were spent. */
+struct cpu_times {
+    double machine_s;  /* busy time of all logical CPUs */
+    double command_s;  /* the command's, and that of all it started */
+    double recorder_s; /* Joulery's own */
+    double wall_s;
+    double logical_cpus;
+};
+
+/* What of the machine's busy time was other programs', as a share of it. 0 where it is not known, or too
+ * little to be told from the clock's ticks and from what any system does by itself. */
+double share_of_others(const struct cpu_times *times);
+#define SHARE_DISTURBED 0.1 /* more than this makes a run a disturbed one */
+
 #endif

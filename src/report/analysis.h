@@ -37,6 +37,7 @@ struct run {
     double score_per_kwh;
     double gap_s;
     double recorder_cpu_s;
+    double others_share;          /* of the processors' busy time, other programs'; 0: it was not disturbed */
     struct calibrated calibrated; /* what the report's calibration predicts; its texts are not kept */
 };
 

@@ -2,6 +2,7 @@
 #include "report/rows.h"
 
 #include "base/text.h"
+#include "store/disturbance.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -299,14 +300,17 @@ static int load_runs(struct report *report, struct store *store, const struct pl
     AUTO_ROWS struct rows rows = {0};
     if (!report->runs || rows_open(&rows, report, store, sql, error) < 0)
         return -1;
-    int got = 0;
-    while (report->run_count < room && (got = rows_next(&rows, error)) == 1) {
+    struct disturbances disturbed;
+    int got = disturbances_load(store, &disturbed, error);
+    while (got >= 0 && report->run_count < room && (got = rows_next(&rows, error)) == 1) {
         struct run *run = &report->runs[report->run_count++];
         fill_run(report, &rows, plan, run);
+        run->others_share = disturbances_share(&disturbed, run->id);
         if (run->state == RUN_RUNNING && owner == 0)
             run->state = RUN_CUT; /* whoever ran it is no more */
         report->states[run->state]++;
     }
+    disturbances_free(&disturbed);
     return got < 0 ? -1 : rows.failed ? error_memory(error, "runs") : 0;
 }
 

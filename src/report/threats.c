@@ -3,6 +3,7 @@
 #include "report/analysis.h"
 
 #include "base/text.h"
+#include "record/share.h"
 #include "stats/pairs.h"
 
 #include <math.h>
@@ -123,6 +124,25 @@ static int find_gaps(struct report *report, struct error *error)
     return add(report, &text, error);
 }
 
+static int find_disturbed(struct report *report, struct error *error)
+{
+    size_t disturbed = 0;
+    double most = 0;
+    struct text text = TEXT_INIT;
+    for (size_t i = 0; i < report->run_count; i++) {
+        disturbed += report->runs[i].others_share > 0;
+        most = fmax(most, report->runs[i].others_share);
+    }
+    if (disturbed == 0)
+        return 0;
+    text_printf(
+        &text,
+        "Disturbed runs: in %zu runs other programs took more than %.0f %% of the processors' busy time, "
+        "at the most %.0f %%: their energies are in part those of others.",
+        disturbed, 100 * SHARE_DISTURBED, 100 * most);
+    return add(report, &text, error);
+}
+
 static int find_unfinished(struct report *report, struct error *error)
 {
     size_t failed = report->states[RUN_FAILED], without = 0;
@@ -154,7 +174,8 @@ static int find_hosts(struct report *report, struct error *error)
 int report_find_threats(struct report *report, struct error *error)
 {
     static int (*const finders[])(struct report *, struct error *) = {
-        find_few_repetitions, find_drift, find_estimates, find_gaps, find_unfinished, find_hosts};
+        find_few_repetitions, find_drift,      find_estimates, find_gaps,
+        find_disturbed,       find_unfinished, find_hosts};
     report->threats = report_alloc(report, THREATS_MOST, sizeof *report->threats, error);
     int result = report->threats ? 0 : -1;
     for (size_t i = 0; i < sizeof finders / sizeof *finders && result == 0; i++)

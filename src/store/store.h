@@ -139,9 +139,10 @@ struct run_line {
 
 /* What notes begin with that are of one kind: the first makes a run disturbed, the others are of interest for
  * one run, not for all together. */
-#define STORE_DISTURBED   "disturbed: "
-#define STORE_BEFORE_RUN  "before this run: "
-#define STORE_ENVIRONMENT "environment: "
+#define STORE_DISTURBED       "disturbed: "
+#define STORE_DISTURBED_SHARE STORE_DISTURBED "other programs took about " /* "30 % of …" */
+#define STORE_BEFORE_RUN      "before this run: "
+#define STORE_ENVIRONMENT     "environment: "
 
 /* Calls `row` for each run in the order they were begun. -1 from `row` stops (and is no error). */
 int store_list_runs(struct store *store, int (*row)(void *context, const struct run_line *run), void *context,

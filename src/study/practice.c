@@ -93,9 +93,8 @@ int practice_before(struct practice *practice, bool cool_down, struct error *err
 static void note_disturbance(struct record *record)
 {
     double share = state_disturbance(record);
-    if (share > STATE_DISTURBED_SHARE)
-        record_note(record, text_format(STORE_DISTURBED
-                                        "other programs took about %.0f %% of the processors' busy time",
+    if (share > SHARE_DISTURBED)
+        record_note(record, text_format(STORE_DISTURBED_SHARE "%.0f %% of the processors' busy time",
                                         10 * round(10 * share)));
 }
 

@@ -2,6 +2,7 @@
 
 #include "base/file.h"
 #include "base/text.h"
+#include "record/share.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -19,7 +20,6 @@
 #define BUSY_CPUS     0.5 /* one busy core of many keeps the whole package awake */
 #define BUSY_SHARE    0.03
 #define LOAD_LEAST    0.15 /* an idle system has moments of load */
-#define OTHER_CPUS    0.1  /* less is what any system does by itself, and the ticks of its clock */
 
 extern char **environ;
 
@@ -275,11 +275,10 @@ char *state_environment(void)
 double state_disturbance(const struct record *record)
 {
     const struct attribution *spent = &record->attribution;
-    if (!spent->basis || !(spent->machine_cpu_s > 0) || !(record->wall_s > 0))
-        return 0;
-    double other_s = spent->machine_cpu_s - spent->command_cpu_s - record->recorder_cpu_s;
-    double ticks_s = (1 + record->host.logical_cpus) / (double)sysconf(_SC_CLK_TCK);
-    if (other_s < ticks_s || other_s / record->wall_s < OTHER_CPUS)
-        return 0;
-    return other_s / spent->machine_cpu_s;
+    const struct cpu_times times = {.machine_s = spent->basis ? spent->machine_cpu_s : 0,
+                                    .command_s = spent->command_cpu_s,
+                                    .recorder_s = record->recorder_cpu_s,
+                                    .wall_s = record->wall_s,
+                                    .logical_cpus = record->host.logical_cpus};
+    return share_of_others(&times);
 }

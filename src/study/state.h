@@ -34,9 +34,7 @@ char *state_revision(const char *directory);
  * may be secrets. NULL if memory ran out. */
 char *state_environment(void);
 
-/* What of a run's machine time was other programs': busy time of all processors less the command's and the
- * recorder's, as a share of it. 0 where it is not known, or too little to be told from the clock's ticks. */
+/* What of a run's machine time was other programs': record/share.h has the rule. */
 double state_disturbance(const struct record *record);
-#define STATE_DISTURBED_SHARE 0.1 /* more than this makes a run a disturbed one */
 
 #endif

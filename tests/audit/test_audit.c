@@ -6,6 +6,7 @@
 #include "exchange/import.h"
 #include "report/compare.h"
 #include "report/report.h"
+#include "synthetic.h"
 
 #include <math.h>
 #include <setjmp.h>
@@ -112,8 +113,8 @@ static struct audit audit(struct shop *shop)
 
 static const struct figure *figure_of(const struct audited_run *run, const char *name)
 {
-    const struct figure *whole[] = {&run->whole, &run->software, &run->hardware};
-    for (size_t i = 0; i < 3; i++)
+    const struct figure *whole[] = {&run->whole, &run->windows, &run->software, &run->hardware};
+    for (size_t i = 0; i < 4; i++)
         if (strcmp(whole[i]->name, name) == 0)
             return whole[i];
     for (size_t i = 0; i < run->channel_count; i++)
@@ -418,6 +419,199 @@ static void the_database_keeps_what_was_published(void **state)
     sqlite3_finalize(row);
 }
 
+/* ---- what a store keeps of channels and runs: on a synthetic study, and the same without its reason ---- */
+
+static void make_study(struct shop *shop, const struct synthetic *synthetic)
+{
+    struct error error = ERROR_INIT;
+    AUTO_FREE char *path = file_join(shop->folder, "study.db");
+    if (synthetic_store(path, synthetic, &error) < 0)
+        fail_msg("%s", error_text(&error));
+    store_close(shop->store);
+    shop->store = store_open(path, STORE_WRITE, &error);
+    assert_non_null(shop->store);
+}
+
+static void change(struct shop *shop, const char *sql)
+{
+    char *why = NULL;
+    if (sqlite3_exec(store_database(shop->store), sql, NULL, NULL, &why) != SQLITE_OK)
+        fail_msg("%s: %s", sql, why);
+}
+
+static void sound_studies_have_no_findings(void **state)
+{
+    (void)state;
+    static const struct synthetic studies[] = {
+        {.repetitions = 3, .troubles = true}, {.repetitions = 3, .walled = true},
+        {.repetitions = 3, .apart = true},    {.repetitions = 3, .silent = true, .estimated = true},
+        {.repetitions = 2, .batches = 2},
+    };
+    for (size_t i = 0; i < sizeof studies / sizeof *studies; i++) {
+        void *opened;
+        assert_int_equal(open_shop(&opened), 0);
+        make_study(opened, &studies[i]);
+        struct audit a = audit(opened);
+        AUTO_FREE char *text = audit_text(&a);
+        assert_non_null(strstr(text, ", 0 with findings;"));
+        audit_free(&a);
+        assert_int_equal(close_shop(&opened), 0);
+    }
+}
+
+/* Run 1 took 25.67 s, its epochs 4.62 s; package-0 (channel 0) has 27.125 W and 696.29 J, its cores (1), in
+ * 6.1e-5 J steps, three quarters of that. */
+#define MIRROR                                                                                               \
+    "UPDATE energy SET energy_j = (SELECT energy_j FROM energy e WHERE e.run = energy.run AND e.window = "   \
+    "energy.window AND e.channel = 0) WHERE channel = 1;"
+#define IDLE(power, uncertainty)                                                                             \
+    "UPDATE channel SET idle_w = " power ", idle_uncertainty_w = " uncertainty " WHERE ordinal = 0;"
+#define TWIN(factor, uncertainty)                                                                            \
+    MIRROR "UPDATE channel SET twin = 1, apart = 1, kind = 'power' WHERE ordinal = 1;"                       \
+           "UPDATE energy SET energy_j = energy_j * " factor " WHERE channel = 1;"                           \
+           "UPDATE energy SET uncertainty_j = energy_j * " uncertainty ";"
+#define LOAD(machine, command) "UPDATE run SET machine_cpu_s = " machine ", command_cpu_s = " command ";"
+#define NOTE                                                                                                 \
+    "INSERT INTO note VALUES (1, 'disturbed: other programs took about 30 % of the processors'' busy "       \
+    "time');"
+
+static const struct {
+    const char *sql, *figure, *check;
+    int verdict; /* -1: no such finding */
+    struct synthetic synthetic;
+} stored[] = {
+    {MIRROR, "package-0/core", "mirrored", VERDICT_DOUBTFUL, {0}},
+    {MIRROR, "package-0", "mirrored", VERDICT_DOUBTFUL, {0}},
+    {MIRROR, "software total", "parts", VERDICT_DOUBTFUL, {0}},
+    {MIRROR, "dram-0", "mirrored", -1, {0}},
+    {MIRROR, "package-0", "mirrored", -1, {.silent = true}},
+    {MIRROR "UPDATE energy SET energy_j = energy_j + 1e-4 WHERE channel = 1 AND window = 2",
+     "package-0",
+     "mirrored",
+     -1,
+     {0}},
+    {MIRROR "UPDATE channel SET resolution = 1", "package-0", "mirrored", -1, {0}},
+    {MIRROR "UPDATE channel SET resolution = 0.6", "package-0", "mirrored", VERDICT_DOUBTFUL, {0}},
+    {IDLE("28.6", "0.1"), "package-0", "below idle", VERDICT_DOUBTFUL, {0}},
+    {IDLE("28.5", "0.1"), "package-0", "below idle", -1, {0}},
+    {IDLE("30", "1"), "package-0", "below idle", -1, {0}},
+    {IDLE("30", "0.9"), "package-0", "below idle", VERDICT_DOUBTFUL, {0}},
+    {IDLE("54", "0.1"), "package-0", "below idle", VERDICT_DOUBTFUL, {0}},
+    {IDLE("54.5", "0.1"), "package-0", "below idle", VERDICT_IMPOSSIBLE, {0}},
+    {IDLE("28.6", "0.1") "UPDATE energy SET gap_s = 2.5 WHERE channel = 0",
+     "package-0",
+     "below idle",
+     -1,
+     {0}},
+    {IDLE("60", "0.1"), "cpu", "below idle", -1, {.estimated = true}},
+    {"UPDATE channel SET update_s = 5 WHERE ordinal = 0", "windows", "update period", VERDICT_DOUBTFUL, {0}},
+    {"UPDATE channel SET update_s = 5 WHERE ordinal = 0", "package-0", "update period", -1, {0}},
+    {"UPDATE channel SET update_s = 4.5 WHERE ordinal = 0", "windows", "update period", -1, {0}},
+    {"UPDATE channel SET update_s = 26 WHERE ordinal = 0",
+     "package-0",
+     "update period",
+     VERDICT_DOUBTFUL,
+     {0}},
+    {"UPDATE channel SET update_s = 26 WHERE ordinal = 1", "package-0/core", "update period", -1, {0}},
+    {"UPDATE channel SET update_s = 26 WHERE ordinal = 1", "windows", "update period", -1, {0}},
+    {"UPDATE channel SET resolution = 70 WHERE ordinal < 2",
+     "package-0",
+     "resolution",
+     VERDICT_DOUBTFUL,
+     {0}},
+    {"UPDATE channel SET resolution = 70 WHERE ordinal < 2", "package-0/core", "resolution", -1, {0}},
+    {"UPDATE channel SET resolution = 69 WHERE ordinal < 2", "package-0", "resolution", -1, {0}},
+    {"UPDATE channel SET resolution = 2.8, kind = 'power' WHERE ordinal = 0",
+     "package-0",
+     "resolution",
+     VERDICT_DOUBTFUL,
+     {0}},
+    {"UPDATE channel SET resolution = 2.7, kind = 'power' WHERE ordinal = 0",
+     "package-0",
+     "resolution",
+     -1,
+     {0}},
+    {TWIN("0.9", "0.02"), "package-0", "twin", VERDICT_DOUBTFUL, {0}},
+    {TWIN("0.9", "0.02"), "package-0/core", "twin", VERDICT_DOUBTFUL, {0}},
+    {TWIN("0.93", "0.02"), "package-0", "twin", -1, {0}},
+    {TWIN("0.94", "0.001"), "package-0", "twin", VERDICT_DOUBTFUL, {0}},
+    {TWIN("0.96", "0.001"), "package-0", "twin", -1, {0}},
+    {TWIN("0.9", "0.02") "UPDATE channel SET averaging_s = 1 WHERE ordinal = 1",
+     "package-0",
+     "twin",
+     -1,
+     {0}},
+    {TWIN("1", "0.02"), "package-0", "mirrored", -1, {0}},
+    {LOAD("30", "20"), "run", "other load", VERDICT_DOUBTFUL, {0}},
+    {LOAD("30", "27.5"), "run", "other load", -1, {0}},
+    {NOTE, "run", "other load", VERDICT_DOUBTFUL, {0}},
+    {NOTE LOAD("30", "27.5"), "run", "other load", -1, {0}},
+};
+
+static void each_check_of_a_store_finds_its_own(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < sizeof stored / sizeof *stored; i++) {
+        void *opened;
+        struct synthetic synthetic = stored[i].synthetic;
+        synthetic.repetitions = 3;
+        assert_int_equal(open_shop(&opened), 0);
+        make_study(opened, &synthetic);
+        change(opened, stored[i].sql);
+        struct audit a = audit(opened);
+        const struct finding *found = finding_of(figure_of(&a.runs[0], stored[i].figure), stored[i].check);
+        int verdict = found ? (int)found->verdict : -1;
+        if (verdict != stored[i].verdict)
+            fail_msg("case %zu, %s: expected %d, found %d", i, stored[i].check, stored[i].verdict, verdict);
+        audit_free(&a);
+        assert_int_equal(close_shop(&opened), 0);
+    }
+}
+
+static void findings_of_windows_and_runs_say_how_much(void **state)
+{
+    struct shop *shop = *state;
+    make_study(shop, &(struct synthetic){.repetitions = 3});
+    change(shop, LOAD("30", "20") "UPDATE channel SET update_s = 5 WHERE ordinal = 0");
+    struct audit a = audit(shop);
+    assert_string_equal(finding_of(&a.runs[0].whole, "other load")->reason,
+                        "other programs took 33 % of the processors' busy time");
+    assert_string_equal(finding_of(&a.runs[0].windows, "update period")->reason,
+                        "5 of 5, such as epochs, are shorter than the 5 s in which rapl/package-0 has a new "
+                        "reading: their energies are shares of what came in between");
+    assert_int_equal(a.runs[0].software.verdict, VERDICT_SOUND);
+    json_t *json = audit_to_json(&a);
+    json_t *windows = json_object_get(json_array_get(json_object_get(json, "runs"), 0), "windows");
+    assert_string_equal(json_string_value(json_object_get(windows, "verdict")), "doubtful");
+    assert_int_equal(json_array_size(json_object_get(windows, "findings")), 1);
+    json_decref(json);
+    audit_free(&a);
+}
+
+/* 72 W in the row's energies: its closing power says whether a PUE of 1.5 is in them. */
+static void a_divided_pue_is_said_and_doubted_where_powers_contradict(void **state)
+{
+    struct shop *shop = *state;
+    import_text(
+        shop, import_codecarbon,
+        "timestamp,run_id,duration,cpu_power,ram_power,cpu_energy,gpu_energy,ram_energy,energy_consumed,"
+        "pue\n"
+        "2022-01-01T05:00:00,a,100,24,24,0.001,0,0.001,0.002,1.5\n"
+        "2022-01-01T06:00:00,b,101,36,36,0.001,0,0.001,0.002,1.5\n"
+        "2022-01-01T07:00:00,c,100,36,36,0.001,0,0.001,0.002,1\n"
+        "2022-01-01T08:00:00,d,102,,,0.001,0,0.001,0.002,1.5\n",
+        "x", 0);
+    struct audit a = audit(shop);
+    const int verdicts[] = {VERDICT_SOUND, VERDICT_DOUBTFUL, -1, VERDICT_SOUND};
+    for (size_t i = 0; i < 4; i++) {
+        const struct finding *found = finding_of(&a.runs[i].software, "PUE");
+        assert_int_equal(found ? (int)found->verdict : -1, verdicts[i]);
+    }
+    assert_int_equal(a.runs[0].software.verdict, VERDICT_SOUND);
+    near(a.runs[0].software.energy_j, 0.002 * 3.6e6 / 1.5);
+    audit_free(&a);
+}
+
 #define IN_SHOP(test) cmocka_unit_test_setup_teardown(test, open_shop, close_shop)
 
 int main(void)
@@ -430,6 +624,10 @@ int main(void)
         cmocka_unit_test(each_check_finds_its_own),
         IN_SHOP(software_above_the_wall_is_impossible),
         IN_SHOP(rows_are_held_against_each_other),
+        cmocka_unit_test(sound_studies_have_no_findings),
+        cmocka_unit_test(each_check_of_a_store_finds_its_own),
+        IN_SHOP(findings_of_windows_and_runs_say_how_much),
+        IN_SHOP(a_divided_pue_is_said_and_doubted_where_powers_contradict),
         IN_SHOP(comparisons_say_whether_they_are_as_published_or_repaired),
         IN_SHOP(a_report_says_what_the_audit_holds),
         IN_SHOP(the_database_keeps_what_was_published),
