@@ -205,20 +205,35 @@ static bool disagree(const struct facts *facts, size_t twin, size_t whole)
     return fabs(a_w - b_w) > explained_w && fabs(a_w - b_w) > DIFFERENCE_SHARE * most_w;
 }
 
-/* One of the two is wrong, and nothing here tells which. */
+/* Both get the finding: one of the two is wrong, and nothing here tells which. */
+static int add_to_pair(struct facts *facts, size_t one, size_t other, const char *check, const char *what,
+                       struct error *error)
+{
+    struct figure *pair[] = {&facts->run->channels[one], &facts->run->channels[other]};
+    double powers_w[] = {covered_w(facts, one), covered_w(facts, other)};
+    for (size_t i = 0; i < 2; i++)
+        if (finding_add(pair[i], check, VERDICT_DOUBTFUL, error,
+                        "a mean power of %.4g W, where %s has %.4g W: %s", powers_w[i], pair[1 - i]->name,
+                        powers_w[1 - i], what) < 0)
+            return -1;
+    return 0;
+}
+
 static int check_twin(struct facts *facts, size_t channel, struct error *error)
 {
     size_t whole = facts->channels[channel].whole;
     if (!facts->channels[channel].twin || whole == NO_CHANNEL || !disagree(facts, channel, whole))
         return 0;
-    struct figure *pair[] = {&facts->run->channels[channel], &facts->run->channels[whole]};
-    double powers_w[] = {covered_w(facts, channel), covered_w(facts, whole)};
-    for (size_t i = 0; i < 2; i++)
-        if (finding_add(pair[i], "twin", VERDICT_DOUBTFUL, error,
-                        "a mean power of %.4g W, where %s, the same quantity by another way, has %.4g W",
-                        powers_w[i], pair[1 - i]->name, powers_w[1 - i]) < 0)
-            return -1;
-    return 0;
+    return add_to_pair(facts, channel, whole, "twin", "one quantity by two ways", error);
+}
+
+static int check_part(struct facts *facts, size_t channel, struct error *error)
+{
+    size_t whole = facts->channels[channel].whole;
+    if (facts->channels[channel].twin || whole == NO_CHANNEL || !disagree(facts, channel, whole) ||
+        covered_w(facts, channel) < covered_w(facts, whole))
+        return 0;
+    return add_to_pair(facts, channel, whole, "part above whole", "the one is part of the other", error);
 }
 
 /* ---- the total ---- */
@@ -375,7 +390,7 @@ static int (*const of_energies[])(struct facts *facts, struct figure *figure, st
 };
 
 static int (*const of_channels[])(struct facts *facts, size_t channel, struct error *error) = {
-    check_mirrored, check_idle, check_update, check_resolution, check_twin,
+    check_mirrored, check_idle, check_update, check_resolution, check_twin, check_part,
 };
 
 /* In this order: the parts' verdicts come first. */

@@ -470,6 +470,9 @@ static void sound_studies_have_no_findings(void **state)
     MIRROR "UPDATE channel SET twin = 1, apart = 1, kind = 'power' WHERE ordinal = 1;"                       \
            "UPDATE energy SET energy_j = energy_j * " factor " WHERE channel = 1;"                           \
            "UPDATE energy SET uncertainty_j = energy_j * " uncertainty ";"
+#define PART(factor, uncertainty)                                                                            \
+    MIRROR "UPDATE energy SET energy_j = energy_j * " factor " WHERE channel = 1;"                           \
+           "UPDATE energy SET uncertainty_j = energy_j * " uncertainty ";"
 #define LOAD(machine, command) "UPDATE run SET machine_cpu_s = " machine ", command_cpu_s = " command ";"
 #define NOTE                                                                                                 \
     "INSERT INTO note VALUES (1, 'disturbed: other programs took about 30 % of the processors'' busy "       \
@@ -542,6 +545,12 @@ static const struct {
      -1,
      {0}},
     {TWIN("1", "0.02"), "package-0", "mirrored", -1, {0}},
+    {PART("1.1", "0.02"), "package-0", "part above whole", VERDICT_DOUBTFUL, {0}},
+    {PART("1.1", "0.02"), "package-0/core", "part above whole", VERDICT_DOUBTFUL, {0}},
+    {PART("1.08", "0.02"), "package-0/core", "part above whole", -1, {0}},
+    {PART("1.04", "0.001"), "package-0/core", "part above whole", -1, {0}},
+    {PART("0.9", "0.001"), "package-0/core", "part above whole", -1, {0}},
+    {TWIN("1.1", "0.02"), "package-0", "part above whole", -1, {0}},
     {LOAD("30", "20"), "run", "other load", VERDICT_DOUBTFUL, {0}},
     {LOAD("30", "27.5"), "run", "other load", -1, {0}},
     {NOTE, "run", "other load", VERDICT_DOUBTFUL, {0}},

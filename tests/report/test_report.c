@@ -240,6 +240,35 @@ static bool warns(json_t *json, const char *part)
 }
 
 /* In the synthetic study repetition by repetition takes more, from 2 % less than the mean to 2 % more. */
+/* 10 of 30 s; nothing of the other runs is known, but what a note says of one. */
+static void disturbed_runs_are_said(void **state)
+{
+    const struct fixture *fixture = *state;
+    struct error error = ERROR_INIT;
+    struct report *report =
+        build(fixture, &(struct synthetic){.repetitions = 3}, &(struct report_options){0}, &error);
+    assert_non_null(report);
+    json_t *json = report_to_json(report);
+    assert_false(warns(json, "Disturbed runs"));
+    json_decref(json);
+    report_free(report);
+    struct store *store = store_open(fixture->path, STORE_WRITE, &error);
+    static const char sql[] =
+        "UPDATE run SET machine_cpu_s = 30, command_cpu_s = 20, recorder_cpu_s = 0 WHERE id = 1;"
+        "INSERT INTO note VALUES (2, 'disturbed: other programs took about 50 % of the processors'' busy "
+        "time')";
+    assert_int_equal(sqlite3_exec(store_database(store), sql, NULL, NULL, NULL), SQLITE_OK);
+    report = report_build(store, &(struct report_options){0}, &error);
+    assert_non_null(report);
+    json = report_to_json(report);
+    assert_true(warns(json,
+                      "Disturbed runs: in 2 runs other programs took more than 10 % of the processors' busy "
+                      "time, at the most 50 %"));
+    json_decref(json);
+    report_free(report);
+    store_close(store);
+}
+
 static void what_may_mislead_is_said(void **state)
 {
     static const struct {
@@ -388,6 +417,7 @@ int main(void)
         WITH_STORE(a_place_that_does_not_exist_names_the_nearest),
         WITH_STORE(nothing_from_outside_gets_out_of_the_page),
         cmocka_unit_test(what_may_mislead_is_said),
+        cmocka_unit_test_setup_teardown(disturbed_runs_are_said, setup, teardown),
         cmocka_unit_test(traces_keep_their_energy_when_they_are_thinned),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
