@@ -57,7 +57,7 @@ void audit_free(struct audit *audit)
         for (size_t k = 0; k < run->channel_count; k++)
             free_figure(&run->channels[k]);
         free_figure(&run->whole);
-        free_figure(&run->windows);
+        free_figure(&run->epochs);
         free_figure(&run->software);
         free_figure(&run->hardware);
         free(run->channels);

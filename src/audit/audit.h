@@ -51,7 +51,7 @@ struct audited_run {
     char *source;  /* NULL: measured here */
     double wall_s;
     struct figure whole;              /* duplicates, overlaps, other load: no energy */
-    struct figure windows;            /* those within the run, such as epochs: no energy */
+    struct figure epochs;             /* of their energies in general: no energy */
     struct figure software, hardware; /* the totals; energy NAN: not known */
     struct figure *channels;
     size_t channel_count;

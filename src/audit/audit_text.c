@@ -80,8 +80,8 @@ static void add_run(struct text *text, const struct audited_run *run)
     text_printf(text, ", repetition %lld: %s (%s)\n", (long long)run->repetition, duration ? duration : "-",
                 source ? source : "");
     add_findings(text, &run->whole);
-    if (run->windows.finding_count)
-        add_figure(text, &run->windows);
+    if (run->epochs.finding_count)
+        add_figure(text, &run->epochs);
     for (size_t i = 0; i < run->channel_count; i++)
         if (isfinite(run->channels[i].energy_j))
             add_figure(text, &run->channels[i]);
@@ -100,7 +100,7 @@ static void add_run(struct text *text, const struct audited_run *run)
 
 static bool has_finding(const struct audited_run *run)
 {
-    bool found = run->whole.finding_count + run->windows.finding_count + run->software.finding_count +
+    bool found = run->whole.finding_count + run->epochs.finding_count + run->software.finding_count +
                      run->hardware.finding_count >
                  0;
     for (size_t i = 0; i < run->channel_count; i++)
@@ -179,8 +179,8 @@ static json_t *run_to_json(const struct audited_run *run)
                      (json_int_t)run->run, "factors", factors ? factors : json_object(), "repetition",
                      (json_int_t)run->repetition, "source", run->source, "wall_s", real(run->wall_s),
                      "verdict", audit_verdict_name(run->whole.verdict), "findings", findings(&run->whole),
-                     "windows", "verdict", audit_verdict_name(run->windows.verdict), "findings",
-                     findings(&run->windows), "figures", figures, "repaired_j", real(run->repaired_j),
+                     "epochs", "verdict", audit_verdict_name(run->epochs.verdict), "findings",
+                     findings(&run->epochs), "figures", figures, "repaired_j", real(run->repaired_j),
                      "repaired_uncertainty_j", real(run->repaired_uncertainty_j));
 }
 

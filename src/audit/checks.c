@@ -300,17 +300,16 @@ static int check_pue(struct facts *facts, struct error *error)
 
 /* ---- the run ---- */
 
-static int check_windows(struct facts *facts, struct error *error)
+static int check_epochs(struct facts *facts, struct error *error)
 {
-    if (facts->short_windows == 0)
+    if (facts->short_epochs == 0)
         return 0;
     const struct figure *slowest = &facts->run->channels[facts->slowest];
-    return finding_add(
-        &facts->run->windows, "update period", VERDICT_DOUBTFUL, error,
-        "%lld of %lld, such as epochs, are shorter than the %.3g s in which %s/%s has a new reading: "
-        "their energies are shares of what came in between",
-        (long long)facts->short_windows, (long long)facts->windows, facts->channels[facts->slowest].update_s,
-        slowest->meter, slowest->name);
+    return finding_add(&facts->run->epochs, "update period", VERDICT_DOUBTFUL, error,
+                       "%lld of %lld are shorter than the %.3g s in which %s/%s has a new reading: "
+                       "their energies are shares of what came in between",
+                       (long long)facts->short_epochs, (long long)facts->epochs,
+                       facts->channels[facts->slowest].update_s, slowest->meter, slowest->name);
 }
 
 static int check_other_load(struct facts *facts, struct error *error)
@@ -395,7 +394,7 @@ static int (*const of_channels[])(struct facts *facts, size_t channel, struct er
 
 /* In this order: the parts' verdicts come first. */
 static int (*const of_runs[])(struct facts *facts, struct error *error) = {
-    check_sum, check_pue, check_cumulative, check_time, check_windows, check_other_load, check_parts,
+    check_sum, check_pue, check_cumulative, check_time, check_epochs, check_other_load, check_parts,
 };
 
 static int check_energy(struct facts *facts, struct figure *figure, struct error *error)

@@ -63,7 +63,7 @@ static int read_run(const struct loading *l, sqlite3_stmt *row, struct audited_r
     if (clock_parse_iso8601(started, &facts->started_ns) < 0)
         facts->started_ns = 0;
     if (name_figure(&run->whole, "run", NAN, run->wall_s, l->error) < 0 ||
-        name_figure(&run->windows, "windows", NAN, run->wall_s, l->error) < 0 ||
+        name_figure(&run->epochs, "epochs", NAN, run->wall_s, l->error) < 0 ||
         name_figure(&run->software, "software total", query_number(row, 4), run->wall_s, l->error) < 0)
         return -1;
     return name_figure(&run->hardware, "hardware total", query_number(row, 5), run->wall_s, l->error);
@@ -176,7 +176,7 @@ static int read_channels(const struct loading *l, struct facts *facts, sqlite3_s
     return more;
 }
 
-/* ---- windows within a run ---- */
+/* ---- epochs and other windows ---- */
 
 static size_t find_slowest(const struct facts *facts)
 {
@@ -188,7 +188,7 @@ static size_t find_slowest(const struct facts *facts)
     return slowest;
 }
 
-static int count_windows(const struct loading *l, struct facts *facts, sqlite3_stmt *row)
+static int count_epochs(const struct loading *l, struct facts *facts, sqlite3_stmt *row)
 {
     facts->slowest = find_slowest(facts);
     if (facts->slowest == NO_CHANNEL)
@@ -198,8 +198,8 @@ static int count_windows(const struct loading *l, struct facts *facts, sqlite3_s
     sqlite3_bind_double(row, 2, facts->channels[facts->slowest].update_s);
     if (query_step(row, l->error) < 0)
         return -1;
-    facts->windows = sqlite3_column_int64(row, 0);
-    facts->short_windows = sqlite3_column_int64(row, 1);
+    facts->epochs = sqlite3_column_int64(row, 0);
+    facts->short_epochs = sqlite3_column_int64(row, 1);
     return 0;
 }
 
@@ -321,8 +321,8 @@ static const char channels_sql[] =
     "c.resolution, c.update_s, c.averaging_s, c.idle_w, c.idle_uncertainty_w, e.uncertainty_j, e.gap_s, "
     "c.ordinal FROM channel c LEFT JOIN energy e ON e.run = c.run AND e.channel = c.ordinal AND e.window = 0 "
     "WHERE c.run = ? ORDER BY c.ordinal";
-static const char windows_sql[] = "SELECT count(*), coalesce(sum(wall_s < ?2), 0) FROM window WHERE run = ?1 "
-                                  "AND ordinal > 0 AND wall_s > 0";
+static const char epochs_sql[] = "SELECT count(*), coalesce(sum(wall_s < ?2), 0) FROM window WHERE run = ?1 "
+                                 "AND name = 'epoch' AND wall_s > 0";
 static const char mirrors_sql[] =
     "SELECT count(*), coalesce(sum(a.energy_j <> b.energy_j), 0) FROM energy a JOIN energy b ON b.run = "
     "a.run "
@@ -334,15 +334,15 @@ static int load(struct loading *l)
     if (read_runs(l) < 0 || find_disturbed(l) < 0)
         return -1;
     AUTO_QUERY sqlite3_stmt *channels = query_prepare(l->database, channels_sql, l->error);
-    AUTO_QUERY sqlite3_stmt *windows = query_prepare(l->database, windows_sql, l->error);
+    AUTO_QUERY sqlite3_stmt *epochs = query_prepare(l->database, epochs_sql, l->error);
     AUTO_QUERY sqlite3_stmt *mirrors = query_prepare(l->database, mirrors_sql, l->error);
     AUTO_QUERY sqlite3_stmt *values =
         query_prepare(l->database, "SELECT source, name, value FROM imported WHERE run = ?", l->error);
-    if (!channels || !windows || !mirrors || !values)
+    if (!channels || !epochs || !mirrors || !values)
         return -1;
     for (size_t i = 0; i < l->audit->count; i++) {
         struct facts *facts = &l->facts[i];
-        if (read_channels(l, facts, channels) < 0 || count_windows(l, facts, windows) < 0 ||
+        if (read_channels(l, facts, channels) < 0 || count_epochs(l, facts, epochs) < 0 ||
             find_mirrors(l, facts, mirrors) < 0 || read_values(l, facts, values) < 0)
             return -1;
     }

@@ -26,9 +26,8 @@ struct channel_facts {
 struct facts {
     struct audited_run *run;
     struct channel_facts *channels; /* in the order of run->channels */
-    int64_t windows,
-        short_windows;   /* within the run; of these shorter than the slowest channel in a total updates */
-    size_t slowest;      /* that channel */
+    size_t slowest;                 /* the channel in a total with the longest update period */
+    int64_t epochs, short_epochs;   /* all, and those shorter than that */
     double others_share; /* of the processors' busy time, other programs'; 0: it was not disturbed */
     double pue;
     int64_t host;

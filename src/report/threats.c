@@ -3,8 +3,8 @@
 #include "report/analysis.h"
 
 #include "base/text.h"
-#include "record/share.h"
 #include "stats/pairs.h"
+#include "store/disturbance.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -137,9 +137,9 @@ static int find_disturbed(struct report *report, struct error *error)
         return 0;
     text_printf(
         &text,
-        "Disturbed runs: in %zu runs other programs took more than %.0f %% of the processors' busy time, "
+        "Disturbed runs: in %zu run%s other programs took more than %.0f %% of the processors' busy time, "
         "at the most %.0f %%: their energies are in part those of others.",
-        disturbed, 100 * SHARE_DISTURBED, 100 * most);
+        disturbed, disturbed == 1 ? "" : "s", 100 * SHARE_DISTURBED, 100 * most);
     return add(report, &text, error);
 }
 

@@ -1,6 +1,5 @@
 #include "store/disturbance.h"
 
-#include "record/share.h"
 #include "store/query.h"
 
 #include <math.h>

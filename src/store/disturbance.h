@@ -4,6 +4,7 @@
 #ifndef JOULERY_STORE_DISTURBANCE_H
 #define JOULERY_STORE_DISTURBANCE_H
 
+#include "record/share.h"
 #include "store/store.h"
 
 #include <stddef.h>

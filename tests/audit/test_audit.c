@@ -113,7 +113,7 @@ static struct audit audit(struct shop *shop)
 
 static const struct figure *figure_of(const struct audited_run *run, const char *name)
 {
-    const struct figure *whole[] = {&run->whole, &run->windows, &run->software, &run->hardware};
+    const struct figure *whole[] = {&run->whole, &run->epochs, &run->software, &run->hardware};
     for (size_t i = 0; i < 4; i++)
         if (strcmp(whole[i]->name, name) == 0)
             return whole[i];
@@ -507,16 +507,16 @@ static const struct {
      -1,
      {0}},
     {IDLE("60", "0.1"), "cpu", "below idle", -1, {.estimated = true}},
-    {"UPDATE channel SET update_s = 5 WHERE ordinal = 0", "windows", "update period", VERDICT_DOUBTFUL, {0}},
+    {"UPDATE channel SET update_s = 5 WHERE ordinal = 0", "epochs", "update period", VERDICT_DOUBTFUL, {0}},
     {"UPDATE channel SET update_s = 5 WHERE ordinal = 0", "package-0", "update period", -1, {0}},
-    {"UPDATE channel SET update_s = 4.5 WHERE ordinal = 0", "windows", "update period", -1, {0}},
+    {"UPDATE channel SET update_s = 4.5 WHERE ordinal = 0", "epochs", "update period", -1, {0}},
     {"UPDATE channel SET update_s = 26 WHERE ordinal = 0",
      "package-0",
      "update period",
      VERDICT_DOUBTFUL,
      {0}},
     {"UPDATE channel SET update_s = 26 WHERE ordinal = 1", "package-0/core", "update period", -1, {0}},
-    {"UPDATE channel SET update_s = 26 WHERE ordinal = 1", "windows", "update period", -1, {0}},
+    {"UPDATE channel SET update_s = 26 WHERE ordinal = 1", "epochs", "update period", -1, {0}},
     {"UPDATE channel SET resolution = 70 WHERE ordinal < 2",
      "package-0",
      "resolution",
@@ -577,7 +577,7 @@ static void each_check_of_a_store_finds_its_own(void **state)
     }
 }
 
-static void findings_of_windows_and_runs_say_how_much(void **state)
+static void findings_of_epochs_and_runs_say_how_much(void **state)
 {
     struct shop *shop = *state;
     make_study(shop, &(struct synthetic){.repetitions = 3});
@@ -585,14 +585,14 @@ static void findings_of_windows_and_runs_say_how_much(void **state)
     struct audit a = audit(shop);
     assert_string_equal(finding_of(&a.runs[0].whole, "other load")->reason,
                         "other programs took 33 % of the processors' busy time");
-    assert_string_equal(finding_of(&a.runs[0].windows, "update period")->reason,
-                        "5 of 5, such as epochs, are shorter than the 5 s in which rapl/package-0 has a new "
+    assert_string_equal(finding_of(&a.runs[0].epochs, "update period")->reason,
+                        "5 of 5 are shorter than the 5 s in which rapl/package-0 has a new "
                         "reading: their energies are shares of what came in between");
     assert_int_equal(a.runs[0].software.verdict, VERDICT_SOUND);
     json_t *json = audit_to_json(&a);
-    json_t *windows = json_object_get(json_array_get(json_object_get(json, "runs"), 0), "windows");
-    assert_string_equal(json_string_value(json_object_get(windows, "verdict")), "doubtful");
-    assert_int_equal(json_array_size(json_object_get(windows, "findings")), 1);
+    json_t *epochs = json_object_get(json_array_get(json_object_get(json, "runs"), 0), "epochs");
+    assert_string_equal(json_string_value(json_object_get(epochs, "verdict")), "doubtful");
+    assert_int_equal(json_array_size(json_object_get(epochs, "findings")), 1);
     json_decref(json);
     audit_free(&a);
 }
@@ -635,7 +635,7 @@ int main(void)
         IN_SHOP(rows_are_held_against_each_other),
         cmocka_unit_test(sound_studies_have_no_findings),
         cmocka_unit_test(each_check_of_a_store_finds_its_own),
-        IN_SHOP(findings_of_windows_and_runs_say_how_much),
+        IN_SHOP(findings_of_epochs_and_runs_say_how_much),
         IN_SHOP(a_divided_pue_is_said_and_doubted_where_powers_contradict),
         IN_SHOP(comparisons_say_whether_they_are_as_published_or_repaired),
         IN_SHOP(a_report_says_what_the_audit_holds),
