@@ -174,7 +174,7 @@ static int check_update(struct facts *facts, size_t channel, struct error *error
 {
     struct figure *figure = &facts->run->channels[channel];
     double update_s = facts->channels[channel].update_s;
-    if (!is_in_total(figure) || !isfinite(figure->energy_j) || !(facts->run->wall_s < update_s))
+    if (figure->apart || !isfinite(figure->energy_j) || !(facts->run->wall_s < update_s))
         return 0;
     return finding_add(figure, "update period", VERDICT_DOUBTFUL, error,
                        "the run took %.3g s, and the instrument has a new reading every %.3g s",
@@ -185,7 +185,7 @@ static int check_resolution(struct facts *facts, size_t channel, struct error *e
 {
     struct figure *figure = &facts->run->channels[channel];
     double steps = steps_in(facts, channel);
-    if (!is_in_total(figure) || figure->kind == KIND_MODEL || !(steps >= 0 && steps < STEPS_LEAST))
+    if (figure->apart || figure->kind == KIND_MODEL || !(steps >= 0 && steps < STEPS_LEAST))
         return 0;
     return finding_add(figure, "resolution", VERDICT_DOUBTFUL, error,
                        "%.2g of the instrument's steps of %.3g %s", steps,
@@ -205,18 +205,23 @@ static bool disagree(const struct facts *facts, size_t twin, size_t whole)
     return fabs(a_w - b_w) > explained_w && fabs(a_w - b_w) > DIFFERENCE_SHARE * most_w;
 }
 
-/* Both get the finding: one of the two is wrong, and nothing here tells which. */
-static int add_to_pair(struct facts *facts, size_t one, size_t other, const char *check, const char *what,
+static int add_to_one(struct facts *facts, size_t channel, size_t other, const char *check, const char *what,
+                      struct error *error)
+{
+    return finding_add(&facts->run->channels[channel], check, VERDICT_DOUBTFUL, error,
+                       "a mean power of %.4g W, where %s has %.4g W: %s", covered_w(facts, channel),
+                       facts->run->channels[other].name, covered_w(facts, other), what);
+}
+
+/* One of the two is wrong, and nothing here tells which; but the whole platform's figure rests on the board's
+ * own sensors, and says nothing against a processor's. */
+static int add_to_pair(struct facts *facts, size_t channel, size_t whole, const char *check, const char *what,
                        struct error *error)
 {
-    struct figure *pair[] = {&facts->run->channels[one], &facts->run->channels[other]};
-    double powers_w[] = {covered_w(facts, one), covered_w(facts, other)};
-    for (size_t i = 0; i < 2; i++)
-        if (finding_add(pair[i], check, VERDICT_DOUBTFUL, error,
-                        "a mean power of %.4g W, where %s has %.4g W: %s", powers_w[i], pair[1 - i]->name,
-                        powers_w[1 - i], what) < 0)
-            return -1;
-    return 0;
+    if (add_to_one(facts, whole, channel, check, what, error) < 0)
+        return -1;
+    bool board = facts->run->channels[whole].scope == SCOPE_PLATFORM;
+    return board ? 0 : add_to_one(facts, channel, whole, check, what, error);
 }
 
 static int check_twin(struct facts *facts, size_t channel, struct error *error)
@@ -265,7 +270,7 @@ static int check_parts(struct facts *facts, struct error *error)
     for (size_t i = 0; i < run->channel_count; i++) {
         const struct figure *part = &run->channels[i];
         struct figure *total = part->scope == SCOPE_WALL ? &run->hardware : &run->software;
-        bool inside = is_in_total(part) && isfinite(total->energy_j);
+        bool inside = !part->apart && isfinite(total->energy_j);
         if (inside && part->verdict != VERDICT_SOUND &&
             finding_add(total, "parts", part->verdict, error, "%s/%s in it is %s", part->meter, part->name,
                         audit_verdict_name(part->verdict)) < 0)

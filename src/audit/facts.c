@@ -3,6 +3,7 @@
 #include "base/clock.h"
 #include "base/text.h"
 #include "meter/cpu_tdp.h"
+#include "record/record.h"
 #include "store/disturbance.h"
 #include "store/query.h"
 
@@ -111,6 +112,31 @@ static void find_wholes(struct facts *facts)
                 facts->channels[i].whole = k;
 }
 
+/* By the rule of the totals: a package in psys is in one, its cores are not. */
+static int set_apart(const struct loading *l, struct facts *facts)
+{
+    struct audited_run *run = facts->run;
+    struct channel *channels = calloc(run->channel_count + 1, sizeof *channels); /* names are borrowed */
+    if (!channels)
+        return error_memory(l->error, "audit");
+    for (size_t i = 0; i < run->channel_count; i++) {
+        const struct figure *figure = &run->channels[i];
+        size_t whole = facts->channels[i].whole;
+        channels[i] = (struct channel){.meter = figure->meter,
+                                       .name = figure->name,
+                                       .part_of = whole != NO_CHANNEL ? run->channels[whole].name : NULL,
+                                       .scope = figure->scope,
+                                       .kind = figure->kind,
+                                       .apart = figure->apart};
+    }
+    for (size_t i = 0; i < run->channel_count; i++) {
+        bool wall = channels[i].scope == SCOPE_WALL && !channels[i].part_of && !channels[i].apart;
+        run->channels[i].apart = !wall && !channel_in_software(channels, run->channel_count, i);
+    }
+    free(channels);
+    return 0;
+}
+
 static int add_channel(const struct loading *l, struct facts *facts)
 {
     struct audited_run *run = facts->run;
@@ -173,7 +199,7 @@ static int read_channels(const struct loading *l, struct facts *facts, sqlite3_s
         if (read_channel(l, row, facts) < 0)
             return -1;
     find_wholes(facts);
-    return more;
+    return more < 0 ? -1 : set_apart(l, facts);
 }
 
 /* ---- epochs and other windows ---- */
@@ -182,7 +208,7 @@ static size_t find_slowest(const struct facts *facts)
 {
     size_t slowest = NO_CHANNEL;
     for (size_t i = 0; i < facts->run->channel_count; i++)
-        if (is_in_total(&facts->run->channels[i]) && facts->channels[i].update_s > 0 &&
+        if (!facts->run->channels[i].apart && facts->channels[i].update_s > 0 &&
             (slowest == NO_CHANNEL || facts->channels[i].update_s > facts->channels[slowest].update_s))
             slowest = i;
     return slowest;
@@ -315,7 +341,7 @@ static int find_disturbed(struct loading *l)
 }
 
 static const char channels_sql[] =
-    "SELECT c.meter, c.name, c.scope, c.kind, e.energy_j, c.apart OR c.part_of IS NOT NULL, coalesce((SELECT "
+    "SELECT c.meter, c.name, c.scope, c.kind, e.energy_j, c.apart, coalesce((SELECT "
     "w.ordinal FROM channel w WHERE w.run = c.run AND w.meter = c.meter AND w.name = c.part_of), -1), "
     "c.twin, "
     "c.resolution, c.update_s, c.averaging_s, c.idle_w, c.idle_uncertainty_w, e.uncertainty_j, e.gap_s, "
@@ -384,11 +410,6 @@ int finding_add(struct figure *figure, const char *check, enum verdict verdict, 
     if (verdict > figure->verdict)
         figure->verdict = verdict;
     return 0;
-}
-
-bool is_in_total(const struct figure *figure)
-{
-    return !figure->apart && figure->scope != SCOPE_PLATFORM;
 }
 
 double steps_in(const struct facts *facts, size_t channel)

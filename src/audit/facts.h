@@ -67,7 +67,6 @@ int repair_all(struct facts *facts, size_t count, struct error *error);
  * carbontracker's or a table's, one in a RAPL package and in EnergiBridge's figure. 0: not known. */
 int64_t processors_of(const struct facts *facts, const struct figure *figure);
 bool from_codecarbon(const struct figure *figure);
-bool is_in_total(const struct figure *figure);
 /* How many of its instrument's smallest steps a figure is. NAN: not known. */
 double steps_in(const struct facts *facts, size_t channel);
 

@@ -473,6 +473,10 @@ static void sound_studies_have_no_findings(void **state)
 #define PART(factor, uncertainty)                                                                            \
     MIRROR "UPDATE energy SET energy_j = energy_j * " factor " WHERE channel = 1;"                           \
            "UPDATE energy SET uncertainty_j = energy_j * " uncertainty ";"
+/* a package is in the total though it is part of psys, and psys is not */
+#define PSYS                                                                                                 \
+    "UPDATE channel SET scope = 'platform' WHERE ordinal = 2;"                                               \
+    "UPDATE channel SET part_of = 'dram-0' WHERE ordinal = 0;"
 #define LOAD(machine, command) "UPDATE run SET machine_cpu_s = " machine ", command_cpu_s = " command ";"
 #define NOTE                                                                                                 \
     "INSERT INTO note VALUES (1, 'disturbed: other programs took about 30 % of the processors'' busy "       \
@@ -550,6 +554,14 @@ static const struct {
     {PART("1.08", "0.02"), "package-0/core", "part above whole", -1, {0}},
     {PART("1.04", "0.001"), "package-0/core", "part above whole", -1, {0}},
     {PART("0.9", "0.001"), "package-0/core", "part above whole", -1, {0}},
+    {PSYS "UPDATE channel SET resolution = 70 WHERE ordinal = 0",
+     "software total",
+     "parts",
+     VERDICT_DOUBTFUL,
+     {0}},
+    {PSYS, "dram-0", "part above whole", VERDICT_DOUBTFUL, {0}},
+    {PSYS, "package-0", "part above whole", -1, {0}},
+    {PSYS "UPDATE channel SET resolution = 70 WHERE ordinal = 2", "dram-0", "resolution", -1, {0}},
     {TWIN("1.1", "0.02"), "package-0", "part above whole", -1, {0}},
     {LOAD("30", "20"), "run", "other load", VERDICT_DOUBTFUL, {0}},
     {LOAD("30", "27.5"), "run", "other load", -1, {0}},
