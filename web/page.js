@@ -433,8 +433,10 @@
   function interactionText({ factors: [a, b], first, second, interaction, aligned_ranks, refused }) {
     if (refused) return `${a} and ${b} together: no test of interaction: ${refused}.`;
     const ranks = known(aligned_ranks.p) ? `; by aligned ranks ${testText("F", aligned_ranks)}` : "";
-    return `${a} and ${b} together: interaction ${testText("F", interaction)}${ranks}: ` +
-      (interaction.p < SURE ? `what ${a} does depends on ${b}.` : "no sign that what one does depends on the other.") +
+    const sure = [interaction.p, aligned_ranks.p].filter(known).map((p) => p < SURE);
+    const finding = sure.every(Boolean) ? `what ${a} does depends on ${b}`
+      : sure.some(Boolean) ? "the two do not agree on whether what one does depends on the other" : "no sign that what one does depends on the other";
+    return `${a} and ${b} together: interaction ${testText("F", interaction)}${ranks}: ${finding}.` +
       ` With the other's part taken out: ${a} ${testText("F", first)}; ${b} ${testText("F", second)}.`;
   }
 

@@ -190,6 +190,29 @@ static void the_analysis_is_the_one_that_analyse_makes(void **state)
     report_free(report);
 }
 
+static void without_energy_and_accuracy_there_is_no_analysis(void **state)
+{
+    const struct fixture *fixture = *state;
+    struct error error = ERROR_INIT;
+    const struct synthetic synthetic = {.repetitions = 2, .silent = true};
+    assert_int_equal(synthetic_store(fixture->path, &synthetic, &error), 0);
+    sqlite3 *database;
+    assert_int_equal(sqlite3_open(fixture->path, &database), SQLITE_OK);
+    assert_int_equal(
+        sqlite3_exec(database, "UPDATE window SET software_j = NULL, hardware_j = NULL", NULL, NULL, NULL),
+        SQLITE_OK);
+    sqlite3_close(database);
+    struct store *store = store_open(fixture->path, STORE_READ, &error);
+    assert_non_null(store);
+    struct report *report = report_build(store, &(struct report_options){0}, &error);
+    assert_non_null(report);
+    json_t *json = report_to_json(report);
+    assert_true(json_is_null(at(json, "analysis")));
+    json_decref(json);
+    report_free(report);
+    store_close(store);
+}
+
 static void failed_and_cut_runs_count_in_no_figure(void **state)
 {
     struct error error = ERROR_INIT;
@@ -409,6 +432,7 @@ int main(void)
         WITH_STORE(epochs_are_summed_and_averaged_over_repetitions),
         WITH_STORE(all_factors_that_vary_make_the_groups),
         WITH_STORE(the_analysis_is_the_one_that_analyse_makes),
+        WITH_STORE(without_energy_and_accuracy_there_is_no_analysis),
         WITH_STORE(failed_and_cut_runs_count_in_no_figure),
         WITH_STORE(without_marks_there_is_an_answer_about_energy),
         WITH_STORE(the_answer_says_by_how_much_and_how_sure),
