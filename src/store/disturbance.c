@@ -3,15 +3,19 @@
 #include "store/query.h"
 
 #include <math.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 
+/* There is such a note only above the limit, which it may have been rounded to. */
 static double noted_share(const char *note)
 {
     double percent;
-    return note && sscanf(note, STORE_DISTURBED_SHARE "%lf", &percent) == 1 ? percent / 100 : 0;
+    bool told = note && sscanf(note, STORE_DISTURBED_SHARE "%lf", &percent) == 1;
+    return note ? fmax(told ? percent / 100 : 0, SHARE_DISTURBED) : 0;
 }
 
+/* 0: not disturbed. */
 static double read_share(sqlite3_stmt *row)
 {
     const struct cpu_times times = {.machine_s = query_number(row, 1),
@@ -19,8 +23,10 @@ static double read_share(sqlite3_stmt *row)
                                     .recorder_s = query_number(row, 3),
                                     .wall_s = query_number(row, 4),
                                     .logical_cpus = query_number(row, 5)};
-    return isfinite(times.machine_s) ? share_of_others(&times)
-                                     : noted_share((const char *)sqlite3_column_text(row, 6));
+    if (!isfinite(times.machine_s))
+        return noted_share((const char *)sqlite3_column_text(row, 6));
+    double share = share_of_others(&times);
+    return share > SHARE_DISTURBED ? share : 0;
 }
 
 static int add(struct disturbances *found, int64_t run, double share, struct error *error)
@@ -47,7 +53,7 @@ int disturbances_load(struct store *store, struct disturbances *found, struct er
     int more = row ? 0 : -1;
     while (row && (more = query_step(row, error)) > 0) {
         double share = read_share(row);
-        if (share > SHARE_DISTURBED && add(found, sqlite3_column_int64(row, 0), share, error) < 0)
+        if (share > 0 && add(found, sqlite3_column_int64(row, 0), share, error) < 0)
             return -1;
     }
     return more;

@@ -478,8 +478,9 @@ static void sound_studies_have_no_findings(void **state)
     "UPDATE channel SET scope = 'platform' WHERE ordinal = 2;"                                               \
     "UPDATE channel SET part_of = 'dram-0' WHERE ordinal = 0;"
 #define LOAD(machine, command) "UPDATE run SET machine_cpu_s = " machine ", command_cpu_s = " command ";"
-#define NOTE                                                                                                 \
-    "INSERT INTO note VALUES (1, 'disturbed: other programs took about 30 % of the processors'' busy "       \
+#define NOTE(percent)                                                                                        \
+    "INSERT INTO note VALUES (1, 'disturbed: other programs took about " percent                             \
+    " % of the processors'' busy "                                                                           \
     "time');"
 
 static const struct {
@@ -565,8 +566,9 @@ static const struct {
     {TWIN("1.1", "0.02"), "package-0", "part above whole", -1, {0}},
     {LOAD("30", "20"), "run", "other load", VERDICT_DOUBTFUL, {0}},
     {LOAD("30", "27.5"), "run", "other load", -1, {0}},
-    {NOTE, "run", "other load", VERDICT_DOUBTFUL, {0}},
-    {NOTE LOAD("30", "27.5"), "run", "other load", -1, {0}},
+    {NOTE("30"), "run", "other load", VERDICT_DOUBTFUL, {0}},
+    {NOTE("10"), "run", "other load", VERDICT_DOUBTFUL, {0}},
+    {NOTE("30") LOAD("30", "27.5"), "run", "other load", -1, {0}},
 };
 
 static void each_check_of_a_store_finds_its_own(void **state)
