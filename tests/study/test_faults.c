@@ -16,12 +16,12 @@
 
 #include <cmocka.h>
 
-/* How often a study is killed: JOULERY_KILLS, or 12. */
+/* How often a study is killed: JOULERY_KILLS, or 8. */
 static int kills(void)
 {
     const char *text = getenv("JOULERY_KILLS");
     int count = text ? atoi(text) : 0;
-    return count > 0 ? count : 12;
+    return count > 0 ? count : 8;
 }
 
 static void check_whole(const struct place *place, const char *planned)
