@@ -1,5 +1,5 @@
 /* A line of CSV from any file: understood or refused, and what is written again reads the same. */
-#include "exchange/csv.h"
+#include "base/csv.h"
 
 #include <stdint.h>
 #include <stdlib.h>

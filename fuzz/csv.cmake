@@ -1,1 +1,1 @@
-joulery_fuzz(csv USES joulery_exchange)
+joulery_fuzz(csv USES joulery_base)

@@ -3,7 +3,7 @@
 "use strict";
 (() => {
   const read = (id) => JSON.parse(document.getElementById(id).textContent);
-  const { report, locations, location_source } = read("data");
+  const { report, locations } = read("data");
   const charts = read("charts");
   const J_PER_KWH = 3.6e6;
   const MANY = 1500; // points from which a canvas is lighter than an SVG
@@ -72,8 +72,9 @@
   const mean = (summary) => (summary ? summary.mean : null);
 
   const place = { code: report.emissions.location ? report.emissions.location.code : "", pue: report.emissions.pue };
-  const places = new Map(locations.map(([code, name, year, intensity]) => [code, { code, name, year, intensity }]));
-  const emitted = (energy_j, where) => (energy_j / J_PER_KWH) * place.pue * where.intensity / 1000;
+  const places = new Map(locations.map((where) => [where.code, where]));
+  const figureText = (where) => [where.accounting, where.scope, where.year].filter(Boolean).join(", ");
+  const emitted = (energy_j, where) => (energy_j / J_PER_KWH) * place.pue * where.intensity_g_per_kwh / 1000;
 
   // ---- charts ----
 
@@ -281,13 +282,13 @@
     const chosen = places.get(place.code);
     const shown = new Map(report.emissions.among.map((where) => [where.code, places.get(where.code)]));
     if (chosen) shown.set(chosen.code, chosen);
-    const sorted = [...shown.values()].sort((a, b) => a.intensity - b.intensity);
+    const sorted = [...shown.values()].sort((a, b) => a.intensity_g_per_kwh - b.intensity_g_per_kwh);
     const name = (where) => (where === chosen ? `▸ ${where.name}` : where.name);
     const [size, unit] = unitFor(MASS_KG, emitted(total_j, sorted[sorted.length - 1]));
     const emissions = sorted.flatMap((where) => measured.map((group, rank) => {
       const kg = emitted(totalOf(group), where);
       return { place: name(where), label: group.label, main: group.main, rank, mass: kg / size, mass_text: massText(kg),
-        intensity: where.intensity, year: where.year };
+        intensity: where.intensity_g_per_kwh, figure: figureText(where) };
     }));
     const totals = sorted.map((where) => {
       const kg = emitted(total_j, where);
@@ -562,11 +563,11 @@
       line.textContent = "";
       return;
     }
-    note.textContent = `${where.intensity} g CO₂e per kWh (${where.year}, ${location_source})` +
+    note.textContent = `${where.intensity_g_per_kwh} g CO₂e per kWh (${figureText(where)}; ${where.source})` +
       (report.emissions.pue_given || place.pue !== 1 ? "" : "; PUE 1: only the machine is counted");
     if (!best) return;
     const sorted = [...places.values()].filter((p) => report.emissions.among.some((a) => a.code === p.code) && p !== where)
-      .sort((a, b) => a.intensity - b.intensity);
+      .sort((a, b) => a.intensity_g_per_kwh - b.intensity_g_per_kwh);
     const elsewhere = sorted.length ? [sorted[0], sorted[sorted.length - 1]].filter((p, i, all) => all.indexOf(p) === i) : [];
     line.textContent = `In ${where.name} a run of ${best.label} emits ${massText(emitted(best.energy_j.mean, where))} CO₂e, ` +
       `the whole study ${massText(emitted(total_j, where))}` + (elsewhere.length
@@ -653,7 +654,7 @@
     byId("threats").append(...report.answer.threats.map((threat) => el("li", {}, together(threat))));
     if (!report.answer.threats.length) hide("validity");
     byId("sentences").append(...report.answer.sentences.map((sentence) => el("li", {}, together(sentence))));
-    byId("footer").append(el("p", {}, `Made by Joulery ${report.version} at ${report.generated}. Carbon intensities: ${location_source}. ` +
+    byId("footer").append(el("p", {}, `Made by Joulery ${report.version} at ${report.generated}. ` +
       "This page holds all of its data and loads nothing."));
   }
 

@@ -58,9 +58,11 @@ static int analyse(const char *path, struct request *request, struct error *erro
     if (request->zoo && network_costs_read(request->zoo, &costs, error) < 0)
         return -1;
     request->options.costs = request->zoo ? &costs : NULL;
-    struct store *store = store_open(path, STORE_READ, error);
+    request->options.places = places_open(NULL, error);
+    struct store *store = request->options.places ? store_open(path, STORE_READ, error) : NULL;
     int result = store ? analyse_store(store, request, error) : -1;
     store_close(store);
+    places_close(request->options.places);
     network_costs_free(&costs);
     return result;
 }

@@ -50,12 +50,12 @@ int cli_watch(int argc, char **argv);
 /* joulery train, joulery zoo: replaced by joulery-train, which holds the engine. */
 int cli_engine(int argc, char **argv);
 
-/* joulery report, joulery analyse, joulery compare, joulery overlay, joulery locations. */
+/* joulery report, joulery analyse, joulery compare, joulery overlay, joulery places. */
 int cli_report(int argc, char **argv);
 int cli_analyse(int argc, char **argv);
 int cli_compare(int argc, char **argv);
 int cli_overlay(int argc, char **argv);
-int cli_locations(int argc, char **argv);
+int cli_places(int argc, char **argv);
 
 /* joulery import; joulery audit. */
 int cli_import(int argc, char **argv);

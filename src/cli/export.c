@@ -12,6 +12,7 @@
 
 struct request {
     const char *database, *csv, *jsonl, *boamps, *json, *location;
+    struct places *places;
     double pue;
     struct boamps_options words;
 };
@@ -71,7 +72,7 @@ static int write_all(struct store *store, const struct request *request, struct 
                      struct error *error)
 {
     struct boamps_options words = request->words;
-    if (export_find_place(store, request->location, request->pue, &words.place, error) < 0)
+    if (export_find_place(store, request->places, request->location, request->pue, &words.place, error) < 0)
         return -1;
     if (request->csv && export_csv(store, request->csv, &words.place, outcome->counts, error) < 0)
         return -1;
@@ -88,7 +89,7 @@ static int write_all(struct store *store, const struct request *request, struct 
     return request->boamps ? warn_of_figures(store, request->database, error) : 0;
 }
 
-static int export_from(const struct request *request)
+static int export_from(struct request *request)
 {
     struct error error = ERROR_INIT;
     struct outcome outcome = {0};
@@ -98,9 +99,11 @@ static int export_from(const struct request *request)
     }
     if (boamps_check(&request->words, &error) < 0)
         return cli_fail(NAME, &error, CLI_USAGE);
-    struct store *store = store_open(request->database, STORE_READ, &error);
+    request->places = places_open(NULL, &error);
+    struct store *store = request->places ? store_open(request->database, STORE_READ, &error) : NULL;
     int result = store ? write_all(store, request, &outcome, &error) : -1;
     store_close(store);
+    places_close(request->places);
     free(outcome.reports.first_left_out);
     return result == 0 ? CLI_DONE : cli_fail(NAME, &error, CLI_FAILED);
 }
@@ -115,8 +118,8 @@ int cli_export(int argc, char **argv)
          "the same rows as joulery.rows/1, a JSON object a line; - is standard output", 0, 0},
         {"--boamps", 0, OPTION_TEXT, &request.boamps, "DIR",
          "a report a run in the data model of BoAmps, to be published", 0, 0},
-        {"--location", 0, OPTION_TEXT, &request.location, "CODE",
-         "country for emissions; without it the study's, if it names one", 0, 0},
+        {"--location", 0, OPTION_TEXT, &request.location, "PLACE",
+         "place for emissions; without it the study's, if it names one", 0, 0},
         {"--pue", 0, OPTION_NUMBER, &request.pue, "X",
          "power usage effectiveness of the building; without it the study's, or 1", 1, 10},
         {"--json", 0, OPTION_TEXT, &request.json, "FILE",

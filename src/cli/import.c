@@ -272,7 +272,7 @@ static int parse_and_run(struct command_line *line, int argc, char **argv, struc
 #define NEW_RUN_OPTIONS                                                                                      \
     {"--name",    0,                                                                                         \
      OPTION_TEXT, &words.study,                                                                              \
-     "NAME",      "what a new database's study is called (default: the database's name)",                  \
+     "NAME",      "what a new database's study is called (default: the database's name)",                    \
      0,           0},                                                                                        \
     {                                                                                                        \
         "--sockets", 0, OPTION_COUNT, &words.sockets, "N",                                                   \

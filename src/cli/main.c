@@ -30,7 +30,7 @@ static const struct subcommand subcommands[] = {
     {"import", cli_import, "take runs that other tools measured into a database: CodeCarbon, wattmeters"},
     {"export", cli_export, "write a study's data for other programs: CSV, JSON lines, BoAmps reports"},
     {"audit", cli_audit, "hold a database's energies against physics: sound, doubtful or impossible"},
-    {"locations", cli_locations, "list the places whose carbon intensity is known"},
+    {"places", cli_places, "list the places whose carbon intensity is known, check a table of them"},
 };
 
 /* A standard stream that the caller closed must not become the database or a socket: talk would be written

@@ -52,7 +52,7 @@ static int write_answer(const struct report *report, const struct request *reque
     return 0;
 }
 
-static int write_report(struct store *store, const struct request *request,
+static int write_report(struct store *store, struct places *places, const struct request *request,
                         const struct calibration *calibration, struct error *error)
 {
     AUTO_FREE char *among = request->among ? strdup(request->among) : NULL;
@@ -62,7 +62,8 @@ static int write_report(struct store *store, const struct request *request,
         free(names);
         return among ? -1 : error_memory(error, "--among");
     }
-    const struct report_options options = {request->location, request->pue, names, count, calibration};
+    const struct report_options options = {places, request->location, request->pue, names,
+                                           count,  calibration};
     struct report *report = report_build(store, &options, error);
     free(names);
     if (!report)
@@ -83,9 +84,12 @@ static int open_and_write(const char *path, const struct request *request, struc
     struct calibration calibration = {0};
     if (request->calibration && calibration_read(request->calibration, &calibration, error) < 0)
         return -1;
-    struct store *store = store_open(path, STORE_READ, error);
-    int result = store ? write_report(store, request, request->calibration ? &calibration : NULL, error) : -1;
+    struct places *places = places_open(NULL, error);
+    struct store *store = places ? store_open(path, STORE_READ, error) : NULL;
+    const struct calibration *with = request->calibration ? &calibration : NULL;
+    int result = store ? write_report(store, places, request, with, error) : -1;
     store_close(store);
+    places_close(places);
     calibration_free(&calibration);
     return result;
 }
@@ -95,12 +99,12 @@ int cli_report(int argc, char **argv)
     struct request request = {0};
     const struct option options[] = {
         {"--output", 'o', OPTION_TEXT, &request.page, "FILE", "write the page (HTML, works offline)", 0, 0},
-        {"--location", 0, OPTION_TEXT, &request.location, "CODE",
-         "country for emissions; without it the study's, if it names one", 0, 0},
+        {"--location", 0, OPTION_TEXT, &request.location, "PLACE",
+         "place for emissions; without it the study's, if it names one", 0, 0},
         {"--pue", 0, OPTION_NUMBER, &request.pue, "X",
          "power usage effectiveness of the building; without it the study's, or 1", 1, 10},
-        {"--among", 0, OPTION_TEXT, &request.among, "CODES", "countries to compare emissions in: SWE,DEU,IND",
-         0, 0},
+        {"--among", 0, OPTION_TEXT, &request.among, "PLACES",
+         "places to compare emissions in: SWE,US-OR,gcp:us-west1", 0, 0},
         {"--calibration", 0, OPTION_TEXT, &request.calibration, "FILE",
          "what `joulery calibrate` stored: the wall energy of runs without a wattmeter, predicted", 0, 0},
         {"--json", 0, OPTION_TEXT, &request.json, "FILE",

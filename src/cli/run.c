@@ -86,7 +86,8 @@ static int find_location(struct run_options *options, struct error *error)
 {
     if (!options->location_name)
         return options->pue > 0 ? error_set(error, "--pue changes only emissions: it needs --location") : 0;
-    options->location = carbon_find(options->location_name, error);
+    options->places = places_open(NULL, error);
+    options->location = options->places ? places_find(options->places, options->location_name, error) : NULL;
     if (options->pue == 0)
         options->pue = 1;
     return options->location ? 0 : -1;
@@ -282,6 +283,7 @@ int cli_run(int argc, char **argv)
         machine_free(&machine);
     }
     free(arguments);
+    places_close(options.places);
     options_list_free(&options.meter_names);
     return status;
 }

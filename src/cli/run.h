@@ -6,6 +6,7 @@
 #include "base/options.h"
 #include "calibrate/calibration.h"
 #include "carbon/carbon.h"
+#include "carbon/places.h"
 #include "exchange/trace_csv.h"
 #include "record/baseline.h"
 #include "record/recorder.h"
@@ -21,7 +22,8 @@ struct run_options {
     uint64_t repeat; /* 0: not given */
     bool quiet;
     /* worked out from the texts above */
-    const struct location *location; /* NULL: none given */
+    struct places *places;           /* NULL: no location is given */
+    const struct location *location;
     double precision;                /* 0: none */
     double budget_j;                 /* 0: none */
 };

@@ -16,10 +16,11 @@ static json_t *emissions_to_json(const struct record *record, const struct run_o
     if (!at || isnan(totals.software_j))
         return json_null();
     double per_j = carbon_emissions_kg(1, options->pue, at->intensity_g_per_kwh);
-    return json_pack("{s:s, s:s, s:i, s:s, s:f, s:f, s:f, s:f, s:b}", "location", at->code, "name", at->name,
-                     "year", at->year, "source", at->source, "intensity_g_per_kwh", at->intensity_g_per_kwh,
-                     "pue", options->pue, "kg_co2e", totals.software_j * per_j, "uncertainty_kg_co2e",
-                     totals.software_uncertainty_j * per_j, "estimated", totals.estimated);
+    return json_pack("{s:s, s:s, s:o, s:s, s:f, s:f, s:f, s:f, s:b}", "location", at->code, "name", at->name,
+                     "year", at->year ? json_integer(at->year) : json_null(), "source", at->source,
+                     "intensity_g_per_kwh", at->intensity_g_per_kwh, "pue", options->pue, "kg_co2e",
+                     totals.software_j * per_j, "uncertainty_kg_co2e", totals.software_uncertainty_j * per_j,
+                     "estimated", totals.estimated);
 }
 
 static json_t *run_to_json(const struct record *record, const struct run_options *options)

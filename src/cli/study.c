@@ -3,7 +3,7 @@
 #include "base/file.h"
 #include "base/text.h"
 #include "base/units.h"
-#include "carbon/carbon.h"
+#include "carbon/places.h"
 #include "cli/cli.h"
 #include "study/design.h"
 #include "study/executor.h"
@@ -48,8 +48,13 @@ struct study *study_load_checked(const char *path, const char *trainer, struct e
         study_free(study);
         return NULL;
     }
+    if (!study->location.text)
+        return study;
     struct error unknown = ERROR_INIT;
-    if (!study->location.text || carbon_find(study->location.text, &unknown))
+    struct places *places = places_open(NULL, &unknown);
+    bool known = places && places_find(places, study->location.text, &unknown);
+    places_close(places);
+    if (known)
         return study;
     study_error(study, study->location.line, error, "%s", error_text(&unknown));
     error_clear(&unknown);

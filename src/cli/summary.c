@@ -61,15 +61,16 @@ static void print_emissions(const struct run_options *options, const struct ener
 {
     const struct location *at = options->location;
     if (!at) {
-        fprintf(stderr, "  %11s   CO2e depends on the place: --location CODE gives it\n", "");
+        fprintf(stderr, "  %11s   CO2e depends on the place: --location PLACE gives it\n", "");
         return;
     }
     double per_j = carbon_emissions_kg(1, options->pue, at->intensity_g_per_kwh);
     AUTO_FREE char *mass = units_mass(totals->software_j * per_j);
     AUTO_FREE char *uncertainty = units_mass(totals->software_uncertainty_j * per_j);
-    fprintf(stderr, "  %11s ± %-10s  CO2e%s in %s: %g g/kWh (%d, %s), PUE %g\n", or_empty(mass),
+    AUTO_FREE char *figure = location_figure_text(at);
+    fprintf(stderr, "  %11s ± %-10s  CO2e%s in %s: %g g/kWh (%s; %s), PUE %g\n", or_empty(mass),
             or_empty(uncertainty), totals->estimated ? ", estimated," : "", at->name, at->intensity_g_per_kwh,
-            at->year, at->source, options->pue);
+            or_empty(figure), at->source, options->pue);
 }
 
 /* "total (cpu + dram)": what there are instruments for. */

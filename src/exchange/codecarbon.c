@@ -1,10 +1,10 @@
 #include "exchange/codecarbon.h"
 
 #include "base/clock.h"
+#include "base/csv.h"
 #include "base/file.h"
 #include "base/text.h"
 #include "base/units.h"
-#include "exchange/csv.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -131,7 +131,7 @@ static char *country_name(const struct row *row)
 }
 static char *country_iso_code(const struct row *row)
 {
-    return strdup(row->options->location ? row->options->location->code : "");
+    return strdup(row->options->location ? row->options->location->country : "");
 }
 static char *os(const struct row *row)
 {

@@ -8,6 +8,7 @@
 #define JOULERY_EXCHANGE_CODECARBON_H
 
 #include "carbon/carbon.h"
+#include "carbon/places.h"
 #include "record/record.h"
 
 struct codecarbon_options {

@@ -1,8 +1,8 @@
 #include "exchange/tool_runs.h"
 
 #include "base/clock.h"
+#include "base/csv.h"
 #include "base/text.h"
-#include "exchange/csv.h"
 #include "exchange/into_record.h"
 #include "meter/wall/device.h"
 

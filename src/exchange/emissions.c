@@ -1,9 +1,9 @@
 #include "exchange/emissions.h"
 
 #include "base/clock.h"
+#include "base/csv.h"
 #include "base/text.h"
 #include "base/units.h"
-#include "exchange/csv.h"
 #include "exchange/into_record.h"
 #include "meter/cpu_tdp.h"
 

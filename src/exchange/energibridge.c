@@ -1,7 +1,7 @@
 #include "exchange/tool_figure.h"
 
+#include "base/csv.h"
 #include "base/text.h"
-#include "exchange/csv.h"
 
 #include <math.h>
 #include <stdlib.h>

@@ -1,9 +1,10 @@
 #include "exchange/export.h"
 
 #include "base/clock.h"
+#include "base/csv.h"
 #include "base/file.h"
 #include "base/text.h"
-#include "exchange/csv.h"
+#include "carbon/carbon.h"
 
 #include <errno.h>
 #include <jansson.h>
@@ -408,10 +409,11 @@ static void append_meanings(struct text *out, const struct table *table, const s
 
 static void append_place(struct text *out, const struct export_place *place)
 {
-    if (place->location)
-        text_printf(out, "\nEmissions are for %s (%s), %d: %g g CO2e/kWh (%s), with a PUE of %g.\n",
-                    place->location->name, place->location->code, place->location->year,
-                    place->location->intensity_g_per_kwh, place->location->source, place->pue);
+    const struct location *at = place->location;
+    AUTO_FREE char *figure = at ? location_figure_text(at) : NULL;
+    if (at)
+        text_printf(out, "\nEmissions are for %s (%s): %g g CO2e/kWh (%s; %s), with a PUE of %g.\n", at->name,
+                    at->code, at->intensity_g_per_kwh, figure ? figure : "", at->source, place->pue);
     else
         text_append(out, "\nThere are no emissions here: no place was named (`--location`).\n");
 }
@@ -477,9 +479,11 @@ static json_t *place_to_json(const struct export_place *place)
 {
     if (!place->location)
         return json_null();
-    return json_pack("{s:s, s:s, s:i, s:s, s:f, s:f}", "location", place->location->code, "name",
-                     place->location->name, "year", place->location->year, "source", place->location->source,
-                     "intensity_g_per_kwh", place->location->intensity_g_per_kwh, "pue", place->pue);
+    return json_pack("{s:s, s:s, s:o, s:s, s:f, s:f}", "location", place->location->code, "name",
+                     place->location->name, "year",
+                     place->location->year ? json_integer(place->location->year) : json_null(), "source",
+                     place->location->source, "intensity_g_per_kwh", place->location->intensity_g_per_kwh,
+                     "pue", place->pue);
 }
 
 static int append_json_head(struct text *out, const char *study, const struct export_place *place,
@@ -588,8 +592,8 @@ int export_jsonl(struct store *store, const char *path, const struct export_plac
 
 /* ---- the place ---- */
 
-int export_find_place(struct store *store, const char *location, double pue, struct export_place *place,
-                      struct error *error)
+int export_find_place(struct store *store, struct places *places, const char *location, double pue,
+                      struct export_place *place, struct error *error)
 {
     struct study_identity study;
     *place = (struct export_place){.pue = 1};
@@ -598,7 +602,7 @@ int export_find_place(struct store *store, const char *location, double pue, str
     const char *name = location ? location : study.location;
     pue = pue > 0 ? pue : study.pue;
     int result = 0;
-    if (name && !(place->location = carbon_find(name, error)))
+    if (name && !(place->location = places_find(places, name, error)))
         result = location ? -1 : error_prefix(error, "location of the study");
     study_identity_free(&study);
     if (result == 0 && pue > 0)

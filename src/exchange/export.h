@@ -3,7 +3,7 @@
 #ifndef JOULERY_EXCHANGE_EXPORT_H
 #define JOULERY_EXCHANGE_EXPORT_H
 
-#include "carbon/carbon.h"
+#include "carbon/places.h"
 #include "store/store.h"
 
 #include <stddef.h>
@@ -22,9 +22,9 @@ struct export_count {
 };
 
 /* The place that a caller named (NULL, 0), or the study's own, as a report has it. Errors: no such place, a
- * PUE below 1. */
-int export_find_place(struct store *store, const char *location, double pue, struct export_place *place,
-                      struct error *error);
+ * PUE below 1. The place lives as long as `places`. */
+int export_find_place(struct store *store, struct places *places, const char *location, double pue,
+                      struct export_place *place, struct error *error);
 
 /* runs.csv, windows.csv and energies.csv (RFC 4180, UTF-8, a header each), one row a run, a window of a run,
  * and a channel in a window, each with the factors as columns; columns.md says what they mean. An empty field

@@ -1,9 +1,9 @@
 #include "exchange/power_log.h"
 
 #include "base/clock.h"
+#include "base/csv.h"
 #include "base/file.h"
 #include "base/text.h"
-#include "exchange/csv.h"
 #include "meter/wall/device.h"
 
 #include <math.h>

@@ -1,8 +1,8 @@
 #include "exchange/trace_csv.h"
 
 #include "base/clock.h"
+#include "base/csv.h"
 #include "base/text.h"
-#include "exchange/csv.h"
 
 #include <errno.h>
 #include <fcntl.h>

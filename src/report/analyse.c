@@ -460,9 +460,8 @@ static int refuse_response(const struct analysis *analysis, size_t response, str
 {
     const struct report *report = analysis->report;
     if (response == EMISSIONS && !report->location)
-        return error_set(error,
-                         "emissions: no place is known: --location CODE names one (`joulery locations` "
-                         "lists them)");
+        return error_set(error, "emissions: no place is known: --location CODE names one (`joulery places` "
+                                "lists them)");
     return error_set(error, "%s: no finished run has one%s", responses[response].name,
                      analysis->sound ? " with an energy that the audit holds for sound" : "");
 }
@@ -516,7 +515,8 @@ static int build(struct analysis *analysis, struct store *store, const struct an
                  struct error *error)
 {
     struct report *report = analysis->report;
-    const struct report_options place = {.location = options->location, .pue = options->pue};
+    const struct report_options place = {
+        .places = options->places, .location = options->location, .pue = options->pue};
     if (report_load(report, store, error) < 0)
         return -1;
     if (report->states[RUN_DONE] == 0)

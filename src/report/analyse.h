@@ -4,6 +4,7 @@
 #ifndef JOULERY_REPORT_ANALYSE_H
 #define JOULERY_REPORT_ANALYSE_H
 
+#include "carbon/places.h"
 #include "report/costs.h"
 #include "stats/bootstrap.h"
 #include "stats/groups.h"
@@ -16,6 +17,7 @@
 #define ANALYSE_LEVELS_MOST 20
 
 struct analyse_options {
+    struct places *places; /* in which the location is looked up; they outlive the analysis */
     const char
         *response;  /* "energy", "emissions", "duration", "accuracy", "score"; NULL: all that are known */
     const char *by; /* a factor; NULL: all that vary */

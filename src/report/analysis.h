@@ -4,6 +4,7 @@
 #define JOULERY_REPORT_ANALYSIS_H
 
 #include "carbon/carbon.h"
+#include "carbon/places.h"
 #include "report/report.h"
 #include "report/trace.h"
 #include "stats/stats.h"
@@ -117,6 +118,7 @@ struct report {
     size_t trace_count;
     double rate_hz, recorder_share,
         recorder_peak_rss;           /* share: CPU time of the recorder by the runs' duration */
+    struct places *places;           /* the caller's */
     const struct location *location; /* NULL: none was named */
     double pue;
     bool pue_given;

@@ -327,13 +327,14 @@ static void append_emissions(struct text *lines, const struct report *report)
     AUTO_FREE char *energy = units_energy(energy_j);
     text_printf(lines, "All %zu runs together: %s", report->states[RUN_DONE], energy ? energy : "");
     if (!report->location) {
-        text_append(lines, "; --location CODE says what that emits.\n");
+        text_append(lines, "; --location PLACE says what that emits.\n");
         return;
     }
     double kg = carbon_emissions_kg(energy_j, report->pue, report->location->intensity_g_per_kwh);
     AUTO_FREE char *mass = units_mass(kg);
-    text_printf(lines, ", %s CO2e in %s (%.0f g/kWh of %d, PUE %.2f).\n", mass ? mass : "",
-                report->location->name, report->location->intensity_g_per_kwh, report->location->year,
+    AUTO_FREE char *figure = location_figure_text(report->location);
+    text_printf(lines, ", %s CO2e in %s (%.0f g/kWh, %s; PUE %.2f).\n", mass ? mass : "",
+                report->location->name, report->location->intensity_g_per_kwh, figure ? figure : "",
                 report->pue);
 }
 

@@ -1,4 +1,5 @@
 /* joulery.report/1, docs/json.md. */
+#include "carbon/location_json.h"
 #include "report/analysis.h"
 
 #include "base/clock.h"
@@ -40,15 +41,6 @@ static json_t *span(const struct summary *s)
     return json_pack("{s:I, s:o, s:o, s:o, s:o, s:o}", "n", (json_int_t)s->count, "mean", number(s->mean),
                      "low", number(s->low), "high", number(s->high), "least", number(s->least), "most",
                      number(s->most));
-}
-
-static json_t *place(const struct location *location)
-{
-    if (!location)
-        return json_null();
-    return json_pack("{s:s, s:s, s:s, s:i, s:f, s:s}", "code", location->code, "code2", location->code2,
-                     "name", location->name, "year", location->year, "intensity_g_per_kwh",
-                     location->intensity_g_per_kwh, "source", location->source);
 }
 
 static json_t *study(const struct report *report)
@@ -276,9 +268,9 @@ static json_t *carbon(const struct report *report)
 {
     json_t *among = json_array();
     for (size_t i = 0; i < report->among_count; i++)
-        json_array_append_new(among, place(report->among[i]));
-    return json_pack("{s:o, s:f, s:b, s:o}", "location", place(report->location), "pue", report->pue,
-                     "pue_given", report->pue_given, "among", among);
+        json_array_append_new(among, location_to_json(report->among[i]));
+    return json_pack("{s:o, s:f, s:b, s:o}", "location", location_to_json(report->location), "pue",
+                     report->pue, "pue_given", report->pue_given, "among", among);
 }
 
 static json_t *accuracy(const struct report *report)

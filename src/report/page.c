@@ -1,4 +1,5 @@
 /* The page: web/'s template, assembled at build, with the title and the data put in. */
+#include "carbon/location_json.h"
 #include "report/analysis.h"
 
 #include "base/text.h"
@@ -44,22 +45,34 @@ static void append_script_json(struct text *page, const char *json)
     }
 }
 
-static json_t *all_locations(void)
+static bool is_listed(const struct location *const *list, size_t count, const struct location *location)
+{
+    for (size_t i = 0; i < count; i++)
+        if (list[i] == location)
+            return true;
+    return false;
+}
+
+static json_t *all_locations(const struct report *report)
 {
     size_t count;
-    const struct location *locations = carbon_locations(&count);
+    const struct location *const *locations = places_all(report->places, &count);
     json_t *list = json_array();
     for (size_t i = 0; i < count; i++)
-        json_array_append_new(list, json_pack("[s, s, i, f]", locations[i].code, locations[i].name,
-                                              locations[i].year, locations[i].intensity_g_per_kwh));
+        json_array_append_new(list, location_to_json(locations[i]));
+    for (size_t i = 0; i < report->among_count; i++) /* an intensity given by hand is in no table */
+        if (!is_listed(locations, count, report->among[i]))
+            json_array_append_new(list, location_to_json(report->among[i]));
+    if (report->location && !is_listed(locations, count, report->location) &&
+        !is_listed(report->among, report->among_count, report->location))
+        json_array_append_new(list, location_to_json(report->location));
     return list;
 }
 
 static char *page_data(const struct report *report)
 {
-    size_t count;
-    json_t *data = json_pack("{s:o, s:o, s:s}", "report", report_to_json(report), "locations",
-                             all_locations(), "location_source", carbon_locations(&count)->source);
+    json_t *data =
+        json_pack("{s:o, s:o}", "report", report_to_json(report), "locations", all_locations(report));
     char *json = data ? json_dumps(data, JSON_COMPACT | JSON_ENSURE_ASCII | JSON_REAL_PRECISION(9)) : NULL;
     json_decref(data);
     return json;

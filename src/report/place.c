@@ -15,7 +15,7 @@ static int find_places(struct report *report, const char *const *names, size_t c
     if (report->location)
         report->among[report->among_count++] = report->location;
     for (size_t i = 0; i < count; i++) {
-        const struct location *location = carbon_find(names[i], error);
+        const struct location *location = places_find(report->places, names[i], error);
         if (!location)
             return -1;
         bool twice = false;
@@ -29,9 +29,10 @@ static int find_places(struct report *report, const char *const *names, size_t c
 
 int report_place(struct report *report, const struct report_options *options, struct error *error)
 {
+    report->places = options->places;
     const char *name = options->location ? options->location : report->study_location;
     if (name) {
-        report->location = carbon_find(name, error);
+        report->location = places_find(report->places, name, error);
         if (!report->location)
             return options->location ? -1 : error_prefix(error, "location of the study");
     }

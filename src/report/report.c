@@ -91,8 +91,10 @@ static void compare_instruments(struct report *report, struct store *store)
 /* At the report's place. A report says what it can without one. */
 static void analyse_factors(struct report *report, struct store *store)
 {
-    const struct analyse_options options = {
-        .location = report->location ? report->location->code : NULL, .pue = report->pue, .brief = true};
+    const struct analyse_options options = {.places = report->places,
+                                            .location = report->location ? report->location->code : NULL,
+                                            .pue = report->pue,
+                                            .brief = true};
     struct analysis analysis;
     struct error ignored = ERROR_INIT;
     if (analyse_build(store, &options, &analysis, &ignored) == 0 && analysis.response_count > 0)

@@ -8,12 +8,14 @@
 
 #include "base/error.h"
 #include "calibrate/calibration.h"
+#include "carbon/places.h"
 #include "store/store.h"
 
 #include <jansson.h>
 #include <stddef.h>
 
 struct report_options {
+    struct places *places;    /* in which names are looked up; they outlive the report */
     const char *location;     /* code or name; NULL: what the study file says, else none is assumed */
     double pue;               /* 0: what the study file says, else 1 */
     const char *const *among; /* codes or names to compare emissions in; none: a spread of grids */

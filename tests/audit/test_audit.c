@@ -7,6 +7,7 @@
 #include "report/compare.h"
 #include "report/report.h"
 #include "synthetic.h"
+#include "known_places.h"
 
 #include <math.h>
 #include <setjmp.h>
@@ -390,7 +391,7 @@ static void a_report_says_what_the_audit_holds(void **state)
     struct shop *shop = *state;
     struct error error = ERROR_INIT;
     import_published(shop, 2);
-    struct report *report = report_build(shop->store, &(struct report_options){0}, &error);
+    struct report *report = report_build(shop->store, &(struct report_options){.places = known_places()}, &error);
     if (!report)
         fail_msg("%s", error_text(&error));
     AUTO_FREE char *answer = report_answer(report);

@@ -74,7 +74,7 @@ static void wrong_use_is_told_before_anything_runs(void **state)
 static void lost_output_is_a_failure(void **state)
 {
     struct shop *shop = *state;
-    assert_int_equal(joulery(shop, "run -q -- sh -c '$JOULERY_BIN/joulery locations >/dev/full'"), 1);
+    assert_int_equal(joulery(shop, "run -q -- sh -c '$JOULERY_BIN/joulery places >/dev/full'"), 1);
     says(shop, "standard output: No space left");
     assert_int_equal(
         joulery(shop, "run -q -- sh -c '$JOULERY_BIN/joulery run -- sh -c \"exit 3\" <&- >&- 2>&-'"), 3);

@@ -1,8 +1,9 @@
 /* Rows for files in CodeCarbon's layout, and the CSV they are made of. */
+#include "base/csv.h"
 #include "base/file.h"
 #include "base/text.h"
 #include "exchange/codecarbon.h"
-#include "exchange/csv.h"
+#include "known_places.h"
 
 #include <math.h>
 #include <setjmp.h>
@@ -105,8 +106,7 @@ static void a_new_file_gets_codecarbons_columns_and_units(void **state)
     expect(path, "cpu_model", "A \"quoted\", CPU");
     expect(path, "project_name", "mine");
     expect(path, "experiment_id", "one call");
-    struct error error = ERROR_INIT;
-    const struct location *sweden = carbon_find("SWE", &error);
+    const struct location *sweden = known_location("SWE");
     append(path, sweden, 2);
     expect_near(path, "energy_consumed", 3); /* times the PUE, as CodeCarbon does */
     expect_near(path, "emissions", 3 * sweden->intensity_g_per_kwh / 1000);

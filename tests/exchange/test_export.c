@@ -1,10 +1,11 @@
 /* What comes out of a database: each figure of it, under the names that columns.md explains; reports that
  * BoAmps' own schemas take. */
+#include "base/csv.h"
 #include "base/file.h"
 #include "base/text.h"
 #include "exchange/boamps.h"
-#include "exchange/csv.h"
 #include "exchange/export.h"
+#include "known_places.h"
 #include "synthetic.h"
 
 #include <math.h>
@@ -134,7 +135,7 @@ static void export_to_csv(struct shop *shop, const char *location, struct export
 {
     struct error error = ERROR_INIT;
     struct export_place place;
-    assert_int_equal(export_find_place(shop->store, location, 0, &place, &error), 0);
+    assert_int_equal(export_find_place(shop->store, known_places(), location, 0, &place, &error), 0);
     assert_int_equal(export_csv(shop->store, shop->out, &place, counts, &error), 0);
 }
 
@@ -182,13 +183,13 @@ static void emissions_are_there_for_a_named_place_alone(void **state)
     export_to_csv(shop, "SWE", counts);
     runs = read_sheet(slurp(shop, "runs.csv"));
     double expected =
-        number(&runs, 1, "software_j") / 3.6e6 * carbon_find("SWE", &error)->intensity_g_per_kwh / 1000;
+        number(&runs, 1, "software_j") / 3.6e6 * known_location("SWE")->intensity_g_per_kwh / 1000;
     assert_true(fabs(number(&runs, 1, "software_kg_co2e") / expected - 1) < 1e-12);
     free_sheet(&runs);
     struct export_place place;
-    assert_int_equal(export_find_place(shop->store, "Atlantis", 0, &place, &error), -1);
+    assert_int_equal(export_find_place(shop->store, known_places(), "Atlantis", 0, &place, &error), -1);
     error_clear(&error);
-    assert_int_equal(export_find_place(shop->store, NULL, 0.5, &place, &error), -1);
+    assert_int_equal(export_find_place(shop->store, known_places(), NULL, 0.5, &place, &error), -1);
     error_clear(&error);
 }
 
@@ -220,7 +221,7 @@ static void json_lines_hold_the_same_rows(void **state)
     export_to_csv(shop, "SWE", counts);
     AUTO_FREE char *path = file_join(shop->out, "all.jsonl");
     struct export_place place;
-    assert_int_equal(export_find_place(shop->store, "SWE", 1.5, &place, &error), 0);
+    assert_int_equal(export_find_place(shop->store, known_places(), "SWE", 1.5, &place, &error), 0);
     assert_int_equal(export_jsonl(shop->store, path, &place, counts, &error), 0);
     size_t lines = 0, rows = counts[0].rows + counts[1].rows + counts[2].rows;
     double software_j = 0;
@@ -320,7 +321,7 @@ static void reports_are_as_the_schemas_of_boamps_want_them(void **state)
     struct boamps_options options = given;
     struct boamps_outcome outcome;
     fill(shop, &(struct synthetic){.repetitions = 2, .walled = true, .troubles = true, .location = "SWE"});
-    assert_int_equal(export_find_place(shop->store, NULL, 0, &options.place, &error), 0);
+    assert_int_equal(export_find_place(shop->store, known_places(), NULL, 0, &options.place, &error), 0);
     assert_int_equal(boamps_export(shop->store, shop->out, &options, &outcome, &error), 0);
     assert_true(outcome.written == ask(shop, "SELECT count(*) FROM run WHERE state = 'done'"));
     assert_true(outcome.left_out == 0 && !outcome.first_left_out);

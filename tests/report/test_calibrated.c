@@ -5,6 +5,7 @@
 #include "base/file.h"
 #include "base/text.h"
 #include "calibrate/given.h"
+#include "known_places.h"
 #include "report/report.h"
 
 #include <math.h>
@@ -86,7 +87,8 @@ static json_t *report_of(const struct synthetic *synthetic, const struct calibra
     assert_non_null(mkdtemp(folder));
     AUTO_FREE char *path = file_join(folder, "study.db");
     struct store *store = make_store(path, synthetic);
-    struct report *report = report_build(store, &(struct report_options){.calibration = calibration}, &error);
+    struct report *report = report_build(
+        store, &(struct report_options){.places = known_places(), .calibration = calibration}, &error);
     if (!report)
         fail_msg("%s", error_text(&error));
     json_t *json = report_to_json(report);
@@ -152,7 +154,8 @@ static void a_calibration_that_fits_no_run_is_an_error(void **state)
     assert_non_null(mkdtemp(folder));
     AUTO_FREE char *path = file_join(folder, "study.db");
     struct store *store = make_store(path, &(struct synthetic){.repetitions = 2, .estimated = true});
-    assert_null(report_build(store, &(struct report_options){.calibration = &c}, &error));
+    assert_null(
+        report_build(store, &(struct report_options){.places = known_places(), .calibration = &c}, &error));
     assert_non_null(strstr(error_text(&error),
                            "the calibration fits no run: not predicted: the calibration was made "
                            "with other instruments or hardware: the cpu's channels were "

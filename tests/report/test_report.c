@@ -4,6 +4,7 @@
 #include "base/text.h"
 #include "base/units.h"
 #include "carbon/carbon.h"
+#include "known_places.h"
 #include "report/analyse.h"
 #include "report/report.h"
 #include "report/trace.h"
@@ -55,7 +56,9 @@ static struct report *build(const struct fixture *fixture, const struct syntheti
     assert_int_equal(synthetic_store(fixture->path, synthetic, error), 0);
     struct store *store = store_open(fixture->path, STORE_READ, error);
     assert_non_null(store);
-    struct report *report = report_build(store, options, error);
+    struct report_options with_places = *options;
+    with_places.places = known_places();
+    struct report *report = report_build(store, &with_places, error);
     store_close(store);
     return report;
 }
@@ -86,7 +89,8 @@ static void groups_have_the_figures_that_were_put_in(void **state)
 {
     struct error error = ERROR_INIT;
     const struct synthetic synthetic = {.repetitions = 3, .traced = 2, .location = "SWE"};
-    struct report *report = build(*state, &synthetic, &(struct report_options){0}, &error);
+    struct report *report =
+        build(*state, &synthetic, &(struct report_options){.places = known_places()}, &error);
     assert_non_null(report);
     json_t *json = report_to_json(report);
     assert_string_equal(json_string_value(at(json, "schema")), "joulery.report/1");
@@ -114,8 +118,7 @@ static void groups_have_the_figures_that_were_put_in(void **state)
         assert_true(number_at(group, "instrument_uncertainty") <= 0.02 + 1e-9);
         assert_int_equal(json_is_true(at(group, "front")), i != 2);
         assert_false(json_is_true(at(group, "estimated")));
-        double kg =
-            carbon_emissions_kg(synthetic_energy_j[i], 1, carbon_find("SWE", &error)->intensity_g_per_kwh);
+        double kg = carbon_emissions_kg(synthetic_energy_j[i], 1, known_location("SWE")->intensity_g_per_kwh);
         assert_near(number_at(group, "kg_co2e"), kg);
     }
     json_decref(json);
@@ -126,7 +129,8 @@ static void epochs_are_summed_and_averaged_over_repetitions(void **state)
 {
     struct error error = ERROR_INIT;
     const struct synthetic synthetic = {.repetitions = 3};
-    struct report *report = build(*state, &synthetic, &(struct report_options){0}, &error);
+    struct report *report =
+        build(*state, &synthetic, &(struct report_options){.places = known_places()}, &error);
     assert_non_null(report);
     json_t *json = report_to_json(report);
     assert_int_equal(json_array_size(at(json, "epochs")), SYNTHETIC_ARCHS * SYNTHETIC_EPOCHS);
@@ -148,7 +152,8 @@ static void all_factors_that_vary_make_the_groups(void **state)
 {
     struct error error = ERROR_INIT;
     const struct synthetic synthetic = {.repetitions = 2, .batches = 2};
-    struct report *report = build(*state, &synthetic, &(struct report_options){0}, &error);
+    struct report *report =
+        build(*state, &synthetic, &(struct report_options){.places = known_places()}, &error);
     assert_non_null(report);
     json_t *json = report_to_json(report);
     assert_int_equal(json_array_size(at(json, "groups")), 2 * SYNTHETIC_ARCHS);
@@ -172,7 +177,8 @@ static void the_analysis_is_the_one_that_analyse_makes(void **state)
     struct store *store = store_open(fixture->path, STORE_READ, &error);
     assert_non_null(store);
     struct analysis analysis;
-    assert_int_equal(analyse_build(store, &(struct analyse_options){0}, &analysis, &error), 0);
+    assert_int_equal(
+        analyse_build(store, &(struct analyse_options){.places = known_places()}, &analysis, &error), 0);
     json_t *json = report_to_json(report), *alone = analyse_to_json(&analysis);
     assert_string_equal(json_string_value(at(json, "analysis/schema")), "joulery.analysis/1");
     assert_string_equal(json_string_value(at(json, "analysis/location")), "Sweden");
@@ -204,7 +210,7 @@ static void without_energy_and_accuracy_there_is_no_analysis(void **state)
     sqlite3_close(database);
     struct store *store = store_open(fixture->path, STORE_READ, &error);
     assert_non_null(store);
-    struct report *report = report_build(store, &(struct report_options){0}, &error);
+    struct report *report = report_build(store, &(struct report_options){.places = known_places()}, &error);
     assert_non_null(report);
     json_t *json = report_to_json(report);
     assert_true(json_is_null(at(json, "analysis")));
@@ -217,7 +223,8 @@ static void failed_and_cut_runs_count_in_no_figure(void **state)
 {
     struct error error = ERROR_INIT;
     const struct synthetic synthetic = {.repetitions = 3, .troubles = true, .hostile = true, .apart = true};
-    struct report *report = build(*state, &synthetic, &(struct report_options){0}, &error);
+    struct report *report =
+        build(*state, &synthetic, &(struct report_options){.places = known_places()}, &error);
     assert_non_null(report);
     json_t *json = report_to_json(report);
     assert_int_equal(json_integer_value(at(json, "counts/done")), 12);
@@ -239,7 +246,8 @@ static void without_marks_there_is_an_answer_about_energy(void **state)
 {
     struct error error = ERROR_INIT;
     const struct synthetic synthetic = {.repetitions = 3, .silent = true, .estimated = true};
-    struct report *report = build(*state, &synthetic, &(struct report_options){0}, &error);
+    struct report *report =
+        build(*state, &synthetic, &(struct report_options){.places = known_places()}, &error);
     assert_non_null(report);
     json_t *json = report_to_json(report);
     assert_true(json_is_null(at(json, "accuracy")));
@@ -268,8 +276,8 @@ static void disturbed_runs_are_said(void **state)
 {
     const struct fixture *fixture = *state;
     struct error error = ERROR_INIT;
-    struct report *report =
-        build(fixture, &(struct synthetic){.repetitions = 3}, &(struct report_options){0}, &error);
+    struct report *report = build(fixture, &(struct synthetic){.repetitions = 3},
+                                  &(struct report_options){.places = known_places()}, &error);
     assert_non_null(report);
     json_t *json = report_to_json(report);
     assert_false(warns(json, "Disturbed runs"));
@@ -281,7 +289,7 @@ static void disturbed_runs_are_said(void **state)
         "INSERT INTO note VALUES (2, 'disturbed: other programs took about 50 % of the processors'' busy "
         "time')";
     assert_int_equal(sqlite3_exec(store_database(store), sql, NULL, NULL, NULL), SQLITE_OK);
-    report = report_build(store, &(struct report_options){0}, &error);
+    report = report_build(store, &(struct report_options){.places = known_places()}, &error);
     assert_non_null(report);
     json = report_to_json(report);
     assert_true(warns(json,
@@ -307,7 +315,8 @@ static void what_may_mislead_is_said(void **state)
         struct error error = ERROR_INIT;
         void *fixture;
         assert_int_equal(setup(&fixture), 0);
-        struct report *report = build(fixture, &cases[i].synthetic, &(struct report_options){0}, &error);
+        struct report *report =
+            build(fixture, &cases[i].synthetic, &(struct report_options){.places = known_places()}, &error);
         assert_non_null(report);
         json_t *json = report_to_json(report);
         assert_true(warns(json, "Few repetitions: ") == cases[i].few);
@@ -343,7 +352,8 @@ static void one_run_of_each_kind_claims_no_certainty(void **state)
 {
     struct error error = ERROR_INIT;
     const struct synthetic synthetic = {.repetitions = 1};
-    struct report *report = build(*state, &synthetic, &(struct report_options){0}, &error);
+    struct report *report =
+        build(*state, &synthetic, &(struct report_options){.places = known_places()}, &error);
     assert_non_null(report);
     AUTO_FREE char *answer = report_answer(report);
     assert_non_null(strstr(answer, "no interval: too few repetitions"));
@@ -357,7 +367,7 @@ static void what_cannot_be_reported_is_said(void **state)
     struct fixture *fixture = *state;
     struct error error = ERROR_INIT;
     const struct synthetic unfinished = {.repetitions = 2, .unfinished = true};
-    assert_null(build(fixture, &unfinished, &(struct report_options){0}, &error));
+    assert_null(build(fixture, &unfinished, &(struct report_options){.places = known_places()}, &error));
     assert_non_null(strstr(error_text(&error), "no finished run yet"));
     error_clear(&error);
 }
@@ -376,7 +386,8 @@ static void nothing_from_outside_gets_out_of_the_page(void **state)
 {
     struct error error = ERROR_INIT;
     const struct synthetic synthetic = {.repetitions = 2, .hostile = true, .troubles = true, .traced = 4};
-    struct report *report = build(*state, &synthetic, &(struct report_options){0}, &error);
+    struct report *report =
+        build(*state, &synthetic, &(struct report_options){.places = known_places()}, &error);
     assert_non_null(report);
     size_t size;
     AUTO_FREE char *page = report_page(report, &size, &error);

@@ -2,7 +2,7 @@
  *
  * libcurl is loaded when there is a device to ask, so that measuring without one stays small. */
 #include "base/text.h"
-#include "meter/wall/library.h"
+#include "base/library.h"
 #include "meter/wall/transport.h"
 
 #include <curl/curl.h>

@@ -3,7 +3,7 @@
  *
  * libfreeipmi is loaded when there is a device to ask, so that measuring without one stays small. */
 #include "base/text.h"
-#include "meter/wall/library.h"
+#include "base/library.h"
 #include "meter/wall/raw.h"
 #include "meter/wall/transport.h"
 

@@ -4,7 +4,7 @@
  * connection and are asked in turn. */
 #include "base/clock.h"
 #include "base/text.h"
-#include "meter/wall/library.h"
+#include "base/library.h"
 #include "meter/wall/raw.h"
 #include "meter/wall/transport.h"
 

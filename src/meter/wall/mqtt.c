@@ -4,7 +4,7 @@
  * again, and hands over each message; asking waits for the next. */
 #include "base/clock.h"
 #include "base/text.h"
-#include "meter/wall/library.h"
+#include "base/library.h"
 #include "meter/wall/transport.h"
 
 #include <errno.h>

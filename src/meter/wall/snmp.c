@@ -6,7 +6,7 @@
  * holds it. */
 #include "base/clock.h"
 #include "base/text.h"
-#include "meter/wall/library.h"
+#include "base/library.h"
 #include "meter/wall/raw.h"
 #include "meter/wall/transport.h"
 

@@ -1,6 +1,6 @@
-/* library.h: libraries that only some wattmeters need, loaded when there is such a one. */
-#ifndef JOULERY_METER_WALL_LIBRARY_H
-#define JOULERY_METER_WALL_LIBRARY_H
+/* library.h: libraries that few need, loaded when they are. */
+#ifndef JOULERY_BASE_LIBRARY_H
+#define JOULERY_BASE_LIBRARY_H
 
 #include "base/error.h"
 

@@ -1,6 +1,6 @@
 /* csv.h: one line of comma-separated values, RFC 4180. */
-#ifndef JOULERY_EXCHANGE_CSV_H
-#define JOULERY_EXCHANGE_CSV_H
+#ifndef JOULERY_BASE_CSV_H
+#define JOULERY_BASE_CSV_H
 
 #include "base/error.h"
 #include "base/text.h"

@@ -1,0 +1,25 @@
+/* charge.h: what an energy that was used over some time emitted, by the hour where a profile knows it. */
+#ifndef JOULERY_CARBON_CHARGE_H
+#define JOULERY_CARBON_CHARGE_H
+
+#include "carbon/places.h"
+#include "carbon/profile.h"
+
+/* A piece of time and the energy that was used in it, evenly. */
+struct energy_piece {
+    double from_s, to_s; /* since 1970, UTC */
+    double energy_j;
+};
+
+struct charge {
+    double intensity_g_per_kwh;           /* weighted by energy */
+    double low_g_per_kwh, high_g_per_kwh; /* of the location's range, where it is charged; NAN: not known */
+    double by_the_hour; /* the part of the energy charged by a profile, 0..1; the rest by the location */
+};
+
+/* Each piece by the profile where that knows its time, by the location's yearly figure where it doesn't.
+ * `profile` may be NULL. The energies' sum must be over 0. */
+struct charge charge_energy(const struct location *location, const struct profile *profile,
+                            const struct energy_piece *pieces, size_t count);
+
+#endif

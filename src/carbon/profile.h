@@ -1,0 +1,43 @@
+/* profile.h: carbon intensity over time: what it was, or is forecast to be, from one instant to the next. */
+#ifndef JOULERY_CARBON_PROFILE_H
+#define JOULERY_CARBON_PROFILE_H
+
+#include "base/error.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct profile_step {
+    int64_t from_s, to_s; /* seconds since 1970, UTC; to_s > from_s */
+    double intensity_g_per_kwh;
+};
+
+/* Steps are in order and do not overlap; between them may be holes, where nothing is known. */
+struct profile {
+    struct profile_step *steps;
+    size_t count;
+    char *source;  /* "Electricity Maps, zone DE", "a.csv" */
+    bool forecast; /* of some step: said before it came */
+    bool marginal;
+    int64_t asked_s; /* when a service gave it; 0: it is a file's */
+};
+
+/* A CSV file with a header: `time` (ISO 8601 with Z or an offset: local times are refused, for a clock change
+ * makes them ambiguous) or `from` and `to`, and `g_per_kwh`; further columns are left alone. Where there is
+ * no `to`, a step lasts until the next row's time, the last as long as the one before. Errors name file, line
+ * and column: a time that goes back or comes twice, an intensity that is negative or beyond
+ * INTENSITY_MOST_G_PER_KWH. The caller frees `profile` after 0. */
+int profile_read(const char *path, struct profile *profile, struct error *error);
+int profile_parse(const char *text, size_t size, const char *path, struct profile *profile,
+                  struct error *error);
+void profile_free(struct profile *profile);
+
+/* Appends a step. -1: it does not follow the last, or memory ran out. */
+int profile_add(struct profile *profile, struct profile_step step, struct error *error);
+
+/* Mean over the time from..to (seconds since 1970) that is known, and which part of it that is (0..1). NAN
+ * and 0: nothing of it. */
+double profile_mean(const struct profile *profile, double from_s, double to_s, double *known_part);
+
+#endif

@@ -1,0 +1,108 @@
+/* joulery places */
+#include "base/text.h"
+#include "carbon/location_json.h"
+#include "cli/cli.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define NAME "places"
+
+static int write_json(const struct location *const *locations, size_t count, const char *path,
+                      struct error *error)
+{
+    json_t *list = json_array();
+    for (size_t i = 0; i < count; i++)
+        json_array_append_new(list, location_to_json(locations[i]));
+    return cli_write_json(json_pack("{s:s, s:o}", "schema", "joulery.places/1", "places", list), path, error);
+}
+
+static void print_table(const struct location *const *locations, size_t count)
+{
+    printf("%-24s %-44s %8s %15s  %s\n", "code", "name", "g/kWh", "range", "figure");
+    for (size_t i = 0; i < count; i++) {
+        const struct location *l = locations[i];
+        AUTO_FREE char *range = isnan(l->low_g_per_kwh)
+                                    ? strdup("-")
+                                    : text_format("%.0f to %.0f", l->low_g_per_kwh, l->high_g_per_kwh);
+        AUTO_FREE char *figure = location_figure_text(l), *name = text_printable(l->name);
+        printf("%-24s %-44s %8.1f %15s  %s\n", l->code, name ? name : "", l->intensity_g_per_kwh,
+               range ? range : "", figure ? figure : "");
+    }
+}
+
+/* A place that was asked for shows whom to cite. */
+static void print_source(const struct location *location)
+{
+    AUTO_FREE char *source = text_printable(location->source);
+    printf("source: %s\n", source ? source : "");
+}
+
+static int check(const char *path, struct error *error)
+{
+    AUTO_FREE char *mistakes = places_check(path, error);
+    if (!mistakes)
+        return cli_fail(NAME, error, CLI_FAILED);
+    if (*mistakes) {
+        fputs(mistakes, stderr);
+        return CLI_FAILED;
+    }
+    printf("%s: good\n", path);
+    return CLI_DONE;
+}
+
+static int show(struct places *places, const char *name, const char *json, struct error *error)
+{
+    size_t count;
+    const struct location *const *locations = places_all(places, &count), *one = NULL;
+    if (name) {
+        one = places_find(places, name, error);
+        locations = &one;
+        count = 1;
+    }
+    if (name && !one)
+        return cli_fail(NAME, error, CLI_FAILED);
+    if (json && write_json(locations, count, json, error) < 0)
+        return cli_fail(NAME, error, CLI_FAILED);
+    if (!json)
+        print_table(locations, count);
+    if (!json && one)
+        print_source(one);
+    return CLI_DONE;
+}
+
+int cli_places(int argc, char **argv)
+{
+    const char *json = NULL, *table = NULL;
+    const struct option options[] = {
+        {"--check", 0, OPTION_TEXT, &table, "FILE", "look for mistakes in a table of places of one's own", 0,
+         0},
+        {"--json", 0, OPTION_TEXT, &json, "FILE", "write them as JSON to a file, or - for standard output", 0,
+         0},
+    };
+    const struct command_line line = {
+        .usage = "joulery places [NAME] [options]",
+        .purpose =
+            "Lists the places whose carbon intensity is known, or looks one up by code or name: countries,\n"
+            "states and provinces, bidding zones, regions of cloud providers, and those of one's own table.",
+        .example = "joulery places oregon",
+        .options = options,
+        .option_count = sizeof options / sizeof *options,
+        .operands_most = 1,
+    };
+    struct operands operands;
+    struct error error = ERROR_INIT;
+    enum options_result parsed = options_parse(&line, argc, argv, &operands, &error);
+    if (parsed != OPTIONS_OK)
+        return cli_parse_result(parsed, argv[0], &error);
+    if (table)
+        return check(table, &error);
+    struct places *places = places_open(NULL, &error);
+    if (!places)
+        return cli_fail(NAME, &error, CLI_FAILED);
+    int result = show(places, operands.count ? operands.items[0] : NULL, json, &error);
+    places_close(places);
+    return result;
+}
