@@ -277,8 +277,15 @@
     return work;
   }
 
+  function showPlaceEffect() {
+    if (!report.place_effect) return;
+    byId("place-effect").textContent = report.place_effect.text.trim().replace(/\n/g, " ");
+    byId("place-effect").hidden = false;
+  }
+
   function drawEmissions() {
     if (!measured.length) return hide("emissions");
+    showPlaceEffect();
     const chosen = places.get(place.code);
     const shown = new Map(report.emissions.among.map((where) => [where.code, places.get(where.code)]));
     if (chosen) shown.set(chosen.code, chosen);

@@ -6,10 +6,11 @@
 #include "cli/cli.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 struct request {
-    const char *json, *csv, *latex, *resolve, *zoo;
+    const char *json, *csv, *latex, *resolve, *zoo, *among;
     struct analyse_options options;
 };
 
@@ -52,7 +53,7 @@ static int analyse_store(struct store *store, const struct request *request, str
     return result;
 }
 
-static int analyse(const char *path, struct request *request, struct error *error)
+static int open_and_analyse(const char *path, struct request *request, struct error *error)
 {
     struct network_costs costs = {0};
     if (request->zoo && network_costs_read(request->zoo, &costs, error) < 0)
@@ -64,6 +65,20 @@ static int analyse(const char *path, struct request *request, struct error *erro
     store_close(store);
     places_close(request->options.places);
     network_costs_free(&costs);
+    return result;
+}
+
+static int analyse(const char *path, struct request *request, struct error *error)
+{
+    AUTO_FREE char *among = request->among ? strdup(request->among) : NULL;
+    const char **names = NULL;
+    if (request->among && !among)
+        return error_memory(error, "--among");
+    int result = among ? cli_split_names(among, &names, &request->options.among_count, error) : 0;
+    request->options.among = names;
+    if (result == 0)
+        result = open_and_analyse(path, request, error);
+    free(names);
     return result;
 }
 
@@ -79,6 +94,11 @@ int cli_analyse(int argc, char **argv)
          "the difference for which repetitions are counted (default: 5%)", 0, 0},
         {"--reach", 0, OPTION_NUMBER, &request.options.reach, "ACCURACY",
          "also tell the energy until an epoch had that accuracy, as the runs gave it: 0.6", 1e-9, 1e9},
+        {"--among", 0, OPTION_TEXT, &request.among, "PLACES",
+         "how much the place decides, and how much the network: in these places (default: a spread of grids)",
+         0, 0},
+        {"--site-factor", 0, OPTION_TEXT, &request.options.site_factor, "FACTOR",
+         "the same of the places that a factor's levels name, in which the runs ran", 0, 0},
         {"--repaired", 0, OPTION_FLAG, &request.options.repaired, NULL,
          "with the audit's reconstructions of energies that can't be, instead of those published", 0, 0},
         {"--sound", 0, OPTION_FLAG, &request.options.sound, NULL,

@@ -4,6 +4,7 @@
 #include "base/text.h"
 #include "meter/meter.h"
 
+#include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 
@@ -43,4 +44,20 @@ const char *cli_channel_flag(const struct channel *channel)
     if (channel->scope == SCOPE_PLATFORM)
         return model ? "  beside the total, estimated" : "  beside the total";
     return model ? "  estimated" : "";
+}
+
+int cli_split_names(char *text, const char ***names, size_t *count, struct error *error)
+{
+    *names = calloc(strlen(text) / 2 + 1, sizeof **names);
+    if (!*names)
+        return error_memory(error, "--among");
+    char *rest = NULL;
+    for (char *name = strtok_r(text, ",", &rest); name; name = strtok_r(NULL, ",", &rest)) {
+        name += strspn(name, " ");
+        for (size_t length = strlen(name); length > 0 && name[length - 1] == ' ';)
+            name[--length] = '\0';
+        if (*name)
+            (*names)[(*count)++] = name;
+    }
+    return *count ? 0 : error_set(error, "--among: expected places such as SWE,DEU,IND, found none");
 }

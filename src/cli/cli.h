@@ -50,6 +50,9 @@ int cli_watch(int argc, char **argv);
 /* joulery train, joulery zoo: replaced by joulery-train, which holds the engine. */
 int cli_engine(int argc, char **argv);
 
+/* Splits "SWE, DEU,India", of --among, at its commas; `text` is cut up, `*names` is the caller's to free. */
+int cli_split_names(char *text, const char ***names, size_t *count, struct error *error);
+
 /* joulery report, joulery analyse, joulery compare, joulery overlay, joulery places. */
 int cli_report(int argc, char **argv);
 int cli_analyse(int argc, char **argv);

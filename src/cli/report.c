@@ -9,26 +9,9 @@
 #include <string.h>
 
 struct request {
-    const char *page, *json, *location, *among, *calibration;
+    const char *page, *json, *location, *among, *site_factor, *calibration;
     double pue;
 };
-
-/* Splits "SWE, DEU,India" at its commas; `text` is cut up, `*names` is the caller's to free. */
-static int split_names(char *text, const char ***names, size_t *count, struct error *error)
-{
-    *names = calloc(strlen(text) / 2 + 1, sizeof **names);
-    if (!*names)
-        return error_memory(error, "--among");
-    char *rest = NULL;
-    for (char *name = strtok_r(text, ",", &rest); name; name = strtok_r(NULL, ",", &rest)) {
-        name += strspn(name, " ");
-        for (size_t length = strlen(name); length > 0 && name[length - 1] == ' ';)
-            name[--length] = '\0';
-        if (*name)
-            (*names)[(*count)++] = name;
-    }
-    return *count ? 0 : error_set(error, "--among: expected places such as SWE,DEU,IND, found none");
-}
 
 static int write_page(const struct report *report, const char *path, struct error *error)
 {
@@ -58,12 +41,17 @@ static int write_report(struct store *store, struct places *places, const struct
     AUTO_FREE char *among = request->among ? strdup(request->among) : NULL;
     const char **names = NULL;
     size_t count = 0;
-    if (request->among && (!among || split_names(among, &names, &count, error) < 0)) {
+    if (request->among && (!among || cli_split_names(among, &names, &count, error) < 0)) {
         free(names);
         return among ? -1 : error_memory(error, "--among");
     }
-    const struct report_options options = {places, request->location, request->pue, names,
-                                           count,  calibration};
+    const struct report_options options = {.places = places,
+                                           .location = request->location,
+                                           .pue = request->pue,
+                                           .among = names,
+                                           .among_count = count,
+                                           .site_factor = request->site_factor,
+                                           .calibration = calibration};
     struct report *report = report_build(store, &options, error);
     free(names);
     if (!report)
@@ -105,6 +93,8 @@ int cli_report(int argc, char **argv)
          "power usage effectiveness of the building; without it the study's, or 1", 1, 10},
         {"--among", 0, OPTION_TEXT, &request.among, "PLACES",
          "places to compare emissions in: SWE,US-OR,gcp:us-west1", 0, 0},
+        {"--site-factor", 0, OPTION_TEXT, &request.site_factor, "FACTOR",
+         "a factor whose levels name the places in which the runs ran, for what the place decides", 0, 0},
         {"--calibration", 0, OPTION_TEXT, &request.calibration, "FILE",
          "what `joulery calibrate` stored: the wall energy of runs without a wattmeter, predicted", 0, 0},
         {"--json", 0, OPTION_TEXT, &request.json, "FILE",

@@ -493,6 +493,15 @@ static int analyse_all_responses(struct analysis *analysis, const struct analyse
 
 /* ---- all ---- */
 
+static int analyse_place(struct analysis *analysis, const struct analyse_options *options,
+                         struct error *error)
+{
+    analysis->place_effect = report_alloc(analysis->report, 1, sizeof *analysis->place_effect, error);
+    return analysis->place_effect
+               ? report_place_effect(analysis->report, options->site_factor, analysis->place_effect, error)
+               : -1;
+}
+
 static int describe(struct analysis *analysis, struct store *store, struct error *error)
 {
     struct report *report = analysis->report;
@@ -515,8 +524,11 @@ static int build(struct analysis *analysis, struct store *store, const struct an
                  struct error *error)
 {
     struct report *report = analysis->report;
-    const struct report_options place = {
-        .places = options->places, .location = options->location, .pue = options->pue};
+    const struct report_options place = {.places = options->places,
+                                         .location = options->location,
+                                         .pue = options->pue,
+                                         .among = options->among,
+                                         .among_count = options->among_count};
     if (report_load(report, store, error) < 0)
         return -1;
     if (report->states[RUN_DONE] == 0)
@@ -530,6 +542,8 @@ static int build(struct analysis *analysis, struct store *store, const struct an
         report_group(report, error) < 0 || describe(analysis, store, error) < 0 ||
         analyse_all_responses(analysis, options, error) < 0 ||
         analyse_correlations(analysis, options->costs, error) < 0 || analyse_groups(analysis, error) < 0)
+        return -1;
+    if (!options->brief && analyse_place(analysis, options, error) < 0)
         return -1;
     if (!(analysis->reach > 0))
         return 0;

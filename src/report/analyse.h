@@ -21,9 +21,12 @@ struct analyse_options {
     const char
         *response;  /* "energy", "emissions", "duration", "accuracy", "score"; NULL: all that are known */
     const char *by; /* a factor; NULL: all that vary */
-    const char *location; /* code or name; NULL: what the study file says, else there are no emissions */
-    double pue;           /* 0: what the study file says, else 1 */
-    bool repaired;        /* energies that the audit reconstructs instead of those published */
+    const char *location;     /* code or name; NULL: what the study file says, else there are no emissions */
+    double pue;               /* 0: what the study file says, else 1 */
+    const char *const *among; /* places to compare in, of `among_count`; none: a spread of grids */
+    size_t among_count;
+    const char *site_factor; /* whose levels are places, in which the runs ran; NULL: compare in `among` */
+    bool repaired;           /* energies that the audit reconstructs instead of those published */
     bool sound;     /* without the energies that the audit does not hold for sound; one of the two at most */
     double resolve; /* the difference to resolve, as a share of the mean; 0: 5 % */
     double reach;   /* the accuracy to reach; 0: none is asked for */
@@ -125,6 +128,7 @@ struct analysis {
     size_t correlation_count;
     struct group_figures *groups; /* best score first */
     size_t group_count;
+    struct place_effect *place_effect; /* NULL: it was not asked for */
 };
 
 /* Errors: no finished run, an unknown response or factor (with the nearest), a response that no run has, a

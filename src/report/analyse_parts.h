@@ -4,6 +4,7 @@
 
 #include "report/analyse.h"
 #include "report/analysis.h"
+#include "report/place_effect.h"
 
 /* analyse_audit.c: between report_load and report_group. */
 int analyse_audited(struct analysis *analysis, struct store *store, struct error *error);

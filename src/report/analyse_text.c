@@ -2,6 +2,7 @@
 #include "base/text.h"
 #include "base/units.h"
 #include "report/analyse.h"
+#include "report/place_effect.h"
 
 #include <math.h>
 #include <string.h>
@@ -242,6 +243,13 @@ static void add_groups(struct text *text, const struct analysis *analysis)
         add_group(text, analysis, &analysis->groups[i]);
 }
 
+static void add_place_effect(struct text *text, const struct analysis *analysis)
+{
+    AUTO_FREE char *lines = analysis->place_effect ? place_effect_text(analysis->place_effect) : NULL;
+    if (lines && *lines)
+        text_printf(text, "\nNetwork or place\n%s", lines);
+}
+
 static void add_head(struct text *text, const struct analysis *analysis)
 {
     AUTO_FREE char *study = text_printable(analysis->study);
@@ -285,6 +293,7 @@ char *analyse_text(const struct analysis *analysis)
         add_response(&text, analysis, &analysis->responses[i]);
     add_correlations(&text, analysis);
     add_groups(&text, analysis);
+    add_place_effect(&text, analysis);
     text_append(&text, "\nIntervals are of means, by bootstrap (BCa). ");
     if (few_values(analysis))
         text_append(&text, "Of fewer than ten runs they are too narrow: what did not occur is not drawn.\n");

@@ -129,7 +129,8 @@ struct report {
     struct note_use *calibration_notes; /* warnings, and why runs were refused */
     size_t calibration_note_count;
     size_t imported, impossible,
-        doubtful;       /* runs from elsewhere, and what the audit says of all energies then */
+        doubtful; /* runs from elsewhere, and what the audit says of all energies then */
+    struct place_effect *place_effect;
     json_t *comparison; /* joulery.compare/1; NULL: no two instruments to compare */
     json_t *analysis;   /* joulery.analysis/1 of energy and accuracy; NULL: it can't be made */
     char *headline;

@@ -3,6 +3,7 @@
 #include "report/analyse.h"
 #include "report/analysis.h"
 #include "report/compare.h"
+#include "report/place_effect.h"
 #include "report/rows.h"
 
 #include "base/text.h"
@@ -121,6 +122,14 @@ static int audit_imported(struct report *report, struct store *store, struct err
     return 0;
 }
 
+static int find_place_effect(struct report *report, const struct report_options *options, struct error *error)
+{
+    report->place_effect = report_alloc(report, 1, sizeof *report->place_effect, error);
+    return report->place_effect
+               ? report_place_effect(report, options->site_factor, report->place_effect, error)
+               : -1;
+}
+
 static int build(struct report *report, struct store *store, const struct report_options *options,
                  struct error *error)
 {
@@ -134,7 +143,7 @@ static int build(struct report *report, struct store *store, const struct report
                          report->states[RUN_CUT]);
     if (report_place(report, options, error) < 0 || report_group(report, error) < 0 ||
         report_load_details(report, store, error) < 0 || report_load_epochs(report, store, error) < 0 ||
-        report_load_traces(report, store, error) < 0)
+        report_load_traces(report, store, error) < 0 || find_place_effect(report, options, error) < 0)
         return -1;
     if (options->calibration && report_calibrate(report, store, options->calibration, error) < 0)
         return -1;

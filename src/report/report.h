@@ -20,6 +20,7 @@ struct report_options {
     double pue;               /* 0: what the study file says, else 1 */
     const char *const *among; /* codes or names to compare emissions in; none: a spread of grids */
     size_t among_count;
+    const char *site_factor; /* whose levels are places, in which the runs ran; NULL: compare in `among` */
     const struct calibration
         *calibration; /* for the wall energy of runs without a wattmeter; NULL: none is told */
 };

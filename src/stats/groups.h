@@ -111,6 +111,23 @@ int stats_two_way(const struct grouped *cells, size_t columns, struct two_way *t
 int stats_aligned_rank(const struct grouped *cells, size_t columns, struct group_test *interaction,
                        struct error *error);
 
+/* ---- shares.c ---- */
+
+/* Of the sum of squares of all values, the share of each of two factors, of what they do together that
+ * neither does alone, and of values in the same cell; they add up to 1. A factor's share is averaged over the
+ * two orders in which the factors can enter an additive model (Lindeman, Merenda and Gold, 1980; Groemping,
+ * J. Stat. Softw. 17, 2006), so that cells need not be of equal size: where they are, it is eta squared. */
+struct variance_shares {
+    double rows, columns, interaction, within;
+};
+/* rows[i] < row_count and columns[i] < column_count are value i's levels. 1; 0: all values are alike; -1: no
+ * memory. */
+int stats_variance_shares(const double *values, const size_t *rows, size_t row_count, const size_t *columns,
+                          size_t column_count, size_t count, struct variance_shares *shares,
+                          struct error *error);
+/* Of one factor: eta squared. NAN: all values are alike, or no memory. */
+double stats_share_between(const double *values, const size_t *levels, size_t level_count, size_t count);
+
 /* ---- power.c ---- */
 
 /* The chance that a two-sided t test at 5 % of two groups of `count` sees a difference of `difference` where
