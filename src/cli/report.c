@@ -3,13 +3,14 @@
 #include "base/file.h"
 #include "base/text.h"
 #include "cli/cli.h"
+#include "report/tables.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 struct request {
-    const char *page, *json, *location, *among, *site_factor, *calibration;
+    const char *page, *json, *latex, *location, *among, *site_factor, *calibration;
     double pue;
 };
 
@@ -20,7 +21,8 @@ static int write_page(const struct report *report, const char *path, struct erro
     return page ? file_write(path, page, size, error) : -1;
 }
 
-static int write_answer(const struct report *report, const struct request *request, struct error *error)
+static int write_answer(const struct report *report, const struct request *request, const char *tables,
+                        struct error *error)
 {
     bool taken = (request->page && strcmp(request->page, "-") == 0) ||
                  (request->json && strcmp(request->json, "-") == 0);
@@ -32,7 +34,31 @@ static int write_answer(const struct report *report, const struct request *reque
     fputs(answer, stdout);
     if (request->page)
         printf("The page: %s\n", request->page);
+    if (tables)
+        printf("The tables, in %s: %s\n", request->latex, tables);
     return 0;
+}
+
+static int write_all(const struct report *report, struct store *store, const struct request *request,
+                     const struct report_options *options, struct error *error)
+{
+    AUTO_FREE char *tables = NULL;
+    if (request->page && write_page(report, request->page, error) < 0)
+        return -1;
+    if (request->json && cli_write_json(report_to_json(report), request->json, error) < 0)
+        return -1;
+    if (request->latex && report_write_tables(report, store, options, request->latex, &tables, error) < 0)
+        return -1;
+    return write_answer(report, request, tables, error);
+}
+
+static int build_and_write(struct store *store, const struct request *request,
+                           const struct report_options *options, struct error *error)
+{
+    struct report *report = report_build(store, options, error);
+    int result = report ? write_all(report, store, request, options, error) : -1;
+    report_free(report);
+    return result;
 }
 
 static int write_report(struct store *store, struct places *places, const struct request *request,
@@ -52,18 +78,8 @@ static int write_report(struct store *store, struct places *places, const struct
                                            .among_count = count,
                                            .site_factor = request->site_factor,
                                            .calibration = calibration};
-    struct report *report = report_build(store, &options, error);
+    int result = build_and_write(store, request, &options, error);
     free(names);
-    if (!report)
-        return -1;
-    int result = 0;
-    if (request->page)
-        result = write_page(report, request->page, error);
-    if (result == 0 && request->json)
-        result = cli_write_json(report_to_json(report), request->json, error);
-    if (result == 0)
-        result = write_answer(report, request, error);
-    report_free(report);
     return result;
 }
 
@@ -97,6 +113,8 @@ int cli_report(int argc, char **argv)
          "a factor whose levels name the places in which the runs ran, for what the place decides", 0, 0},
         {"--calibration", 0, OPTION_TEXT, &request.calibration, "FILE",
          "what `joulery calibrate` stored: the wall energy of runs without a wattmeter, predicted", 0, 0},
+        {"--latex", 0, OPTION_TEXT, &request.latex, "DIR", "write the tables for a paper into a folder", 0,
+         0},
         {"--json", 0, OPTION_TEXT, &request.json, "FILE",
          "write the figures as joulery.report/1 to a file, or - for standard output", 0, 0},
     };

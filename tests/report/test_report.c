@@ -7,6 +7,7 @@
 #include "known_places.h"
 #include "report/analyse.h"
 #include "report/report.h"
+#include "report/tables.h"
 #include "report/trace.h"
 
 #include <math.h>
@@ -434,6 +435,44 @@ static void traces_keep_their_energy_when_they_are_thinned(void **state)
     trace_bins_free(&bins);
 }
 
+/* The tables of a store with two instruments and names that LaTeX would take for its own. */
+static void tables_for_a_paper_are_whole_and_escaped(void **state)
+{
+    const struct fixture *fixture = *state;
+    struct error error = ERROR_INIT;
+    const struct synthetic synthetic = {.repetitions = 3, .walled = true, .hostile = true};
+    assert_int_equal(synthetic_store(fixture->path, &synthetic, &error), 0);
+    struct store *store = store_open(fixture->path, STORE_READ, &error);
+    assert_non_null(store);
+    const struct report_options options = {.places = known_places(), .location = "POL"};
+    struct report *report = report_build(store, &options, &error);
+    assert_non_null(report);
+    AUTO_FREE char *folder = text_format("%s.tex", fixture->path), *written = NULL;
+    if (report_write_tables(report, store, &options, folder, &written, &error) < 0)
+        fail_msg("%s", error_text(&error));
+    assert_string_equal(written, "summary.tex, analysis.tex, agreement.tex");
+    static const char *const names[] = {"summary.tex", "analysis.tex", "agreement.tex"};
+    for (size_t i = 0; i < 3; i++) {
+        AUTO_FREE char *path = file_join(folder, names[i]), *text = file_read(path, 1 << 20, NULL, &error);
+        assert_non_null(text);
+        assert_non_null(strstr(text, "\\toprule"));
+        assert_null(strstr(text, "</script>"));
+        assert_null(strstr(text, "<b>"));
+        if (i == 0) {
+            assert_non_null(strstr(text, "lenet5 & 3 & $0.812$"));
+            assert_non_null(strstr(text, "Poland"));
+        }
+        unlink(path);
+    }
+    rmdir(folder);
+    AUTO_FREE char *nothing = NULL;
+    assert_int_equal(report_write_tables(report, store, &options, fixture->path, &nothing, &error), -1);
+    assert_non_null(strstr(error_text(&error), fixture->path));
+    error_clear(&error);
+    report_free(report);
+    store_close(store);
+}
+
 #define WITH_STORE(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
 
 int main(void)
@@ -452,6 +491,7 @@ int main(void)
         WITH_STORE(a_place_that_does_not_exist_names_the_nearest),
         WITH_STORE(nothing_from_outside_gets_out_of_the_page),
         cmocka_unit_test(what_may_mislead_is_said),
+        WITH_STORE(tables_for_a_paper_are_whole_and_escaped),
         cmocka_unit_test_setup_teardown(disturbed_runs_are_said, setup, teardown),
         cmocka_unit_test(traces_keep_their_energy_when_they_are_thinned),
     };
