@@ -144,14 +144,29 @@ static int parse_epoch(const char *string, int64_t *wall_ns)
     return 0;
 }
 
+/* Of a date and a time to the second or to the minute; what follows them, NULL if there are none. */
+static const char *parse_local(const char *string, struct tm *given, int64_t *seconds, int64_t *ns)
+{
+    char minute[] = "0000-00-00T00:00:00";
+    *ns = 0;
+    if (parse_date_time(string, 'T', given, seconds) == 0 ||
+        parse_date_time(string, ' ', given, seconds) == 0)
+        return parse_fraction(string + 19, ns);
+    if (strnlen(string, 17) < 16 || string[16] == ':')
+        return NULL;
+    memcpy(minute, string, 16);
+    bool known = parse_date_time(minute, 'T', given, seconds) == 0 ||
+                 parse_date_time(minute, ' ', given, seconds) == 0;
+    return known ? string + 16 : NULL;
+}
+
 int clock_parse_time(const char *string, int64_t *wall_ns)
 {
     struct tm given;
     int64_t seconds, ns, east_s = 0;
-    if (parse_date_time(string, 'T', &given, &seconds) < 0 &&
-        parse_date_time(string, ' ', &given, &seconds) < 0)
+    const char *rest = parse_local(string, &given, &seconds, &ns);
+    if (!rest)
         return parse_epoch(string, wall_ns);
-    const char *rest = parse_fraction(string + 19, &ns);
     if (*rest == '\0')
         seconds = mktime(&given);
     else if (parse_zone(rest, &east_s) < 0)

@@ -108,6 +108,14 @@ void csv_row_free(struct csv_row *row)
     *row = (struct csv_row){0};
 }
 
+bool csv_blank(const char *line, size_t length)
+{
+    for (size_t i = 0; i < length; i++)
+        if (!strchr(" \r\n", line[i]) || line[i] == '\0')
+            return false;
+    return true;
+}
+
 void csv_append(struct text *line, const char *field, bool first)
 {
     if (!first)

@@ -22,6 +22,9 @@ int csv_parse_separated(const char *text, size_t size, char separator, struct cs
                         struct error *error);
 void csv_row_free(struct csv_row *row);
 
+/* Whether a line has nothing in it. */
+bool csv_blank(const char *line, size_t length);
+
 /* Appends a field, quoted where it must be, after a comma unless it is the row's first. */
 void csv_append(struct text *line, const char *field, bool first);
 

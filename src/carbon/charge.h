@@ -13,8 +13,9 @@ struct energy_piece {
 
 struct charge {
     double intensity_g_per_kwh;           /* weighted by energy */
-    double low_g_per_kwh, high_g_per_kwh; /* of the location's range, where it is charged; NAN: not known */
-    double by_the_hour; /* the part of the energy charged by a profile, 0..1; the rest by the location */
+    double low_g_per_kwh, high_g_per_kwh; /* the location's range for what it is charged by, and the profile's
+                                             own figure for the rest; NAN: the range is not known */
+    double by_the_hour;                   /* the part of the energy charged by the profile, 0..1 */
 };
 
 /* Each piece by the profile where that knows its time, by the location's yearly figure where it doesn't.

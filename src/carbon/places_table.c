@@ -175,7 +175,7 @@ static void read_figures(struct table *table, struct location *l)
     double year = number(table, COLUMN_YEAR, YEAR_FIRST, YEAR_LAST);
     l->year = isnan(year) ? 0 : (int)year;
     l->marginal = choice(table, COLUMN_ACCOUNTING, accountings, 2);
-    l->scope = choice(table, COLUMN_SCOPE, scopes, 3);
+    l->scope = (enum figure_scope)choice(table, COLUMN_SCOPE, scopes, 3);
     l->pue = number(table, COLUMN_PUE, 1, PUE_MOST);
     l->latitude = number(table, COLUMN_LATITUDE, -90, 90);
     l->longitude = number(table, COLUMN_LONGITUDE, -180, 180);
@@ -273,6 +273,7 @@ static int read_line(struct table *table, const char *text, size_t size, size_t 
     struct error why = ERROR_INIT;
     if (csv_parse_row(text, size, &row, &why) < 0) {
         mistake(table, "%s", error_text(&why));
+        error_clear(&why);
         *taken = size; /* where a quote never ends, so does the row */
         return 0;
     }
@@ -299,8 +300,8 @@ int places_table_read(struct places *places, const char *text, size_t size, cons
         table.line = line;
         table.wrong = false;
         taken = length;
-        bool blank = strspn(text + at, " \r\n") >= length;
-        if (text[at] != '#' && !blank && read_line(&table, text + at, size - at, &taken, &header, error) < 0)
+        if (text[at] != '#' && !csv_blank(text + at, length) &&
+            read_line(&table, text + at, size - at, &taken, &header, error) < 0)
             return -1;
         for (size_t i = 0; i < taken; i++)
             line += text[at + i] == '\n';

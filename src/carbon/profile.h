@@ -23,10 +23,11 @@ struct profile {
     int64_t asked_s; /* when a service gave it; 0: it is a file's */
 };
 
-/* A CSV file with a header: `time` (ISO 8601 with Z or an offset: local times are refused, for a clock change
- * makes them ambiguous) or `from` and `to`, and `g_per_kwh`; further columns are left alone. Where there is
- * no `to`, a step lasts until the next row's time, the last as long as the one before. Errors name file, line
- * and column: a time that goes back or comes twice, an intensity that is negative or beyond
+/* A CSV file whose first row names the columns: `time` (or `from`), `g_per_kwh` and, if steps are not all
+ * alike, `to`; further columns and lines that begin with # are left alone. Times are ISO 8601 with Z or an
+ * offset: local times are refused, for a clock change makes them ambiguous. Without `to` each step lasts as
+ * long as the least distance of two rows, so that a missing row leaves a hole. Errors name file, line and
+ * column: a time that goes back or comes twice, an intensity that is negative or beyond
  * INTENSITY_MOST_G_PER_KWH. The caller frees `profile` after 0. */
 int profile_read(const char *path, struct profile *profile, struct error *error);
 int profile_parse(const char *text, size_t size, const char *path, struct profile *profile,

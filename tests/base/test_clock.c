@@ -32,6 +32,8 @@ static void times_of_others_are_understood(void **state)
                                        "1772355602250000000"};
     for (size_t i = 0; i < sizeof ways / sizeof *ways; i++)
         assert_int_equal(parse(ways[i]), quarter_past);
+    assert_int_equal(parse("2026-03-01T09:00Z"), quarter_past - 2250000000);
+    assert_int_equal(parse("2026-03-01 10:00+01:00"), quarter_past - 2250000000);
     setenv("TZ", "UTC-2", 1);
     tzset();
     assert_int_equal(parse("2026-03-01 11:00:02.25"), quarter_past);
@@ -47,6 +49,9 @@ static void what_is_no_time_is_refused(void **state)
                                         "2026-03-01",
                                         "2026-02-30T00:00:00Z",
                                         "2026-03-01T25:00:00Z",
+                                        "2026-03-01T25:00Z",
+                                        "2026-03-01T10:0Z",
+                                        "2026-03-01T10:00.5Z",
                                         "2026-03-01T10:00:00+25:00",
                                         "2026-03-01T10:00:00+1",
                                         "2026-03-01T10:00:00.",

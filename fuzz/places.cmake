@@ -1,0 +1,1 @@
+joulery_fuzz(places USES joulery_carbon)

@@ -1,0 +1,1 @@
+joulery_fuzz(profile USES joulery_carbon)
