@@ -97,6 +97,8 @@ int cli_analyse(int argc, char **argv)
         {"--among", 0, OPTION_TEXT, &request.among, "PLACES",
          "how much the place decides, and how much the network: in these places (default: a spread of grids)",
          0, 0},
+        {"--hourly", 0, OPTION_TEXT, &request.options.hourly, "FILE",
+         "charge each run by the hour it ran in: a CSV file of time and g_per_kwh", 0, 0},
         {"--site-factor", 0, OPTION_TEXT, &request.options.site_factor, "FACTOR",
          "the same of the places that a factor's levels name, in which the runs ran", 0, 0},
         {"--repaired", 0, OPTION_FLAG, &request.options.repaired, NULL,

@@ -10,7 +10,7 @@
 #include <string.h>
 
 struct request {
-    const char *page, *json, *latex, *location, *among, *site_factor, *calibration;
+    const char *page, *json, *latex, *location, *among, *site_factor, *hourly, *calibration;
     double pue;
 };
 
@@ -77,6 +77,7 @@ static int write_report(struct store *store, struct places *places, const struct
                                            .among = names,
                                            .among_count = count,
                                            .site_factor = request->site_factor,
+                                           .hourly = request->hourly,
                                            .calibration = calibration};
     int result = build_and_write(store, request, &options, error);
     free(names);
@@ -109,6 +110,8 @@ int cli_report(int argc, char **argv)
          "power usage effectiveness of the building; without it the study's, or 1", 1, 10},
         {"--among", 0, OPTION_TEXT, &request.among, "PLACES",
          "places to compare emissions in: SWE,US-OR,gcp:us-west1", 0, 0},
+        {"--hourly", 0, OPTION_TEXT, &request.hourly, "FILE",
+         "charge each run by the hour it ran in: a CSV file of time and g_per_kwh", 0, 0},
         {"--site-factor", 0, OPTION_TEXT, &request.site_factor, "FACTOR",
          "a factor whose levels name the places in which the runs ran, for what the place decides", 0, 0},
         {"--calibration", 0, OPTION_TEXT, &request.calibration, "FILE",

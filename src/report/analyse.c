@@ -34,9 +34,7 @@ static double response_value(const struct report *report, const struct run *run,
     case ENERGY:
         return run->energy_j;
     case EMISSIONS:
-        return report->location
-                   ? carbon_emissions_kg(run->energy_j, report->pue, report->location->intensity_g_per_kwh)
-                   : NAN;
+        return report_run_kg(report, run);
     case DURATION:
         return run->wall_s;
     case ACCURACY:
@@ -459,7 +457,7 @@ static bool any_value(const struct report *report, size_t response)
 static int refuse_response(const struct analysis *analysis, size_t response, struct error *error)
 {
     const struct report *report = analysis->report;
-    if (response == EMISSIONS && !report->location)
+    if (response == EMISSIONS && !report->location && !report->sites)
         return error_set(error, "emissions: no place is known: --location CODE names one (`joulery places` "
                                 "lists them)");
     return error_set(error, "%s: no finished run has one%s", responses[response].name,
@@ -493,13 +491,10 @@ static int analyse_all_responses(struct analysis *analysis, const struct analyse
 
 /* ---- all ---- */
 
-static int analyse_place(struct analysis *analysis, const struct analyse_options *options,
-                         struct error *error)
+static int analyse_place(struct analysis *analysis, struct error *error)
 {
     analysis->place_effect = report_alloc(analysis->report, 1, sizeof *analysis->place_effect, error);
-    return analysis->place_effect
-               ? report_place_effect(analysis->report, options->site_factor, analysis->place_effect, error)
-               : -1;
+    return analysis->place_effect ? report_place_effect(analysis->report, analysis->place_effect, error) : -1;
 }
 
 static int describe(struct analysis *analysis, struct store *store, struct error *error)
@@ -512,6 +507,9 @@ static int describe(struct analysis *analysis, struct store *store, struct error
     analysis->basis = report->basis;
     analysis->accuracy_metric = report->accuracy_metric;
     analysis->location = report->location ? report->location->name : NULL;
+    analysis->place = report_place_text(report, error);
+    if (!analysis->place && error->message)
+        return -1;
     analysis->pue = report->pue;
     analysis->done = report->states[RUN_DONE];
     analysis->planned = report->planned;
@@ -528,7 +526,9 @@ static int build(struct analysis *analysis, struct store *store, const struct an
                                          .location = options->location,
                                          .pue = options->pue,
                                          .among = options->among,
-                                         .among_count = options->among_count};
+                                         .among_count = options->among_count,
+                                         .site_factor = options->site_factor,
+                                         .hourly = options->hourly};
     if (report_load(report, store, error) < 0)
         return -1;
     if (report->states[RUN_DONE] == 0)
@@ -539,11 +539,11 @@ static int build(struct analysis *analysis, struct store *store, const struct an
         return error_set(error,
                          "--repaired goes with whole runs: no reconstruction tells the epochs of --reach");
     if (analyse_audited(analysis, store, error) < 0 || report_place(report, &place, error) < 0 ||
-        report_group(report, error) < 0 || describe(analysis, store, error) < 0 ||
-        analyse_all_responses(analysis, options, error) < 0 ||
+        report_charge(report, store, &place, error) < 0 || report_group(report, error) < 0 ||
+        describe(analysis, store, error) < 0 || analyse_all_responses(analysis, options, error) < 0 ||
         analyse_correlations(analysis, options->costs, error) < 0 || analyse_groups(analysis, error) < 0)
         return -1;
-    if (!options->brief && analyse_place(analysis, options, error) < 0)
+    if (!options->brief && analyse_place(analysis, error) < 0)
         return -1;
     if (!(analysis->reach > 0))
         return 0;

@@ -25,8 +25,10 @@ struct analyse_options {
     double pue;               /* 0: what the study file says, else 1 */
     const char *const *among; /* places to compare in, of `among_count`; none: a spread of grids */
     size_t among_count;
-    const char *site_factor; /* whose levels are places, in which the runs ran; NULL: compare in `among` */
-    bool repaired;           /* energies that the audit reconstructs instead of those published */
+    const char *
+        site_factor; /* whose levels are places, in which the runs ran and are charged; NULL: in `location` */
+    const char *hourly; /* intensity by the hour: a file, or a service's name; NULL: the yearly figure */
+    bool repaired;      /* energies that the audit reconstructs instead of those published */
     bool sound;     /* without the energies that the audit does not hold for sound; one of the two at most */
     double resolve; /* the difference to resolve, as a share of the mean; 0: 5 % */
     double reach;   /* the accuracy to reach; 0: none is asked for */
@@ -116,6 +118,7 @@ struct group_figures {
 struct analysis {
     struct report *report; /* owns all texts and arrays */
     const char *study, *basis, *accuracy_metric, *location;
+    const char *place; /* with its figure, in words; NULL: none is known */
     double pue, resolve, reach;
     size_t done, planned, imported;
     bool estimated; /* some energies are a model's */

@@ -258,8 +258,8 @@ static void add_head(struct text *text, const struct analysis *analysis)
                 analysis->estimated ? ", estimated by a model, not measured" : "");
     if (analysis->accuracy_metric)
         text_printf(text, "; accuracy: %s", analysis->accuracy_metric);
-    if (analysis->location)
-        text_printf(text, "; emissions: %s, PUE %.3g", analysis->location, analysis->pue);
+    if (analysis->place)
+        text_printf(text, "; emissions: %s, PUE %.3g", analysis->place, analysis->pue);
     text_append(text, "\n");
     if (analysis->repaired)
         text_printf(text, "repaired: the energies of %zu runs are reconstructed by the audit, not measured\n",

@@ -38,6 +38,8 @@ struct run {
     double score_per_kwh;
     double gap_s;
     double recorder_cpu_s;
+    double intensity_g_per_kwh;   /* of what it emits; NAN: no place is known */
+    double by_the_hour;           /* the part of its energy charged by an intensity of its hour, 0..1 */
     double others_share;          /* of the processors' busy time, other programs'; 0: it was not disturbed */
     struct calibrated calibrated; /* what the report's calibration predicts; its texts are not kept */
 };
@@ -50,7 +52,7 @@ struct group {
     size_t unmeasured; /* done, without an energy */
     bool estimated;    /* of some run */
     bool front;        /* on the Pareto front of means */
-    struct summary energy_j, wall_s, accuracy, score_per_kwh, hardware_j, power_w;
+    struct summary energy_j, wall_s, accuracy, score_per_kwh, hardware_j, power_w, kg_co2e;
     size_t calibrated; /* runs with a predicted wall energy, whose means follow */
     double calibrated_j, calibrated_low_j, calibrated_high_j;
     double instrument_uncertainty; /* mean relative standard uncertainty of a run's energy */
@@ -122,6 +124,12 @@ struct report {
     const struct location *location; /* NULL: none was named */
     double pue;
     bool pue_given;
+    const struct location **sites; /* by level of the site factor; NULL: all runs are in `location` */
+    size_t site_factor;
+    const char *hourly;                   /* a file or a service that was named; NULL: none was */
+    char *hourly_source, *hourly_trouble; /* NULL: nothing is charged by the hour; there was no trouble */
+    const char *place;                    /* report_place_text */
+    double hourly_part;                   /* of the energy of all runs */
     const struct location **among;
     size_t among_count;
     char *calibration; /* "2026-11-23T10:00:00Z, load ladder of 27 windows"; NULL: none was given */
@@ -164,10 +172,31 @@ int report_calibrate(struct report *report, struct store *store, const struct ca
 /* threats.c: what in the data may mislead; after the groups' figures. */
 int report_find_threats(struct report *report, struct error *error);
 /* answer.c */
+/* emissions.c: between report_place and report_group. */
+int report_charge(struct report *report, struct store *store, const struct report_options *options,
+                  struct error *error);
+/* Sets the factor whose levels are places. -1: there is none, or a level of it is no place. */
+int report_find_sites(struct report *report, const char *factor_name, struct error *error);
+/* "Sweden, 34 g/kWh, average, over the life cycle, 2023, 80 % of the energy by the hour (a.csv)". Lives with
+ * the report. NULL: no place is known; with `error`: memory ran out. */
+const char *report_place_text(struct report *report, struct error *error);
+/* kg CO2e of a run; NAN: not known. */
+double report_run_kg(const struct report *report, const struct run *run);
+/* NO_GROUP and `error` with the nearest: there is no such factor. */
+size_t report_find_factor(const struct report *report, const char *name, struct error *error);
+
 int report_conclude(struct report *report, struct error *error);
 
 /* The values of a group's done runs, those that are known, for stats. */
-enum run_figure { FIGURE_ENERGY, FIGURE_WALL, FIGURE_ACCURACY, FIGURE_SCORE, FIGURE_HARDWARE, FIGURE_POWER };
+enum run_figure {
+    FIGURE_ENERGY,
+    FIGURE_WALL,
+    FIGURE_ACCURACY,
+    FIGURE_SCORE,
+    FIGURE_HARDWARE,
+    FIGURE_POWER,
+    FIGURE_EMISSIONS
+};
 size_t report_values(const struct report *report, size_t group, enum run_figure figure, double *values);
 
 const char *report_state_name(enum run_state state);

@@ -320,22 +320,22 @@ int report_conclude(struct report *report, struct error *error)
 
 static void append_emissions(struct text *lines, const struct report *report)
 {
-    double energy_j = 0;
+    double energy_j = 0, kg = 0;
     for (size_t i = 0; i < report->run_count; i++)
-        if (report->runs[i].state == RUN_DONE && isfinite(report->runs[i].energy_j))
+        if (report->runs[i].state == RUN_DONE && isfinite(report->runs[i].energy_j)) {
             energy_j += report->runs[i].energy_j;
+            kg += report_run_kg(report, &report->runs[i]);
+        }
     AUTO_FREE char *energy = units_energy(energy_j);
     text_printf(lines, "All %zu runs together: %s", report->states[RUN_DONE], energy ? energy : "");
-    if (!report->location) {
+    if (!report->place) {
         text_append(lines, "; --location PLACE says what that emits.\n");
         return;
     }
-    double kg = carbon_emissions_kg(energy_j, report->pue, report->location->intensity_g_per_kwh);
     AUTO_FREE char *mass = units_mass(kg);
-    AUTO_FREE char *figure = location_figure_text(report->location);
-    text_printf(lines, ", %s CO2e in %s (%.0f g/kWh, %s; PUE %.2f).\n", mass ? mass : "",
-                report->location->name, report->location->intensity_g_per_kwh, figure ? figure : "",
-                report->pue);
+    text_printf(lines, ", %s CO2e in %s; PUE %.2f.\n", mass ? mass : "", report->place, report->pue);
+    if (report->hourly_trouble)
+        text_printf(lines, "By the hour: %s\n", report->hourly_trouble);
 }
 
 /* Names from a study must not steer the reader's terminal. */

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-static double run_value(const struct run *run, enum run_figure figure)
+static double run_value(const struct report *report, const struct run *run, enum run_figure figure)
 {
     switch (figure) {
     case FIGURE_ENERGY:
@@ -22,6 +22,8 @@ static double run_value(const struct run *run, enum run_figure figure)
         return run->hardware_j;
     case FIGURE_POWER:
         return run->wall_s > 0 ? run->energy_j / run->wall_s : NAN;
+    case FIGURE_EMISSIONS:
+        return report_run_kg(report, run);
     }
     return NAN;
 }
@@ -33,7 +35,7 @@ size_t report_values(const struct report *report, size_t group, enum run_figure 
         const struct run *run = &report->runs[i];
         if (run->group != group || run->state != RUN_DONE)
             continue;
-        double value = run_value(run, figure);
+        double value = run_value(report, run, figure);
         if (isfinite(value))
             values[count++] = value;
     }
@@ -50,6 +52,7 @@ static int summarise_group(struct report *report, size_t place, double *values, 
         {FIGURE_ENERGY, &group->energy_j},     {FIGURE_WALL, &group->wall_s},
         {FIGURE_ACCURACY, &group->accuracy},   {FIGURE_SCORE, &group->score_per_kwh},
         {FIGURE_HARDWARE, &group->hardware_j}, {FIGURE_POWER, &group->power_w},
+        {FIGURE_EMISSIONS, &group->kg_co2e},
     };
     for (size_t i = 0; i < sizeof figures / sizeof *figures; i++) {
         size_t count = report_values(report, place, figures[i].figure, values);

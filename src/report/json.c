@@ -81,13 +81,6 @@ static json_t *predicted(bool known, double wall_j, double low_j, double high_j)
     return json_pack("{s:f, s:f, s:f}", "wall_j", wall_j, "low_j", low_j, "high_j", high_j);
 }
 
-static double emissions(const struct report *report, double energy_j)
-{
-    if (!report->location)
-        return NAN;
-    return carbon_emissions_kg(energy_j, report->pue, report->location->intensity_g_per_kwh);
-}
-
 static json_t *group_levels(const struct report *report, const struct group *group)
 {
     json_t *levels = json_object();
@@ -111,8 +104,8 @@ static json_t *groups(const struct report *report)
             summary(&group->energy_j), "wall_s", summary(&group->wall_s), "power_w", summary(&group->power_w),
             "accuracy", summary(&group->accuracy), "accuracy_per_kwh", summary(&group->score_per_kwh),
             "hardware_j", summary(&group->hardware_j), "instrument_uncertainty",
-            number(group->instrument_uncertainty), "kg_co2e", number(emissions(report, group->energy_j.mean)),
-            "calibrated",
+            number(group->instrument_uncertainty), "kg_co2e",
+            number(group->kg_co2e.count ? group->kg_co2e.mean : NAN), "calibrated",
             predicted(group->calibrated > 0, group->calibrated_j, group->calibrated_low_j,
                       group->calibrated_high_j));
         json_array_append_new(list, item);
@@ -139,7 +132,7 @@ static json_t *runs(const struct report *report)
     for (size_t i = 0; i < report->run_count; i++) {
         const struct run *run = &report->runs[i];
         json_t *item = json_pack(
-            "{s:I, s:I, s:I, s:o, s:s, s:o, s:o, s:o, s:o, s:b, s:o, s:o, s:o, s:o, s:o, s:o}", "run",
+            "{s:I, s:I, s:I, s:o, s:s, s:o, s:o, s:o, s:o, s:b, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "run",
             (json_int_t)run->id, "position", (json_int_t)run->position, "repetition",
             (json_int_t)run->repetition, "group",
             run->group == NO_GROUP ? json_null() : json_integer((json_int_t)run->group), "state",
@@ -147,7 +140,8 @@ static json_t *runs(const struct report *report)
             "energy_j", number(run->energy_j), "uncertainty_j", number(run->uncertainty_j), "estimated",
             run->estimated, "hardware_j", number(run->hardware_j), "accuracy", number(run->accuracy),
             "accuracy_per_kwh", number(run->score_per_kwh), "gap_s", number(run->gap_s), "recorder_cpu_s",
-            number(run->recorder_cpu_s), "calibrated",
+            number(run->recorder_cpu_s), "intensity_g_per_kwh", number(run->intensity_g_per_kwh),
+            "calibrated",
             predicted(run->calibrated.known, run->calibrated.wall_j, run->calibrated.low_j,
                       run->calibrated.high_j));
         if (!item || add_end(item, run, &tails) != 0) {
@@ -265,13 +259,24 @@ static json_t *answer(const struct report *report)
                      "threats", threats);
 }
 
+/* null: each by the yearly figure. */
+static json_t *hourly(const struct report *report)
+{
+    if (!report->hourly_source)
+        return json_null();
+    return json_pack("{s:o, s:f, s:o}", "source", string(report->hourly_source), "part", report->hourly_part,
+                     "trouble", string(report->hourly_trouble));
+}
+
 static json_t *carbon(const struct report *report)
 {
     json_t *among = json_array();
     for (size_t i = 0; i < report->among_count; i++)
         json_array_append_new(among, location_to_json(report->among[i]));
-    return json_pack("{s:o, s:f, s:b, s:o}", "location", location_to_json(report->location), "pue",
-                     report->pue, "pue_given", report->pue_given, "among", among);
+    return json_pack("{s:o, s:f, s:b, s:o, s:o, s:o}", "location", location_to_json(report->location), "pue",
+                     report->pue, "pue_given", report->pue_given, "among", among, "site_factor",
+                     report->sites ? string(report->factors[report->site_factor].name) : json_null(),
+                     "hourly", hourly(report));
 }
 
 static json_t *accuracy(const struct report *report)

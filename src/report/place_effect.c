@@ -304,39 +304,6 @@ static int set_observed(const struct effect_data *d, const struct location *cons
     return 0;
 }
 
-static size_t find_site_factor(const struct report *report, const char *name, struct error *error)
-{
-    const char *names[64];
-    size_t count = 0;
-    for (size_t f = 0; f < report->factor_count; f++) {
-        if (strcmp(report->factors[f].name, name) == 0)
-            return f;
-        if (count < sizeof names / sizeof *names)
-            names[count++] = report->factors[f].name;
-    }
-    const char *nearest = text_nearest(name, names, count);
-    error_set(error, "no factor '%s' of places%s%s%s", name, nearest ? " (did you mean " : "",
-              nearest ? nearest : "", nearest ? "?)" : "");
-    return NO_GROUP;
-}
-
-static int find_sites(struct report *report, size_t site, const struct location ***at, struct error *error)
-{
-    const struct factor *factor = &report->factors[site];
-    *at = report_alloc(report, factor->level_count + 1, sizeof(struct location *), error);
-    if (!*at)
-        return -1;
-    for (size_t i = 0; i < factor->level_count; i++) {
-        (*at)[i] = places_find(report->places, factor->levels[i], error);
-        if (!(*at)[i])
-            return error_prefix(error, "factor %s", factor->name);
-        if (!((*at)[i]->intensity_g_per_kwh > 0))
-            return error_set(error, "factor %s: %s has an intensity of 0, which has no share in anything",
-                             factor->name, (*at)[i]->name);
-    }
-    return 0;
-}
-
 static int work_out(struct report *report, size_t site, const struct location *const *at,
                     struct effect_data *d, struct place_effect *effect, struct error *error)
 {
@@ -354,20 +321,27 @@ static int work_out(struct report *report, size_t site, const struct location *c
     return share_out(report, d, effect, error);
 }
 
-int report_place_effect(struct report *report, const char *site_factor, struct place_effect *effect,
-                        struct error *error)
+/* An intensity of 0 has no logarithm. */
+static int check_sites(const struct report *report, struct error *error)
+{
+    const struct factor *factor = &report->factors[report->site_factor];
+    for (size_t i = 0; i < factor->level_count; i++)
+        if (!(report->sites[i]->intensity_g_per_kwh > 0))
+            return error_set(error, "factor %s: %s has an intensity of 0, which has no share in anything",
+                             factor->name, report->sites[i]->name);
+    return 0;
+}
+
+int report_place_effect(struct report *report, struct place_effect *effect, struct error *error)
 {
     *effect = (struct place_effect){0};
-    size_t site = NO_GROUP;
-    const struct location **at = NULL;
-    if (site_factor && (site = find_site_factor(report, site_factor, error)) == NO_GROUP)
-        return -1;
-    if (site_factor && find_sites(report, site, &at, error) < 0)
+    size_t site = report->sites ? report->site_factor : NO_GROUP;
+    if (report->sites && check_sites(report, error) < 0)
         return -1;
     if (report->main_factor == SIZE_MAX || report->main_factor == site)
         return 0;
     struct effect_data data = {0};
-    int result = work_out(report, site, at, &data, effect, error);
+    int result = work_out(report, site, report->sites, &data, effect, error);
     effect_data_free(&data);
     return result;
 }

@@ -33,10 +33,9 @@ struct place_effect {
     size_t outweighing_count;
 };
 
-/* After report_place and report_group. `site_factor`: whose levels are places; NULL: the places to compare
- * in. -1: there is no such factor, or a level of it is no place. */
-int report_place_effect(struct report *report, const char *site_factor, struct place_effect *effect,
-                        struct error *error);
+/* After report_charge: where the report has sites, by those; else by the places to compare in. -1: a site has
+ * an intensity of 0, or memory ran out. */
+int report_place_effect(struct report *report, struct place_effect *effect, struct error *error);
 json_t *place_effect_to_json(const struct place_effect *effect);
 /* Sentences, each ended by a newline; "" where nothing is known. The caller frees them; NULL: no memory. */
 char *place_effect_text(const struct place_effect *effect);

@@ -122,12 +122,13 @@ static int audit_imported(struct report *report, struct store *store, struct err
     return 0;
 }
 
-static int find_place_effect(struct report *report, const struct report_options *options, struct error *error)
+static int find_place_effect(struct report *report, struct error *error)
 {
+    report->place = report_place_text(report, error);
+    if (!report->place && error->message)
+        return -1;
     report->place_effect = report_alloc(report, 1, sizeof *report->place_effect, error);
-    return report->place_effect
-               ? report_place_effect(report, options->site_factor, report->place_effect, error)
-               : -1;
+    return report->place_effect ? report_place_effect(report, report->place_effect, error) : -1;
 }
 
 static int build(struct report *report, struct store *store, const struct report_options *options,
@@ -141,9 +142,10 @@ static int build(struct report *report, struct store *store, const struct report
                          "`joulery study run` goes on with it",
                          report->study_name, report->planned, report->states[RUN_FAILED],
                          report->states[RUN_CUT]);
-    if (report_place(report, options, error) < 0 || report_group(report, error) < 0 ||
-        report_load_details(report, store, error) < 0 || report_load_epochs(report, store, error) < 0 ||
-        report_load_traces(report, store, error) < 0 || find_place_effect(report, options, error) < 0)
+    if (report_place(report, options, error) < 0 || report_charge(report, store, options, error) < 0 ||
+        report_group(report, error) < 0 || report_load_details(report, store, error) < 0 ||
+        report_load_epochs(report, store, error) < 0 || report_load_traces(report, store, error) < 0 ||
+        find_place_effect(report, error) < 0)
         return -1;
     if (options->calibration && report_calibrate(report, store, options->calibration, error) < 0)
         return -1;

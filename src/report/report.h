@@ -20,7 +20,9 @@ struct report_options {
     double pue;               /* 0: what the study file says, else 1 */
     const char *const *among; /* codes or names to compare emissions in; none: a spread of grids */
     size_t among_count;
-    const char *site_factor; /* whose levels are places, in which the runs ran; NULL: compare in `among` */
+    const char *
+        site_factor; /* whose levels are places, in which the runs ran and are charged; NULL: in `location` */
+    const char *hourly; /* intensity by the hour: a file, or a service's name; NULL: the yearly figure */
     const struct calibration
         *calibration; /* for the wall energy of runs without a wattmeter; NULL: none is told */
 };

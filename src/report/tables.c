@@ -16,19 +16,15 @@ struct units {
     struct latex_unit energy, emissions;
 };
 
-static double per_j(const struct report *report)
-{
-    return report->location ? carbon_emissions_kg(1, report->pue, report->location->intensity_g_per_kwh)
-                            : NAN;
-}
-
 static struct units units_of(const struct report *report)
 {
-    double most = 0;
-    for (size_t i = 0; i < report->group_count; i++)
-        if (report->groups[i].energy_j.count > 0)
-            most = fmax(most, fabs(report->groups[i].energy_j.mean));
-    return (struct units){latex_unit("J", most), latex_unit("kg", most * per_j(report))};
+    double energy_j = 0, kg = 0;
+    for (size_t i = 0; i < report->group_count; i++) {
+        const struct group *group = &report->groups[i];
+        energy_j = group->energy_j.count ? fmax(energy_j, fabs(group->energy_j.mean)) : energy_j;
+        kg = group->kg_co2e.count ? fmax(kg, fabs(group->kg_co2e.mean)) : kg;
+    }
+    return (struct units){latex_unit("J", energy_j), latex_unit("kg", kg)};
 }
 
 /* Mean and interval, two columns. */
@@ -59,11 +55,8 @@ static void add_group(struct text *text, const struct report *report, const stru
         add_mean(text, &group->accuracy, 1);
         add_single(text, &group->score_per_kwh, 1);
     }
-    if (report->location) {
-        text_append(text, " & ");
-        latex_number(
-            text, group->energy_j.count ? group->energy_j.mean * per_j(report) / units->emissions.size : NAN);
-    }
+    if (report->place)
+        add_single(text, &group->kg_co2e, units->emissions.size);
     text_append(text, " \\\\\n");
 }
 
@@ -80,12 +73,10 @@ static void add_caption(struct text *text, const struct report *report)
         text_append(text, "; accuracy: ");
         latex_words(text, report->accuracy_metric);
     }
-    if (report->location) {
-        AUTO_FREE char *figure = location_figure_text(report->location);
-        text_append(text, "; emissions: ");
-        latex_words(text, report->location->name);
-        text_printf(text, ", %g\\,g CO$_2$e/kWh (%s), PUE %.3g", report->location->intensity_g_per_kwh,
-                    figure ? figure : "", report->pue);
+    if (report->place) {
+        text_append(text, "; CO$_2$e: ");
+        latex_words(text, report->place);
+        text_printf(text, "; PUE %.3g", report->pue);
     }
     text_append(text, ".}\n");
 }
@@ -97,13 +88,13 @@ static char *summary_table(const struct report *report)
     text_printf(&head, "Kind & $n$ & Energy (%s) & 95\\,\\%% interval & Time (s)", units.energy.shown);
     if (report->accuracy_metric)
         text_append(&head, " & Accuracy & 95\\,\\% interval & per kWh");
-    if (report->location)
+    if (report->place)
         text_printf(&head, " & CO$_2$e (%s)", units.emissions.shown);
     text_append(&text, "% \\usepackage{booktabs}\n\\begin{table}\n  \\centering\n");
     add_caption(&text, report);
     latex_table_begin(&text,
-                      report->accuracy_metric ? report->location ? "lrrrrrrrr" : "lrrrrrrr"
-                      : report->location      ? "lrrrrr"
+                      report->accuracy_metric ? report->place ? "lrrrrrrrr" : "lrrrrrrr"
+                      : report->place         ? "lrrrrr"
                                               : "lrrrr",
                       head.data ? head.data : "");
     text_free(&head);
@@ -185,7 +176,9 @@ static int write_analysis(struct tables *tables, struct store *store, const stru
                                           .location = options->location,
                                           .pue = options->pue,
                                           .among = options->among,
-                                          .among_count = options->among_count};
+                                          .among_count = options->among_count,
+                                          .site_factor = options->site_factor,
+                                          .hourly = options->hourly};
     struct analysis analysis;
     struct error ignored = ERROR_INIT;
     int built = analyse_build(store, &asked, &analysis, &ignored);

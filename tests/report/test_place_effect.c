@@ -84,7 +84,7 @@ static void variances_of_logarithms_add_up(void **state)
     struct fixture *f = *state;
     struct error error = ERROR_INIT;
     struct place_effect e;
-    assert_int_equal(report_place_effect(&f->report, NULL, &e, &error), 0);
+    assert_int_equal(report_place_effect(&f->report, &e, &error), 0);
     double grids = f->among[1]->intensity_g_per_kwh / f->among[0]->intensity_g_per_kwh;
     double main = half_square(4), others = half_square(1.5), chance = half_square(1.21),
            place = half_square(grids);
@@ -111,7 +111,8 @@ static void runs_are_charged_where_they_ran(void **state)
     struct fixture *f = *state;
     struct error error = ERROR_INIT;
     struct place_effect e;
-    assert_int_equal(report_place_effect(&f->report, "site", &e, &error), 0);
+    assert_int_equal(report_find_sites(&f->report, "site", &error), 0);
+    assert_int_equal(report_place_effect(&f->report, &e, &error), 0);
     double grids =
         known_location("Taiwan")->intensity_g_per_kwh / known_location("oregon")->intensity_g_per_kwh;
     double main = half_square(4), place = half_square(1.5 * grids), chance = half_square(1.21);
@@ -132,10 +133,9 @@ static void a_factor_of_no_places_is_refused(void **state)
 {
     struct fixture *f = *state;
     struct error error = ERROR_INIT;
-    struct place_effect e;
-    assert_int_equal(report_place_effect(&f->report, "sites", &e, &error), -1);
+    assert_int_equal(report_find_sites(&f->report, "sites", &error), -1);
     assert_non_null(strstr(error_text(&error), "did you mean site?"));
-    assert_int_equal(report_place_effect(&f->report, "arch", &e, &error), -1);
+    assert_int_equal(report_find_sites(&f->report, "arch", &error), -1);
     assert_non_null(strstr(error_text(&error), "factor arch: no location 'small'"));
     error_clear(&error);
 }
@@ -146,13 +146,13 @@ static void what_does_not_differ_says_nothing(void **state)
     struct error error = ERROR_INIT;
     struct place_effect e;
     f->report.among_count = 1;
-    assert_int_equal(report_place_effect(&f->report, NULL, &e, &error), 0);
+    assert_int_equal(report_place_effect(&f->report, &e, &error), 0);
     assert_false(e.known);
     json_t *json = place_effect_to_json(&e);
     assert_true(json_is_null(json));
     json_decref(json);
     f->report.run_count = 0;
-    assert_int_equal(report_place_effect(&f->report, NULL, &e, &error), 0);
+    assert_int_equal(report_place_effect(&f->report, &e, &error), 0);
     assert_false(e.known);
 }
 

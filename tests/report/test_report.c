@@ -1,5 +1,6 @@
 #include "synthetic.h"
 
+#include "base/clock.h"
 #include "base/file.h"
 #include "base/text.h"
 #include "base/units.h"
@@ -435,6 +436,92 @@ static void traces_keep_their_energy_when_they_are_thinned(void **state)
     trace_bins_free(&bins);
 }
 
+#define FIRST_RUN_S 1795000000
+#define BOUNDARY_S  (FIRST_RUN_S + 8 * 90)
+
+static void write_profile(const char *path, int64_t end_s)
+{
+    struct error error = ERROR_INIT;
+    AUTO_FREE char *from = clock_iso8601((int64_t)FIRST_RUN_S * NS_PER_S),
+                   *middle = clock_iso8601((int64_t)BOUNDARY_S * NS_PER_S),
+                   *end = clock_iso8601(end_s * NS_PER_S);
+    AUTO_FREE char *text =
+        text_format("from,to,g_per_kwh\n%s,%s,100\n%s,%s,200\n", from, middle, middle, end);
+    assert_int_equal(file_write(path, text, strlen(text), &error), 0);
+}
+
+/* Charged by a profile of 100 g/kWh until a boundary and 200 after it. */
+static void runs_are_charged_by_the_hour_they_ran_in(void **state)
+{
+    const struct fixture *fixture = *state;
+    struct error error = ERROR_INIT;
+    AUTO_FREE char *path = text_format("%s.csv", fixture->path);
+    write_profile(path, BOUNDARY_S + 86400);
+    struct report *report = build(fixture, &(struct synthetic){.repetitions = 5},
+                                  &(struct report_options){.location = "POL", .hourly = path}, &error);
+    assert_non_null(report);
+    json_t *json = report_to_json(report), *run;
+    size_t i, before = 0, after = 0;
+    double kg = 0;
+    json_array_foreach(json_object_get(json, "runs"), i, run)
+    {
+        int64_t ns;
+        assert_int_equal(clock_parse_iso8601(json_string_value(json_object_get(run, "started")), &ns), 0);
+        double start_s = (double)ns / NS_PER_S, intensity = number_at(run, "intensity_g_per_kwh");
+        kg += number_at(run, "energy_j") / J_PER_KWH * intensity / 1000;
+        if (start_s + number_at(run, "wall_s") <= BOUNDARY_S)
+            before++, assert_near(intensity, 100);
+        else if (start_s >= BOUNDARY_S)
+            after++, assert_near(intensity, 200);
+        else
+            assert_true(intensity > 100 && intensity < 200);
+    }
+    assert_true(before > 3 && after > 3);
+    double grouped = 0;
+    json_t *group;
+    json_array_foreach(json_object_get(json, "groups"), i, group) grouped +=
+        number_at(group, "kg_co2e") * number_at(group, "energy_j/n");
+    assert_near(grouped, kg);
+    assert_near(number_at(json, "emissions/hourly/part"), 1);
+    json_decref(json);
+    report_free(report);
+    unlink(path);
+}
+
+/* What a profile does not reach is charged by the yearly figure, and told. */
+static void a_profile_that_ends_early_is_said(void **state)
+{
+    const struct fixture *fixture = *state;
+    struct error error = ERROR_INIT;
+    AUTO_FREE char *path = text_format("%s.csv", fixture->path);
+    write_profile(path, BOUNDARY_S + 90);
+    struct report *report = build(fixture, &(struct synthetic){.repetitions = 5},
+                                  &(struct report_options){.location = "POL", .hourly = path}, &error);
+    json_t *json = report_to_json(report);
+    double part = number_at(json, "emissions/hourly/part");
+    assert_true(part > 0.2 && part < 0.8);
+    double poland = known_location("POL")->intensity_g_per_kwh, most = 0;
+    json_t *run;
+    size_t i;
+    json_array_foreach(json_object_get(json, "runs"), i, run) most =
+        fmax(most, number_at(run, "intensity_g_per_kwh"));
+    assert_near(most, poland);
+    AUTO_FREE char *answer = report_answer(report);
+    assert_non_null(strstr(answer, "% of the energy by the hour"));
+    json_decref(json);
+    report_free(report);
+    unlink(path);
+    unlink(fixture->path);
+    assert_null(build(fixture, &(struct synthetic){.repetitions = 1},
+                      &(struct report_options){.location = "POL", .hourly = path}, &error));
+    assert_non_null(strstr(error_text(&error), path));
+    unlink(fixture->path);
+    assert_null(build(fixture, &(struct synthetic){.repetitions = 1},
+                      &(struct report_options){.hourly = path}, &error));
+    assert_non_null(strstr(error_text(&error), "--hourly needs a place"));
+    error_clear(&error);
+}
+
 /* The tables of a store with two instruments and names that LaTeX would take for its own. */
 static void tables_for_a_paper_are_whole_and_escaped(void **state)
 {
@@ -491,6 +578,8 @@ int main(void)
         WITH_STORE(a_place_that_does_not_exist_names_the_nearest),
         WITH_STORE(nothing_from_outside_gets_out_of_the_page),
         cmocka_unit_test(what_may_mislead_is_said),
+        WITH_STORE(runs_are_charged_by_the_hour_they_ran_in),
+        WITH_STORE(a_profile_that_ends_early_is_said),
         WITH_STORE(tables_for_a_paper_are_whole_and_escaped),
         cmocka_unit_test_setup_teardown(disturbed_runs_are_said, setup, teardown),
         cmocka_unit_test(traces_keep_their_energy_when_they_are_thinned),
