@@ -21,6 +21,8 @@ void place_free(struct place *place)
     csv_row_free(&place->row);
     free(place->also);
     free(place->profile);
+    free(place->source);
+    free(place->pue_source);
     free(place);
 }
 
@@ -88,6 +90,14 @@ int places_sort(struct places *places, struct error *error)
     return 0;
 }
 
+struct place *places_by_code(const struct places *places, const char *code)
+{
+    for (size_t i = places->count; i-- > 0;)
+        if (strcasecmp(places->items[i]->location.code, code) == 0)
+            return places->items[i];
+    return NULL;
+}
+
 static int read_table(struct places *places, const char *text, size_t size, const char *path,
                       struct error *error)
 {
@@ -144,6 +154,40 @@ static int read_own(struct places *places, const char *given, struct error *erro
     return text ? read_table(places, text, size, path, error) : -1;
 }
 
+/* ---- figures that are another's ---- */
+
+static int share_figure(struct places *places, struct place *place, struct error *error)
+{
+    struct location *l = &place->location;
+    const struct place *of = places_by_code(places, l->figure_of);
+    for (size_t steps = 0; of && *of->location.figure_of && steps < places->count; steps++)
+        of = places_by_code(places, of->location.figure_of); /* an own table can have put one between */
+    if (!of || *of->location.figure_of)
+        return error_set(error,
+                         "location '%s': the figure of '%s', which it is to have, is no location's own",
+                         l->code, l->figure_of);
+    l->intensity_g_per_kwh = of->location.intensity_g_per_kwh;
+    l->low_g_per_kwh = of->location.low_g_per_kwh;
+    l->high_g_per_kwh = of->location.high_g_per_kwh;
+    l->year = of->location.year;
+    l->marginal = of->location.marginal;
+    l->scope = of->location.scope;
+    l->profile = of->location.profile;
+    place->source = text_format("grid of %s: %s", of->location.name, of->location.source);
+    if (!place->source)
+        return error_memory(error, "locations");
+    l->source = place->source;
+    return 0;
+}
+
+int places_share_figures(struct places *places, struct error *error)
+{
+    for (size_t i = 0; i < places->count; i++)
+        if (*places->items[i]->location.figure_of && share_figure(places, places->items[i], error) < 0)
+            return -1;
+    return 0;
+}
+
 struct places *places_open(const char *own, struct error *error)
 {
     struct places *places = calloc(1, sizeof *places);
@@ -152,7 +196,8 @@ struct places *places_open(const char *own, struct error *error)
         return NULL;
     }
     if (read_program(places, error) == 0 && read_own(places, own, error) == 0 &&
-        places_sort(places, error) == 0)
+        places_sort(places, error) == 0 && places_share_figures(places, error) == 0 &&
+        places_fill_pue(places, error) == 0)
         return places;
     places_close(places);
     return NULL;
@@ -165,7 +210,8 @@ struct places *places_parse(const char *text, size_t size, const char *path, str
         error_memory(error, "locations");
         return NULL;
     }
-    if (read_table(places, text, size, path, error) == 0 && places_sort(places, error) == 0)
+    if (read_table(places, text, size, path, error) == 0 && places_sort(places, error) == 0 &&
+        places_share_figures(places, error) == 0)
         return places;
     places_close(places);
     return NULL;
@@ -183,7 +229,9 @@ char *places_check(const char *path, struct error *error)
     }
     struct text mistakes = TEXT_INIT;
     text_append(&mistakes, "");
-    int status = places_table_read(places, text, size, path, &mistakes, error);
+    int status = read_program(places, error); /* a figure of the program's may be named */
+    if (status == 0)
+        status = places_table_read(places, text, size, path, &mistakes, error);
     places_close(places);
     if (status == 0)
         return text_take(&mistakes);
@@ -254,7 +302,9 @@ static const struct location *given_by_hand(struct places *places, double g_per_
                                         .intensity_g_per_kwh = g_per_kwh,
                                         .low_g_per_kwh = NAN,
                                         .high_g_per_kwh = NAN,
+                                        .figure_of = "",
                                         .pue = NAN,
+                                        .pue_source = "",
                                         .latitude = NAN,
                                         .longitude = NAN,
                                         .profile = "",
@@ -398,6 +448,14 @@ const struct location *places_find(struct places *places, const char *name, stru
 }
 
 /* ---- for people ---- */
+
+double location_pue(const struct location *location, double given, bool *own)
+{
+    bool known = given <= 0 && location && !isnan(location->pue);
+    if (own)
+        *own = known;
+    return given > 0 ? given : known ? location->pue : 1;
+}
 
 const char *location_kind_name(enum location_kind kind)
 {

@@ -33,10 +33,12 @@ struct location {
     const char *country; /* ISO 3166-1 alpha-3 */
     int year;            /* of the figure; 0: not known */
     double intensity_g_per_kwh;
-    double low_g_per_kwh, high_g_per_kwh; /* NAN: not known */
+    double low_g_per_kwh, high_g_per_kwh; /* what it may be, docs/method.md; NAN: not known */
+    const char *figure_of;                /* the code of the location whose figure it is; "": its own */
     bool marginal;                        /* of the next kWh rather than of the average one */
     enum figure_scope scope;
     double pue;                 /* NAN: not known */
+    const char *pue_source;     /* "Google's data centres, 2024"; "" where it is not known */
     double latitude, longitude; /* degrees; NAN: not known */
     const char *profile;        /* the path of its intensity by the hour (profile.h); "": none */
     const char *source;
@@ -59,6 +61,10 @@ const struct location *const *places_all(const struct places *places, size_t *co
  * there is none (the nearest is named), or there are several (they are listed). */
 const struct location *places_find(struct places *places, const char *name, struct error *error);
 
+/* The PUE to reckon with: `given` where it is over 0, else the location's own where that is known, else 1.
+ * `location` may be NULL. `*own`, if not NULL: it is the location's. */
+double location_pue(const struct location *location, double given, bool *own);
+
 /* "country", "region", "zone", "cloud", "site" */
 const char *location_kind_name(enum location_kind kind);
 /* "average, over the life cycle, 2023": what sort of figure it is; the caller frees it. */
@@ -68,7 +74,7 @@ char *location_figure_text(const struct location *location);
  * order of the file; "" when there is none. NULL and `error`: it can't be read. The caller frees it. */
 char *places_check(const char *path, struct error *error);
 
-/* Parses the bytes of a table; for fuzzing and tests. The caller closes them. */
+/* Parses the bytes of a table that stands alone; for fuzzing and tests. The caller closes them. */
 struct places *places_parse(const char *text, size_t size, const char *path, struct error *error);
 
 #endif

@@ -27,6 +27,7 @@ enum column {
     COLUMN_HIGH,
     COLUMN_ACCOUNTING,
     COLUMN_SCOPE,
+    COLUMN_FIGURE_OF,
     COLUMN_PUE,
     COLUMN_LATITUDE,
     COLUMN_LONGITUDE,
@@ -36,8 +37,9 @@ enum column {
 };
 
 static const char *const column_names[COLUMNS] = {
-    "code",           "also",       "name",  "kind", "country",  "year",      "g_per_kwh", "low_g_per_kwh",
-    "high_g_per_kwh", "accounting", "scope", "pue",  "latitude", "longitude", "profile",   "source"};
+    "code",      "also",          "name",           "kind",       "country", "year",
+    "g_per_kwh", "low_g_per_kwh", "high_g_per_kwh", "accounting", "scope",   "figure_of",
+    "pue",       "latitude",      "longitude",      "profile",    "source"};
 
 struct table {
     struct places *places;
@@ -164,11 +166,26 @@ static void check_range(struct table *table, const struct location *l)
         mistake(table, "latitude and longitude: one of them is missing");
 }
 
+/* What a row must leave to the location whose figure it has. */
+static void check_no_figure(struct table *table)
+{
+    static const enum column figures[] = {COLUMN_INTENSITY,  COLUMN_LOW,   COLUMN_HIGH,   COLUMN_YEAR,
+                                          COLUMN_ACCOUNTING, COLUMN_SCOPE, COLUMN_PROFILE};
+    for (size_t i = 0; i < sizeof figures / sizeof *figures; i++)
+        if (*field(table, figures[i]))
+            mistake(table, "%s: the figure is that of %s (figure_of), so this has to be empty",
+                    column_names[figures[i]], field(table, COLUMN_FIGURE_OF));
+}
+
 static void read_figures(struct table *table, struct location *l)
 {
     static const char *const accountings[] = {"average", "marginal"};
     static const char *const scopes[] = {"", "life-cycle", "direct"};
-    required(table, COLUMN_INTENSITY);
+    l->figure_of = field(table, COLUMN_FIGURE_OF);
+    if (*l->figure_of)
+        check_no_figure(table);
+    else
+        required(table, COLUMN_INTENSITY);
     l->intensity_g_per_kwh = number(table, COLUMN_INTENSITY, 0, INTENSITY_MOST_G_PER_KWH);
     l->low_g_per_kwh = number(table, COLUMN_LOW, 0, INTENSITY_MOST_G_PER_KWH);
     l->high_g_per_kwh = number(table, COLUMN_HIGH, 0, INTENSITY_MOST_G_PER_KWH);
@@ -177,6 +194,7 @@ static void read_figures(struct table *table, struct location *l)
     l->marginal = choice(table, COLUMN_ACCOUNTING, accountings, 2);
     l->scope = (enum figure_scope)choice(table, COLUMN_SCOPE, scopes, 3);
     l->pue = number(table, COLUMN_PUE, 1, PUE_MOST);
+    l->pue_source = isnan(l->pue) ? "" : l->source;
     l->latitude = number(table, COLUMN_LATITUDE, -90, 90);
     l->longitude = number(table, COLUMN_LONGITUDE, -180, 180);
 }
@@ -259,6 +277,7 @@ static int read_row(struct table *table, struct error *error)
     }
     int status = read_place(table, place, error);
     place->row = *table->row;
+    place->line = table->line;
     if (status < 0 || table->wrong) {
         place_free(place);
         return status;
@@ -288,6 +307,37 @@ static int read_line(struct table *table, const char *text, size_t size, size_t 
     return 0;
 }
 
+/* A figure of another location must be there, and be its own. */
+static bool shares_well(struct table *table, const struct place *place)
+{
+    const char *code = place->location.figure_of;
+    const struct place *of = *code ? places_by_code(table->places, code) : NULL;
+    table->line = place->line;
+    if (*code && !of)
+        mistake(table, "figure_of: no location has the code '%s'", code);
+    else if (of && *of->location.figure_of)
+        mistake(table, "figure_of: the figure of '%s' is that of '%s' itself: name that one", code,
+                of->location.figure_of);
+    else
+        return true;
+    return false;
+}
+
+static void check_shared(struct table *table)
+{
+    struct places *places = table->places;
+    size_t kept = table->own_from;
+    for (size_t i = kept; i < places->count; i++)
+        if (!shares_well(table, places->items[i]))
+            places->items[i]->line = 0;
+    for (size_t i = kept; i < places->count; i++)
+        if (places->items[i]->line)
+            places->items[kept++] = places->items[i];
+        else
+            place_free(places->items[i]);
+    places->count = kept;
+}
+
 int places_table_read(struct places *places, const char *text, size_t size, const char *path,
                       struct text *mistakes, struct error *error)
 {
@@ -310,5 +360,6 @@ int places_table_read(struct places *places, const char *text, size_t size, cons
         table.line = line;
         mistake(&table, "no row that names the columns: at least code,name,g_per_kwh,source");
     }
+    check_shared(&table);
     return mistakes->failed ? error_memory(error, path) : 0;
 }

@@ -12,6 +12,8 @@ struct place {
     struct csv_row row;
     char **also;
     char *profile;
+    char *source, *pue_source; /* where they are put together */
+    size_t line;               /* of its table */
 };
 
 struct places {
@@ -26,6 +28,12 @@ void place_free(struct place *place);
 int places_add(struct places *places, struct place *place, struct error *error);
 /* Sorts what was added; of those with one code the last counts. Once all tables are read. */
 int places_sort(struct places *places, struct error *error);
+/* The last added with that code, case ignored; NULL: there is none. */
+struct place *places_by_code(const struct places *places, const char *code);
+/* Gives those whose figure is another's that figure. After places_sort. */
+int places_share_figures(struct places *places, struct error *error);
+/* Gives regions of providers without a PUE of their own that of the provider, from data/pue.csv. */
+int places_fill_pue(struct places *places, struct error *error);
 
 /* Adds the rows of a table. Rows that are wrong are left out, each with a line "PATH:LINE: what" in
  * `mistakes`. -1: memory ran out. */
