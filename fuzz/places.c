@@ -1,9 +1,12 @@
-/* A table of places from any file: refused, or each of its places is found by its code. */
+/* A table of locations of a user's own: read or refused by line, and what was read keeps its promises. */
 #include "carbon/places.h"
+#include "base/text.h"
 #include "carbon/carbon.h"
 
+#include <math.h>
 #include <stdint.h>
 #include <stdlib.h>
+#include <string.h>
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -13,27 +16,37 @@ static void require(bool holds)
         abort();
 }
 
-static void find_all(struct places *places)
+static void check_location(struct places *places, const struct location *l)
 {
-    enum { SOUGHT_MOST = 20 };
-    size_t count;
-    const struct location *const *all = places_all(places, &count);
-    for (size_t i = 0; i < count && i < SOUGHT_MOST; i++) {
-        struct error error = ERROR_INIT;
-        const struct location *found = places_find(places, all[i]->code, &error);
-        /* another code may differ from it in case and marks alone; and a code can look like an intensity */
-        require(found || error.message);
-        require(all[i]->intensity_g_per_kwh >= 0 && all[i]->intensity_g_per_kwh <= INTENSITY_MOST_G_PER_KWH);
-        error_clear(&error);
-    }
+    struct error error = ERROR_INIT;
+    require(*l->code && *l->name && *l->source);
+    require(l->intensity_g_per_kwh >= 0 && l->intensity_g_per_kwh <= INTENSITY_MOST_G_PER_KWH);
+    require(isnan(l->low_g_per_kwh) == isnan(l->high_g_per_kwh));
+    require(isnan(l->low_g_per_kwh) ||
+            (l->low_g_per_kwh <= l->intensity_g_per_kwh && l->intensity_g_per_kwh <= l->high_g_per_kwh));
+    require(location_pue(l, 0, NULL) >= 1);
+    require(isnan(l->latitude) || fabs(l->latitude) <= 90);
+    const struct location *found = places_find(places, l->code, &error);
+    require(found == l || (!found && error.message)); /* folded, two codes can be one */
+    error_clear(&error);
+    AUTO_FREE char *figure = location_figure_text(l);
+    require(figure != NULL);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct error error = ERROR_INIT;
-    struct places *places = places_parse((const char *)data, size, "fuzz", &error);
-    if (places)
-        find_all(places);
+    AUTO_FREE char *text = malloc(size + 1);
+    if (!text || size > 4096)
+        return 0;
+    memcpy(text, data, size);
+    text[size] = '\0';
+    struct places *places = places_parse(text, size, "fuzz.csv", &error);
+    require(places || strncmp(error_text(&error), "fuzz.csv:", 9) == 0);
+    size_t count = 0;
+    const struct location *const *all = places ? places_all(places, &count) : NULL;
+    for (size_t i = 0; i < count; i++)
+        check_location(places, all[i]);
     places_close(places);
     error_clear(&error);
     return 0;

@@ -137,6 +137,42 @@ static void a_table_of_ones_own_replaces_and_adds(void **state)
     places_close(places);
 }
 
+static void a_figure_can_be_another_locations(void **state)
+{
+    (void)state;
+    static const char table[] =
+        "code,name,g_per_kwh,low_g_per_kwh,high_g_per_kwh,year,scope,figure_of,source\n"
+        "x:1,Region 1,,,,,,GRID,the provider's list\n"
+        "GRID,The grid,40,30,50,2023,direct,,its operator\n";
+    struct error error = ERROR_INIT;
+    struct places *places = places_parse(table, strlen(table), "own.csv", &error);
+    assert_non_null(places);
+    const struct location *one = places_find(places, "x:1", &error);
+    assert_non_null(one);
+    assert_true(one->intensity_g_per_kwh == 40 && one->low_g_per_kwh == 30 && one->high_g_per_kwh == 50);
+    assert_true(one->year == 2023 && one->scope == FIGURE_DIRECT);
+    assert_string_equal(one->figure_of, "GRID");
+    assert_string_equal(one->source, "grid of The grid: its operator");
+    places_close(places);
+    const struct location *oregon = known_location("aws:us-west-2");
+    assert_true(oregon->intensity_g_per_kwh == known_location("US-OR")->intensity_g_per_kwh);
+    assert_string_equal(known_location("azure:westus2")->figure_of, "US-WA");
+}
+
+static void the_pue_is_the_one_given_else_the_locations_else_one(void **state)
+{
+    (void)state;
+    bool own;
+    const struct location *google = known_location("gcp:us-west1"), *sweden = known_location("SWE");
+    assert_true(location_pue(google, 0, &own) == 1.1 && own);
+    assert_string_equal(google->pue_source, "Google's data centres, 2024");
+    assert_true(location_pue(google, 1.3, &own) == 1.3 && !own);
+    assert_true(location_pue(sweden, 0, &own) == 1 && !own);
+    assert_true(location_pue(NULL, 0, NULL) == 1);
+    assert_true(location_pue(known_location("aws:eu-north-1"), 0, &own) == 1.15 && own);
+    assert_true(location_pue(known_location("azure:eastus"), 0, &own) == 1.18 && own);
+}
+
 static void every_mistake_in_a_table_is_told_by_its_line(void **state)
 {
     (void)state;
@@ -158,6 +194,13 @@ static void every_mistake_in_a_table_is_told_by_its_line(void **state)
         {"code,name,g_per_kwh,source,country\na,A,1,s,Sweden\n", "three letters"},
         {"code,name,g_per_kwh,source\n\"a,A,1,s\n", "own.csv:2: a quote that never ends"},
         {"code,name,g_per_kwh,source\na b,A,1,s\n", "own.csv:2: code: expected letters"},
+        {"code,name,g_per_kwh,figure_of,source\na,A,1,,s\nb,B,,c,s\n",
+         "own.csv:3: figure_of: no location has the code 'c'"},
+        {"code,name,g_per_kwh,figure_of,source\na,A,1,,s\nb,B,2,a,s\n",
+         "own.csv:3: g_per_kwh: the figure is that of a"},
+        {"code,name,g_per_kwh,figure_of,source\na,A,1,,s\nb,B,,a,s\nc,C,,b,s\n",
+         "own.csv:4: figure_of: the figure of 'b' is that of 'a' itself"},
+        {"code,name,g_per_kwh,figure_of,source\na,A,,a,s\n", "own.csv:2: figure_of"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         struct error error = ERROR_INIT;
@@ -193,6 +236,8 @@ int main(void)
         cmocka_unit_test(an_unknown_location_names_the_nearest),
         cmocka_unit_test(an_intensity_can_be_given_by_hand),
         cmocka_unit_test(a_table_of_ones_own_replaces_and_adds),
+        cmocka_unit_test(a_figure_can_be_another_locations),
+        cmocka_unit_test(the_pue_is_the_one_given_else_the_locations_else_one),
         cmocka_unit_test(every_mistake_in_a_table_is_told_by_its_line),
         cmocka_unit_test(emissions_are_energy_times_pue_times_intensity),
     };
