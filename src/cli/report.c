@@ -3,6 +3,7 @@
 #include "base/file.h"
 #include "base/text.h"
 #include "cli/cli.h"
+#include "report/figures.h"
 #include "report/tables.h"
 
 #include <stdio.h>
@@ -10,8 +11,8 @@
 #include <string.h>
 
 struct request {
-    const char *page, *json, *latex, *location, *among, *site_factor, *hourly, *calibration;
-    double pue;
+    const char *page, *json, *latex, *figures, *location, *among, *site_factor, *hourly, *calibration;
+    double pue, figure_width_mm;
 };
 
 static int write_page(const struct report *report, const char *path, struct error *error)
@@ -22,7 +23,7 @@ static int write_page(const struct report *report, const char *path, struct erro
 }
 
 static int write_answer(const struct report *report, const struct request *request, const char *tables,
-                        struct error *error)
+                        const char *figures, struct error *error)
 {
     bool taken = (request->page && strcmp(request->page, "-") == 0) ||
                  (request->json && strcmp(request->json, "-") == 0);
@@ -36,20 +37,25 @@ static int write_answer(const struct report *report, const struct request *reque
         printf("The page: %s\n", request->page);
     if (tables)
         printf("The tables, in %s: %s\n", request->latex, tables);
+    if (figures)
+        printf("The figures, in %s: %s\n", request->figures, figures);
     return 0;
 }
 
 static int write_all(const struct report *report, struct store *store, const struct request *request,
                      const struct report_options *options, struct error *error)
 {
-    AUTO_FREE char *tables = NULL;
+    AUTO_FREE char *tables = NULL, *figures = NULL;
     if (request->page && write_page(report, request->page, error) < 0)
         return -1;
     if (request->json && cli_write_json(report_to_json(report), request->json, error) < 0)
         return -1;
     if (request->latex && report_write_tables(report, store, options, request->latex, &tables, error) < 0)
         return -1;
-    return write_answer(report, request, tables, error);
+    if (request->figures &&
+        report_write_figures(report, store, request->figures, request->figure_width_mm, &figures, error) < 0)
+        return -1;
+    return write_answer(report, request, tables, figures, error);
 }
 
 static int build_and_write(struct store *store, const struct request *request,
@@ -101,7 +107,7 @@ static int open_and_write(const char *path, const struct request *request, struc
 
 int cli_report(int argc, char **argv)
 {
-    struct request request = {0};
+    struct request request = {.figure_width_mm = FIGURE_WIDTH_MM};
     const struct option options[] = {
         {"--output", 'o', OPTION_TEXT, &request.page, "FILE", "write the page (HTML, works offline)", 0, 0},
         {"--location", 0, OPTION_TEXT, &request.location, "PLACE",
@@ -116,6 +122,10 @@ int cli_report(int argc, char **argv)
          "a factor whose levels name the places in which the runs ran, for what the place decides", 0, 0},
         {"--calibration", 0, OPTION_TEXT, &request.calibration, "FILE",
          "what `joulery calibrate` stored: the wall energy of runs without a wattmeter, predicted", 0, 0},
+        {"--figures", 0, OPTION_TEXT, &request.figures, "DIR",
+         "write figures for a paper (SVG) into a folder", 0, 0},
+        {"--figure-width", 0, OPTION_NUMBER, &request.figure_width_mm, "MM",
+         "how wide they are (default 85, a column)", FIGURE_WIDTH_LEAST_MM, FIGURE_WIDTH_MOST_MM},
         {"--latex", 0, OPTION_TEXT, &request.latex, "DIR", "write the tables for a paper into a folder", 0,
          0},
         {"--json", 0, OPTION_TEXT, &request.json, "FILE",

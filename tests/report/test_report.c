@@ -7,6 +7,7 @@
 #include "carbon/carbon.h"
 #include "known_places.h"
 #include "report/analyse.h"
+#include "report/figures.h"
 #include "report/report.h"
 #include "report/tables.h"
 #include "report/trace.h"
@@ -560,6 +561,59 @@ static void tables_for_a_paper_are_whole_and_escaped(void **state)
     store_close(store);
 }
 
+static size_t count_of(const char *text, const char *word)
+{
+    size_t count = 0;
+    for (const char *at = strstr(text, word); at; at = strstr(at + 1, word))
+        count++;
+    return count;
+}
+
+/* Every run is a dot; what comes from outside is text and nothing else; nothing outside is referred to. */
+static void figures_for_a_paper_show_every_run(void **state)
+{
+    const struct fixture *fixture = *state;
+    struct error error = ERROR_INIT;
+    const struct synthetic synthetic = {.repetitions = 3, .walled = true, .hostile = true};
+    assert_int_equal(synthetic_store(fixture->path, &synthetic, &error), 0);
+    struct store *store = store_open(fixture->path, STORE_READ, &error);
+    struct report *report =
+        report_build(store, &(struct report_options){.places = known_places(), .location = "POL"}, &error);
+    assert_non_null(report);
+    AUTO_FREE char *folder = text_format("%s.svg", fixture->path), *written = NULL, *nothing = NULL;
+    if (report_write_figures(report, store, folder, FIGURE_WIDTH_MM, &written, &error) < 0)
+        fail_msg("%s", error_text(&error));
+    static const struct {
+        const char *name;
+        size_t dots;
+    } figures[] = {{"energy.svg", 12}, {"duration.svg", 12},  {"power.svg", 12},    {"accuracy.svg", 12},
+                   {"score.svg", 12},  {"emissions.svg", 12}, {"tradeoff.svg", 4},  {"epochs.svg", 20},
+                   {"order.svg", 12},  {"places.svg", 0},     {"agreement.svg", 12}};
+    for (size_t i = 0; i < sizeof figures / sizeof *figures; i++) {
+        AUTO_FREE char *path = file_join(folder, figures[i].name),
+                       *text = file_read(path, 1 << 20, NULL, &error);
+        assert_non_null(strstr(written, figures[i].name));
+        assert_non_null(text);
+        assert_int_equal(count_of(text, "<circle "), figures[i].dots);
+        assert_int_equal(count_of(text, "http"), 1); /* the name space */
+        assert_null(strstr(text, "href"));
+        assert_null(strstr(text, "<script"));
+        assert_null(strstr(text, "<b>"));
+        assert_null(strstr(text, "nan"));
+        AUTO_FREE char *command =
+            text_format("python3 -c 'import sys, xml.dom.minidom as m; m.parse(sys.argv[1])' %s", path);
+        assert_int_equal(system(command), 0);
+        unlink(path);
+    }
+    rmdir(folder);
+    assert_int_equal(report_write_figures(report, store, fixture->path, FIGURE_WIDTH_MM, &nothing, &error),
+                     -1);
+    assert_non_null(strstr(error_text(&error), fixture->path));
+    error_clear(&error);
+    report_free(report);
+    store_close(store);
+}
+
 #define WITH_STORE(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
 
 int main(void)
@@ -580,6 +634,7 @@ int main(void)
         cmocka_unit_test(what_may_mislead_is_said),
         WITH_STORE(runs_are_charged_by_the_hour_they_ran_in),
         WITH_STORE(a_profile_that_ends_early_is_said),
+        WITH_STORE(figures_for_a_paper_show_every_run),
         WITH_STORE(tables_for_a_paper_are_whole_and_escaped),
         cmocka_unit_test_setup_teardown(disturbed_runs_are_said, setup, teardown),
         cmocka_unit_test(traces_keep_their_energy_when_they_are_thinned),
