@@ -46,8 +46,8 @@ def main():
         own = float(row["g_per_kwh"])
         if not low <= own <= high:
             widened.append(f"{row['code']} ({own:g}: {low:.0f} to {high:.0f})")
-        row["low_g_per_kwh"] = f"{min(low, own):.5g}" if low < own else row["g_per_kwh"]
-        row["high_g_per_kwh"] = f"{max(high, own):.5g}" if high > own else row["g_per_kwh"]
+        row["low_g_per_kwh"] = f"{low:.4g}" if low < own else row["g_per_kwh"]
+        row["high_g_per_kwh"] = f"{high:.4g}" if high > own else row["g_per_kwh"]
     with open(DATA / "places_country.csv", "w", encoding="utf8", newline="") as out:
         out.writelines(comments)
         writer = csv.DictWriter(out, reader.fieldnames, lineterminator="\n")

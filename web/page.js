@@ -71,9 +71,13 @@
   const rests = [...new Set(measured.map(rest))];
   const mean = (summary) => (summary ? summary.mean : null);
 
-  const place = { code: report.emissions.location ? report.emissions.location.code : "", pue: report.emissions.pue };
+  const place = { code: report.emissions.location ? report.emissions.location.code : "", pue: report.emissions.pue,
+    pueSet: report.emissions.pue_given }; // by the reader or the study, not by the place
   const places = new Map(locations.map((where) => [where.code, where]));
   const figureText = (where) => [where.accounting, where.scope, where.year].filter(Boolean).join(", ");
+  const rangeText = (where) => (where.low_g_per_kwh === null ? "" : `, ${where.low_g_per_kwh} to ${where.high_g_per_kwh} by its mix`);
+  const pueText = (where) => (place.pueSet ? "" : where.pue === null ? "; PUE 1: only the machine is counted"
+    : `; PUE ${where.pue} of ${where.pue_source}`);
   const emitted = (energy_j, where) => (energy_j / J_PER_KWH) * place.pue * where.intensity_g_per_kwh / 1000;
 
   // ---- charts ----
@@ -570,14 +574,14 @@
       line.textContent = "";
       return;
     }
-    note.textContent = `${where.intensity_g_per_kwh} g CO₂e per kWh (${figureText(where)}; ${where.source})` +
-      (report.emissions.pue_given || place.pue !== 1 ? "" : "; PUE 1: only the machine is counted");
+    note.textContent = `${where.intensity_g_per_kwh} g CO₂e per kWh${rangeText(where)} (${figureText(where)}; ${where.source})${pueText(where)}`;
     if (!best) return;
     const sorted = [...places.values()].filter((p) => report.emissions.among.some((a) => a.code === p.code) && p !== where)
       .sort((a, b) => a.intensity_g_per_kwh - b.intensity_g_per_kwh);
     const elsewhere = sorted.length ? [sorted[0], sorted[sorted.length - 1]].filter((p, i, all) => all.indexOf(p) === i) : [];
     line.textContent = `In ${where.name} a run of ${best.label} emits ${massText(emitted(best.energy_j.mean, where))} CO₂e, ` +
-      `the whole study ${massText(emitted(total_j, where))}` + (elsewhere.length
+      `the whole study ${massText(emitted(total_j, where))}` + (where.low_g_per_kwh === null ? ""
+        : ` (${massText(emitted(total_j, { intensity_g_per_kwh: where.low_g_per_kwh }))} to ${massText(emitted(total_j, { intensity_g_per_kwh: where.high_g_per_kwh }))} by the range of the intensity)`) + (elsewhere.length
         ? `; the study would emit ${elsewhere.map((p) => `${massText(emitted(total_j, p))} in ${p.name}`).join(" and ")}` : "") + (anyEstimated ? " (from estimated energies)." : ".");
   }
 
@@ -641,10 +645,14 @@
     const changed = () => {
       place.code = select.value;
       if (pue.validity.valid && pue.value !== "") place.pue = Number(pue.value);
+      if (!place.pueSet) pue.value = place.pue = (places.get(place.code) || {}).pue || 1;
       Promise.resolve(placeChanged()).catch(failed);
     };
     select.addEventListener("change", changed);
-    pue.addEventListener("input", changed);
+    pue.addEventListener("input", () => {
+      place.pueSet = true;
+      changed();
+    });
   }
 
   function showHead() {

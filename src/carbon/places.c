@@ -451,7 +451,7 @@ const struct location *places_find(struct places *places, const char *name, stru
 
 double location_pue(const struct location *location, double given, bool *own)
 {
-    bool known = given <= 0 && location && !isnan(location->pue);
+    bool known = !(given > 0) && location && !isnan(location->pue);
     if (own)
         *own = known;
     return given > 0 ? given : known ? location->pue : 1;

@@ -61,8 +61,8 @@ const struct location *const *places_all(const struct places *places, size_t *co
  * there is none (the nearest is named), or there are several (they are listed). */
 const struct location *places_find(struct places *places, const char *name, struct error *error);
 
-/* The PUE to reckon with: `given` where it is over 0, else the location's own where that is known, else 1.
- * `location` may be NULL. `*own`, if not NULL: it is the location's. */
+/* The PUE to reckon with: `given` where it is over 0 (NAN is not), else the location's own where that is
+ * known, else 1. `location` may be NULL. `*own`, if not NULL: it is the location's. */
 double location_pue(const struct location *location, double given, bool *own);
 
 /* "country", "region", "zone", "cloud", "site" */

@@ -51,9 +51,9 @@ static enum options_result parse(int argc, char **argv, struct run_options *give
          "wall over software (default: what `joulery calibrate` stored; none: none)", 0, 0},
         {.kind = OPTION_HEADING, .help = "emissions"},
         {"--location", 'l', OPTION_TEXT, &given->location_name, "PLACE",
-         "country of the grid, ISO code or name, for CO2e", 0, 0},
-        {"--pue", 0, OPTION_NUMBER, &given->pue, "X", "power usage effectiveness of the site (default 1)", 1,
-         10},
+         "place of the grid, as `joulery places` lists them, or '25 g/kWh', for CO2e", 0, 0},
+        {"--pue", 0, OPTION_NUMBER, &given->pue, "X",
+         "power usage effectiveness of the site (default: its provider's, where it is known, else 1)", 1, 10},
         {.kind = OPTION_HEADING, .help = "output"},
         {"--json", 0, OPTION_TEXT, &given->json, "FILE",
          "write everything as joulery.run/1 (repeated: joulery.repeat/1); - is standard output", 0, 0},
@@ -88,8 +88,7 @@ static int find_location(struct run_options *options, struct error *error)
         return options->pue > 0 ? error_set(error, "--pue changes only emissions: it needs --location") : 0;
     options->places = places_open(NULL, error);
     options->location = options->places ? places_find(options->places, options->location_name, error) : NULL;
-    if (options->pue == 0)
-        options->pue = 1;
+    options->pue = location_pue(options->location, options->pue, &options->pue_own);
     return options->location ? 0 : -1;
 }
 

@@ -17,15 +17,16 @@ struct run_options {
         *calibration_path;
     const char *precision_text, *budget_text;
     struct option_list meter_names;
+    bool pue_own; /* of the location */
     double pue, rate_hz, tdp_w, timeout_s;
     const char *site;
     uint64_t repeat; /* 0: not given */
     bool quiet;
     /* worked out from the texts above */
-    struct places *places;           /* NULL: no location is given */
+    struct places *places; /* NULL: no location is given */
     const struct location *location;
-    double precision;                /* 0: none */
-    double budget_j;                 /* 0: none */
+    double precision; /* 0: none */
+    double budget_j;  /* 0: none */
 };
 
 #define REPEAT_USUAL 100 /* the limit of --precision without --repeat */

@@ -16,10 +16,15 @@ static json_t *emissions_to_json(const struct record *record, const struct run_o
     if (!at || isnan(totals.software_j))
         return json_null();
     double per_j = carbon_emissions_kg(1, options->pue, at->intensity_g_per_kwh);
-    return json_pack("{s:s, s:s, s:o, s:s, s:f, s:f, s:f, s:f, s:b}", "location", at->code, "name", at->name,
-                     "year", at->year ? json_integer(at->year) : json_null(), "source", at->source,
-                     "intensity_g_per_kwh", at->intensity_g_per_kwh, "pue", options->pue, "kg_co2e",
-                     totals.software_j * per_j, "uncertainty_kg_co2e", totals.software_uncertainty_j * per_j,
+    double low_kg = carbon_emissions_kg(totals.software_j, options->pue, at->low_g_per_kwh);
+    double high_kg = carbon_emissions_kg(totals.software_j, options->pue, at->high_g_per_kwh);
+    return json_pack("{s:s, s:s, s:o, s:s, s:f, s:o, s:o, s:f, s:o, s:f, s:o, s:o, s:f, s:b}", "location",
+                     at->code, "name", at->name, "year", at->year ? json_integer(at->year) : json_null(),
+                     "source", at->source, "intensity_g_per_kwh", at->intensity_g_per_kwh, "low_g_per_kwh",
+                     number(at->low_g_per_kwh), "high_g_per_kwh", number(at->high_g_per_kwh), "pue",
+                     options->pue, "pue_source", options->pue_own ? json_string(at->pue_source) : json_null(),
+                     "kg_co2e", totals.software_j * per_j, "low_kg_co2e", number(low_kg), "high_kg_co2e",
+                     number(high_kg), "uncertainty_kg_co2e", totals.software_uncertainty_j * per_j,
                      "estimated", totals.estimated);
 }
 

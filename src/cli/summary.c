@@ -57,6 +57,20 @@ static void print_channels(const struct record *record)
     }
 }
 
+/* Of the intensity: the ± before it is the energy's. */
+static void print_range(const struct run_options *options, const struct energy_totals *totals)
+{
+    const struct location *at = options->location;
+    if (isnan(at->low_g_per_kwh) || isnan(totals->software_j))
+        return;
+    AUTO_FREE char *low =
+        units_mass(carbon_emissions_kg(totals->software_j, options->pue, at->low_g_per_kwh));
+    AUTO_FREE char *high =
+        units_mass(carbon_emissions_kg(totals->software_j, options->pue, at->high_g_per_kwh));
+    fprintf(stderr, "  %11s   %-10s  %s to %s by the range of the intensity, %g to %g g/kWh\n", "", "",
+            or_empty(low), or_empty(high), at->low_g_per_kwh, at->high_g_per_kwh);
+}
+
 static void print_emissions(const struct run_options *options, const struct energy_totals *totals)
 {
     const struct location *at = options->location;
@@ -68,9 +82,11 @@ static void print_emissions(const struct run_options *options, const struct ener
     AUTO_FREE char *mass = units_mass(totals->software_j * per_j);
     AUTO_FREE char *uncertainty = units_mass(totals->software_uncertainty_j * per_j);
     AUTO_FREE char *figure = location_figure_text(at);
-    fprintf(stderr, "  %11s ± %-10s  CO2e%s in %s: %g g/kWh (%s; %s), PUE %g\n", or_empty(mass),
+    fprintf(stderr, "  %11s ± %-10s  CO2e%s in %s: %g g/kWh (%s; %s), PUE %g%s%s\n", or_empty(mass),
             or_empty(uncertainty), totals->estimated ? ", estimated," : "", at->name, at->intensity_g_per_kwh,
-            or_empty(figure), at->source, options->pue);
+            or_empty(figure), at->source, options->pue, options->pue_own ? " of " : "",
+            options->pue_own ? at->pue_source : "");
+    print_range(options, totals);
 }
 
 /* "total (cpu + dram)": what there are instruments for. */

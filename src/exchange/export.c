@@ -412,8 +412,9 @@ static void append_place(struct text *out, const struct export_place *place)
     const struct location *at = place->location;
     AUTO_FREE char *figure = at ? location_figure_text(at) : NULL;
     if (at)
-        text_printf(out, "\nEmissions are for %s (%s): %g g CO2e/kWh (%s; %s), with a PUE of %g.\n", at->name,
-                    at->code, at->intensity_g_per_kwh, figure ? figure : "", at->source, place->pue);
+        text_printf(out, "\nEmissions are for %s (%s): %g g CO2e/kWh (%s; %s), with a PUE of %g%s%s.\n",
+                    at->name, at->code, at->intensity_g_per_kwh, figure ? figure : "", at->source, place->pue,
+                    place->pue_own ? ", that of " : "", place->pue_own ? at->pue_source : "");
     else
         text_append(out, "\nThere are no emissions here: no place was named (`--location`).\n");
 }
@@ -475,15 +476,21 @@ static void append_json_row(struct text *out, const struct question *question, c
     append_json(out, object);
 }
 
+static json_t *known(double value)
+{
+    return isfinite(value) ? json_real(value) : json_null();
+}
+
 static json_t *place_to_json(const struct export_place *place)
 {
     if (!place->location)
         return json_null();
-    return json_pack("{s:s, s:s, s:o, s:s, s:f, s:f}", "location", place->location->code, "name",
-                     place->location->name, "year",
-                     place->location->year ? json_integer(place->location->year) : json_null(), "source",
-                     place->location->source, "intensity_g_per_kwh", place->location->intensity_g_per_kwh,
-                     "pue", place->pue);
+    const struct location *at = place->location;
+    return json_pack("{s:s, s:s, s:o, s:s, s:f, s:o, s:o, s:f, s:o}", "location", at->code, "name", at->name,
+                     "year", at->year ? json_integer(at->year) : json_null(), "source", at->source,
+                     "intensity_g_per_kwh", at->intensity_g_per_kwh, "low_g_per_kwh",
+                     known(at->low_g_per_kwh), "high_g_per_kwh", known(at->high_g_per_kwh), "pue", place->pue,
+                     "pue_source", place->pue_own ? json_string(at->pue_source) : json_null());
 }
 
 static int append_json_head(struct text *out, const char *study, const struct export_place *place,
@@ -605,8 +612,8 @@ int export_find_place(struct store *store, struct places *places, const char *lo
     if (name && !(place->location = places_find(places, name, error)))
         result = location ? -1 : error_prefix(error, "location of the study");
     study_identity_free(&study);
-    if (result == 0 && pue > 0)
-        place->pue = pue;
+    if (result == 0)
+        place->pue = location_pue(place->location, pue, &place->pue_own);
     if (result == 0 && !(place->pue >= 1 && isfinite(place->pue)))
         result = error_set(error, "PUE: expected a number of at least 1, found %g", place->pue);
     return result;

@@ -6,6 +6,7 @@
 #include "carbon/places.h"
 #include "store/store.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #define EXPORT_TABLES 3 /* runs, windows, energies */
@@ -13,6 +14,7 @@
 struct export_place {
     const struct location *location; /* NULL: there are no emissions */
     double pue;                      /* at least 1 */
+    bool pue_own;                    /* of the location */
 };
 
 /* How many rows a table has got. */

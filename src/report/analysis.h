@@ -124,6 +124,7 @@ struct report {
     const struct location *location; /* NULL: none was named */
     double pue;
     bool pue_given;
+    bool pue_own; /* of the location */
     const struct location **sites; /* by level of the site factor; NULL: all runs are in `location` */
     size_t site_factor;
     const char *hourly;                   /* a file or a service that was named; NULL: none was */

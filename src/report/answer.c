@@ -318,6 +318,17 @@ int report_conclude(struct report *report, struct error *error)
     return say_progress(report, error);
 }
 
+static void append_range(struct text *lines, const struct report *report, double energy_j)
+{
+    const struct location *at = report->location;
+    if (isnan(at->low_g_per_kwh))
+        return;
+    AUTO_FREE char *low = units_mass(carbon_emissions_kg(energy_j, report->pue, at->low_g_per_kwh));
+    AUTO_FREE char *high = units_mass(carbon_emissions_kg(energy_j, report->pue, at->high_g_per_kwh));
+    text_printf(lines, "; %s to %s by the range of its intensity, %.0f to %.0f g/kWh", low ? low : "",
+                high ? high : "", at->low_g_per_kwh, at->high_g_per_kwh);
+}
+
 static void append_emissions(struct text *lines, const struct report *report)
 {
     double energy_j = 0, kg = 0;
@@ -333,7 +344,11 @@ static void append_emissions(struct text *lines, const struct report *report)
         return;
     }
     AUTO_FREE char *mass = units_mass(kg);
-    text_printf(lines, ", %s CO2e in %s; PUE %.2f.\n", mass ? mass : "", report->place, report->pue);
+    text_printf(lines, ", %s CO2e in %s; PUE %.2f%s%s", mass ? mass : "", report->place, report->pue,
+                report->pue_own ? " of " : "", report->pue_own ? report->location->pue_source : "");
+    if (report->location && !report->sites && !report->hourly_source)
+        append_range(lines, report, energy_j);
+    text_append(lines, ".\n");
     if (report->hourly_trouble)
         text_printf(lines, "By the hour: %s\n", report->hourly_trouble);
 }

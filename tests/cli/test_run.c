@@ -107,7 +107,15 @@ static void json_has_what_others_build_on(void **state)
     assert_true(mean_w > 0.4 && mean_w < 75); /* of 100 W, by the model at any load: 69.3 W at full load */
     double expected_kg = software_j / 3.6e6 * intensity / 1000;
     assert_true(pue == 1 && kg > 0.999 * expected_kg && kg < 1.001 * expected_kg);
+    const json_t *emissions = json_object_get(json, "emissions");
+    double low = json_number_value(json_object_get(emissions, "low_kg_co2e"));
+    double high = json_number_value(json_object_get(emissions, "high_kg_co2e"));
+    assert_true(low > 0.2 * kg && low < kg && high > kg && high < 5 * kg);
     json_decref(json);
+    assert_int_equal(joulery(shop, "run --tdp 100 --location gcp:us-west1 -- true"), 0);
+    says(shop, "PUE 1.1 of Google's data centres, 2024");
+    assert_int_equal(joulery(shop, "run --tdp 100 --location SWE -- true"), 0);
+    says(shop, "by the range of the intensity");
     assert_int_equal(joulery(shop, "meters --json -"), 0);
     json = json_loads(shop->output, 0, NULL);
     assert_string_equal(json_string_value(json_object_get(json, "schema")), "joulery.meters/1");

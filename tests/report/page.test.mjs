@@ -73,7 +73,20 @@ const tests = {
     await page.locator("#pue").fill("2");
     assert.ok(Math.abs((await shown()) / expected(2) - 1) < 0.005);
     assert.match(await page.locator("#emitted").textContent(), /^In Poland a run of lenet5 emits/);
+    assert.match(await page.locator("#emitted").textContent(), /by the range of the intensity/);
+    assert.match(await page.locator("#place-note").textContent(), /to \d+(\.\d+)? by its mix/);
     await page.waitForFunction(() => document.querySelector("[data-chart=emissions]").textContent.includes("▸ Poland"));
+  },
+  async "a place's own PUE is taken until the reader gives one"(browser) {
+    const { page } = await check(browser, "hostile");
+    await page.locator("#location").selectOption("gcp:us-west1");
+    assert.equal(await page.locator("#pue").inputValue(), "1.1");
+    assert.match(await page.locator("#place-note").textContent(), /PUE 1.1 of Google's data centres, 2024$/);
+    await page.locator("#location").selectOption("POL");
+    assert.equal(await page.locator("#pue").inputValue(), "1");
+    await page.locator("#pue").fill("1.3");
+    await page.locator("#location").selectOption("gcp:us-west1");
+    assert.equal(await page.locator("#pue").inputValue(), "1.3");
   },
   async "a study without marks has no accuracy charts, and says that it estimates"(browser) {
     const { page } = await check(browser, "silent", { without: ["compare", "agreement", "interaction", "tradeoff", "score", "learning", "epoch_accuracy", "epoch_energy"] });

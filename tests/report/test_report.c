@@ -123,6 +123,11 @@ static void groups_have_the_figures_that_were_put_in(void **state)
         assert_false(json_is_true(at(group, "estimated")));
         double kg = carbon_emissions_kg(synthetic_energy_j[i], 1, known_location("SWE")->intensity_g_per_kwh);
         assert_near(number_at(group, "kg_co2e"), kg);
+        const struct location *sweden = known_location("SWE");
+        assert_near(number_at(group, "low_kg_co2e"),
+                    kg * sweden->low_g_per_kwh / sweden->intensity_g_per_kwh);
+        assert_near(number_at(group, "high_kg_co2e"),
+                    kg * sweden->high_g_per_kwh / sweden->intensity_g_per_kwh);
     }
     json_decref(json);
     report_free(report);
@@ -333,6 +338,30 @@ static void what_may_mislead_is_said(void **state)
     (void)state;
 }
 
+static void a_place_with_a_pue_of_its_own_is_reckoned_with_it_unless_one_is_given(void **state)
+{
+    struct error error = ERROR_INIT;
+    const struct synthetic synthetic = {.repetitions = 3};
+    static const double given[] = {0, 1.4};
+    for (size_t i = 0; i < sizeof given / sizeof *given; i++) {
+        remove(((const struct fixture *)*state)->path);
+        struct report *report =
+            build(*state, &synthetic, &(struct report_options){.location = "gcp:us-west1", .pue = given[i]},
+                  &error);
+        assert_non_null(report);
+        json_t *json = report_to_json(report);
+        assert_near(number_at(json, "emissions/pue"), given[i] > 0 ? given[i] : 1.1);
+        assert_int_equal(json_is_string(at(json, "emissions/pue_source")), given[i] == 0);
+        assert_int_equal(json_is_true(at(json, "emissions/pue_given")), given[i] > 0);
+        assert_true(json_is_null(at(json, "groups/0/low_kg_co2e"))); /* no range is known */
+        AUTO_FREE char *answer = report_answer(report);
+        assert_int_equal(!strstr(answer, "of Google's data centres, 2024"), given[i] > 0);
+        assert_null(strstr(answer, "by the range of its intensity"));
+        json_decref(json);
+        report_free(report);
+    }
+}
+
 static void the_answer_says_by_how_much_and_how_sure(void **state)
 {
     struct error error = ERROR_INIT;
@@ -348,6 +377,7 @@ static void the_answer_says_by_how_much_and_how_sure(void **state)
     assert_non_null(strstr(answer, "On the Pareto front: lenet5, resnet18, resnet50. Not on it: vgg16;"));
     assert_non_null(strstr(answer, "CO2e in Germany"));
     assert_non_null(strstr(answer, "PUE 1.50"));
+    assert_non_null(strstr(answer, "by the range of its intensity, 291 to 483 g/kWh"));
     report_free(report);
 }
 
@@ -626,6 +656,7 @@ int main(void)
         WITH_STORE(without_energy_and_accuracy_there_is_no_analysis),
         WITH_STORE(failed_and_cut_runs_count_in_no_figure),
         WITH_STORE(without_marks_there_is_an_answer_about_energy),
+        WITH_STORE(a_place_with_a_pue_of_its_own_is_reckoned_with_it_unless_one_is_given),
         WITH_STORE(the_answer_says_by_how_much_and_how_sure),
         WITH_STORE(one_run_of_each_kind_claims_no_certainty),
         WITH_STORE(what_cannot_be_reported_is_said),
