@@ -22,7 +22,7 @@ struct analyse_options {
         *response;  /* "energy", "emissions", "duration", "accuracy", "score"; NULL: all that are known */
     const char *by; /* a factor; NULL: all that vary */
     const char *location;     /* code or name; NULL: what the study file says, else there are no emissions */
-    double pue;               /* 0: what the study file says, else 1 */
+    double pue;               /* 0: what the study file says, else the location's own, else 1 */
     const char *const *among; /* places to compare in, of `among_count`; none: a spread of grids */
     size_t among_count;
     const char *

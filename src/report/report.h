@@ -17,7 +17,7 @@
 struct report_options {
     struct places *places;    /* in which names are looked up; they outlive the report */
     const char *location;     /* code or name; NULL: what the study file says, else none is assumed */
-    double pue;               /* 0: what the study file says, else 1 */
+    double pue;               /* 0: what the study file says, else the location's own, else 1 */
     const char *const *among; /* codes or names to compare emissions in; none: a spread of grids */
     size_t among_count;
     const char *
