@@ -571,7 +571,7 @@
     const best = measured[0], note = byId("place-note"), line = byId("emitted");
     if (!where) {
       note.textContent = "No place was set, and none is assumed: choose one to see what this emits.";
-      line.textContent = "";
+      line.textContent = embodiedText();
       return;
     }
     note.textContent = `${where.intensity_g_per_kwh} g CO₂e per kWh${rangeText(where)} (${figureText(where)}; ${where.source})${pueText(where)}`;
@@ -582,7 +582,12 @@
     line.textContent = `In ${where.name} a run of ${best.label} emits ${massText(emitted(best.energy_j.mean, where))} CO₂e, ` +
       `the whole study ${massText(emitted(total_j, where))}` + (where.low_g_per_kwh === null ? ""
         : ` (${massText(emitted(total_j, { intensity_g_per_kwh: where.low_g_per_kwh }))} to ${massText(emitted(total_j, { intensity_g_per_kwh: where.high_g_per_kwh }))} by the range of the intensity)`) + (elsewhere.length
-        ? `; the study would emit ${elsewhere.map((p) => `${massText(emitted(total_j, p))} in ${p.name}`).join(" and ")}` : "") + (anyEstimated ? " (from estimated energies)." : ".");
+        ? `; the study would emit ${elsewhere.map((p) => `${massText(emitted(total_j, p))} in ${p.name}`).join(" and ")}` : "") + (anyEstimated ? " (from estimated energies)." : ".") + embodiedText();
+  }
+
+  function embodiedText() {
+    const machine = report.emissions.embodied;
+    return machine ? ` Making the machine emitted ${massText(machine.machine_kg_co2e)} CO₂e; the runs' share by time is ${massText(machine.kg_co2e)}, which is not in these figures.` : "";
   }
 
   function placeChanged() {

@@ -54,6 +54,10 @@ static enum options_result parse(int argc, char **argv, struct run_options *give
          "place of the grid, as `joulery places` lists them, or '25 g/kWh', for CO2e", 0, 0},
         {"--pue", 0, OPTION_NUMBER, &given->pue, "X",
          "power usage effectiveness of the site (default: its provider's, where it is known, else 1)", 1, 10},
+        {"--embodied", 0, OPTION_TEXT, &given->embodied_text, "MASS",
+         "CO2e that making the machine emitted (1200kg): the run's share by time is shown apart", 0, 0},
+        {"--lifetime", 0, OPTION_TEXT, &given->lifetime_text, "TIME",
+         "how long the machine is used (4y); needed with --embodied", 0, 0},
         {.kind = OPTION_HEADING, .help = "output"},
         {"--json", 0, OPTION_TEXT, &given->json, "FILE",
          "write everything as joulery.run/1 (repeated: joulery.repeat/1); - is standard output", 0, 0},
@@ -103,6 +107,8 @@ static int parse_quantities(struct run_options *options, struct error *error)
                          REPEAT_LEAST);
     if (options->project && !options->emissions_csv)
         return error_set(error, "--project names rows of --emissions-csv FILE, which is not given");
+    if (embodied_parse(options->embodied_text, options->lifetime_text, &options->embodied, error) < 0)
+        return -1;
     return find_location(options, error);
 }
 

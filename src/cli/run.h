@@ -6,6 +6,7 @@
 #include "base/options.h"
 #include "calibrate/calibration.h"
 #include "carbon/carbon.h"
+#include "carbon/embodied.h"
 #include "carbon/places.h"
 #include "exchange/trace_csv.h"
 #include "record/baseline.h"
@@ -15,7 +16,7 @@
 struct run_options {
     const char *location_name, *json, *trace_path, *emissions_csv, *project, *baseline_path,
         *calibration_path;
-    const char *precision_text, *budget_text;
+    const char *precision_text, *budget_text, *embodied_text, *lifetime_text;
     struct option_list meter_names;
     bool pue_own; /* of the location */
     double pue, rate_hz, tdp_w, timeout_s;
@@ -25,6 +26,7 @@ struct run_options {
     /* worked out from the texts above */
     struct places *places; /* NULL: no location is given */
     const struct location *location;
+    struct embodied embodied;
     double precision; /* 0: none */
     double budget_j;  /* 0: none */
 };

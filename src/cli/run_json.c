@@ -28,10 +28,20 @@ static json_t *emissions_to_json(const struct record *record, const struct run_o
                      "estimated", totals.estimated);
 }
 
+static json_t *embodied_to_json(const struct record *record, const struct run_options *options)
+{
+    const struct embodied *embodied = &options->embodied;
+    if (!(embodied->machine_kg_co2e > 0))
+        return json_null();
+    return json_pack("{s:f, s:f, s:o}", "machine_kg_co2e", embodied->machine_kg_co2e, "lifetime_s",
+                     embodied->lifetime_s, "kg_co2e", number(embodied_share_kg(embodied, record->wall_s)));
+}
+
 static json_t *run_to_json(const struct record *record, const struct run_options *options)
 {
     json_t *json = record_to_json(record);
-    if (json && json_object_set_new(json, "emissions", emissions_to_json(record, options)) == 0)
+    if (json && json_object_set_new(json, "emissions", emissions_to_json(record, options)) == 0 &&
+        json_object_set_new(json, "embodied", embodied_to_json(record, options)) == 0)
         return json;
     json_decref(json);
     return NULL;

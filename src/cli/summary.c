@@ -89,6 +89,14 @@ static void print_emissions(const struct run_options *options, const struct ener
     print_range(options, totals);
 }
 
+static void print_embodied(const struct run_options *options, double wall_s)
+{
+    if (!(options->embodied.machine_kg_co2e > 0))
+        return;
+    AUTO_FREE char *text = embodied_text(&options->embodied, wall_s);
+    fprintf(stderr, "  %11s   %s\n", "", or_empty(text));
+}
+
 /* "total (cpu + dram)": what there are instruments for. */
 static char *total_label(const struct record *record)
 {
@@ -160,6 +168,7 @@ static void print_totals(const struct record *record, const struct run_options *
     fprintf(stderr, "  %11s%s\n", or_empty(kwh),
             totals.estimated ? "                         estimated" : "");
     print_emissions(options, &totals);
+    print_embodied(options, record->wall_s);
 }
 
 static void print_attribution(const struct record *record)

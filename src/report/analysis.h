@@ -4,6 +4,7 @@
 #define JOULERY_REPORT_ANALYSIS_H
 
 #include "carbon/carbon.h"
+#include "carbon/embodied.h"
 #include "carbon/places.h"
 #include "report/report.h"
 #include "report/trace.h"
@@ -125,6 +126,7 @@ struct report {
     double pue;
     bool pue_given;
     bool pue_own; /* of the location */
+    struct embodied embodied;
     const struct location **sites; /* by level of the site factor; NULL: all runs are in `location` */
     size_t site_factor;
     const char *hourly;                   /* a file or a service that was named; NULL: none was */
@@ -165,6 +167,8 @@ int report_load_epochs(struct report *report, struct store *store, struct error 
 int report_load_traces(struct report *report, struct store *store, struct error *error);
 /* place.c: where, and with which PUE: what the caller says, else the study. */
 int report_place(struct report *report, const struct report_options *options, struct error *error);
+/* Of all finished runs together. */
+double report_done_s(const struct report *report);
 /* groups.c: the figures of each group, their order, the Pareto front. */
 int report_group(struct report *report, struct error *error);
 /* calibrated.c: what the wall drew where no wattmeter was, by a calibration; needs the groups' order. */

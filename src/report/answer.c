@@ -329,6 +329,14 @@ static void append_range(struct text *lines, const struct report *report, double
                 high ? high : "", at->low_g_per_kwh, at->high_g_per_kwh);
 }
 
+static void append_embodied(struct text *lines, const struct report *report)
+{
+    if (!(report->embodied.machine_kg_co2e > 0))
+        return;
+    AUTO_FREE char *text = embodied_text(&report->embodied, report_done_s(report));
+    text_printf(lines, "Beside that: %s.\n", text ? text : "");
+}
+
 static void append_emissions(struct text *lines, const struct report *report)
 {
     double energy_j = 0, kg = 0;
@@ -341,6 +349,7 @@ static void append_emissions(struct text *lines, const struct report *report)
     text_printf(lines, "All %zu runs together: %s", report->states[RUN_DONE], energy ? energy : "");
     if (!report->place) {
         text_append(lines, "; --location PLACE says what that emits.\n");
+        append_embodied(lines, report);
         return;
     }
     AUTO_FREE char *mass = units_mass(kg);
@@ -351,6 +360,7 @@ static void append_emissions(struct text *lines, const struct report *report)
     text_append(lines, ".\n");
     if (report->hourly_trouble)
         text_printf(lines, "By the hour: %s\n", report->hourly_trouble);
+    append_embodied(lines, report);
 }
 
 /* Names from a study must not steer the reader's terminal. */

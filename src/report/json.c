@@ -285,15 +285,26 @@ static json_t *hourly(const struct report *report)
                      "trouble", string(report->hourly_trouble));
 }
 
+/* The machine's share by the time of all finished runs. */
+static json_t *embodied(const struct report *report)
+{
+    double wall_s = report_done_s(report);
+    if (!(report->embodied.machine_kg_co2e > 0))
+        return json_null();
+    return json_pack("{s:f, s:f, s:f, s:o}", "machine_kg_co2e", report->embodied.machine_kg_co2e,
+                     "lifetime_s", report->embodied.lifetime_s, "wall_s", wall_s, "kg_co2e",
+                     number(embodied_share_kg(&report->embodied, wall_s)));
+}
+
 static json_t *carbon(const struct report *report)
 {
     json_t *among = json_array();
     for (size_t i = 0; i < report->among_count; i++)
         json_array_append_new(among, location_to_json(report->among[i]));
-    return json_pack("{s:o, s:f, s:b, s:o, s:o, s:o, s:o}", "location", location_to_json(report->location),
-                     "pue", report->pue, "pue_given", report->pue_given, "pue_source",
-                     report->pue_own ? string(report->location->pue_source) : json_null(), "among", among,
-                     "site_factor",
+    return json_pack("{s:o, s:f, s:b, s:o, s:o, s:o, s:o, s:o}", "location",
+                     location_to_json(report->location), "pue", report->pue, "pue_given", report->pue_given,
+                     "pue_source", report->pue_own ? string(report->location->pue_source) : json_null(),
+                     "embodied", embodied(report), "among", among, "site_factor",
                      report->sites ? string(report->factors[report->site_factor].name) : json_null(),
                      "hourly", hourly(report));
 }

@@ -27,9 +27,19 @@ static int find_places(struct report *report, const char *const *names, size_t c
     return 0;
 }
 
+double report_done_s(const struct report *report)
+{
+    double wall_s = 0;
+    for (size_t i = 0; i < report->run_count; i++)
+        if (report->runs[i].state == RUN_DONE && isfinite(report->runs[i].wall_s))
+            wall_s += report->runs[i].wall_s;
+    return wall_s;
+}
+
 int report_place(struct report *report, const struct report_options *options, struct error *error)
 {
     report->places = options->places;
+    report->embodied = options->embodied;
     const char *name = options->location ? options->location : report->study_location;
     if (name) {
         report->location = places_find(report->places, name, error);

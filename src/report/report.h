@@ -8,6 +8,7 @@
 
 #include "base/error.h"
 #include "calibrate/calibration.h"
+#include "carbon/embodied.h"
 #include "carbon/places.h"
 #include "store/store.h"
 
@@ -23,6 +24,7 @@ struct report_options {
     const char *
         site_factor; /* whose levels are places, in which the runs ran and are charged; NULL: in `location` */
     const char *hourly; /* intensity by the hour: a file, or a service's name; NULL: the yearly figure */
+    struct embodied embodied; /* of the machine the runs were made on; all 0: not given */
     const struct calibration
         *calibration; /* for the wall energy of runs without a wattmeter; NULL: none is told */
 };

@@ -248,6 +248,7 @@ const tests = {
       [[store, "--among", ","], 1, /--among/],
       [[store, "--pue", "0.9"], 2, /--pue/],
       [[store, "--pue", "nan"], 2, /--pue/],
+      [[store, "--embodied", "1200kg"], 2, /--lifetime/],
       [[store, "--locaton", "SWE"], 2, /did you mean --location\?/],
       [[], 2, /usage/],
     ];

@@ -362,6 +362,29 @@ static void a_place_with_a_pue_of_its_own_is_reckoned_with_it_unless_one_is_give
     }
 }
 
+static void making_the_machine_is_shared_out_and_added_to_nothing(void **state)
+{
+    struct error error = ERROR_INIT;
+    const struct synthetic synthetic = {.repetitions = 3};
+    /* by hand: a machine of 1000 kg in 1e7 s is 0.1 g a second */
+    const struct report_options options = {.location = "SWE", .embodied = {1000, 1e7}};
+    struct report *report = build(*state, &synthetic, &options, &error);
+    assert_non_null(report);
+    json_t *json = report_to_json(report);
+    double wall_s = 0;
+    size_t i;
+    json_t *run, *runs = json_object_get(json, "runs");
+    json_array_foreach(runs, i, run) wall_s += json_number_value(json_object_get(run, "wall_s"));
+    assert_near(number_at(json, "emissions/embodied/wall_s"), wall_s);
+    assert_near(number_at(json, "emissions/embodied/kg_co2e"), wall_s * 1e-4);
+    double kg = carbon_emissions_kg(synthetic_energy_j[0], 1, known_location("SWE")->intensity_g_per_kwh);
+    assert_near(number_at(json, "groups/0/kg_co2e"), kg);
+    AUTO_FREE char *answer = report_answer(report);
+    assert_non_null(strstr(answer, "not in the figures above"));
+    json_decref(json);
+    report_free(report);
+}
+
 static void the_answer_says_by_how_much_and_how_sure(void **state)
 {
     struct error error = ERROR_INIT;
@@ -656,6 +679,7 @@ int main(void)
         WITH_STORE(without_energy_and_accuracy_there_is_no_analysis),
         WITH_STORE(failed_and_cut_runs_count_in_no_figure),
         WITH_STORE(without_marks_there_is_an_answer_about_energy),
+        WITH_STORE(making_the_machine_is_shared_out_and_added_to_nothing),
         WITH_STORE(a_place_with_a_pue_of_its_own_is_reckoned_with_it_unless_one_is_given),
         WITH_STORE(the_answer_says_by_how_much_and_how_sure),
         WITH_STORE(one_run_of_each_kind_claims_no_certainty),
