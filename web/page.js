@@ -75,7 +75,7 @@
     pueSet: report.emissions.pue_given }; // by the reader or the study, not by the place
   const places = new Map(locations.map((where) => [where.code, where]));
   const figureText = (where) => [where.accounting, where.scope, where.year].filter(Boolean).join(", ");
-  const rangeText = (where) => (where.low_g_per_kwh === null ? "" : `, ${where.low_g_per_kwh} to ${where.high_g_per_kwh} by its mix`);
+  const rangeText = (where) => (where.low_g_per_kwh === null ? "" : `, range ${where.low_g_per_kwh} to ${where.high_g_per_kwh}`);
   const pueText = (where) => (place.pueSet ? "" : where.pue === null ? "; PUE 1: only the machine is counted"
     : `; PUE ${where.pue} of ${where.pue_source}`);
   const emitted = (energy_j, where) => (energy_j / J_PER_KWH) * place.pue * where.intensity_g_per_kwh / 1000;

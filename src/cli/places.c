@@ -1,6 +1,7 @@
 /* joulery places */
 #include "base/text.h"
 #include "carbon/location_json.h"
+#include "carbon/water.h"
 #include "cli/cli.h"
 
 #include <math.h>
@@ -10,12 +11,29 @@
 
 #define NAME "places"
 
+static json_t *water_to_json(const struct water_table *table, const struct location *location)
+{
+    struct water water;
+    if (!water_find(table, location, &water))
+        return json_null();
+    return json_pack("{s:f, s:f, s:f, s:f, s:i, s:s}", "low_l_per_kwh", water.low_l_per_kwh, "high_l_per_kwh",
+                     water.high_l_per_kwh, "reservoirs_l_per_kwh", water.reservoirs_l_per_kwh, "known_part",
+                     water.known_part, "year", water.year, "source", water.source);
+}
+
 static int write_json(const struct location *const *locations, size_t count, const char *path,
                       struct error *error)
 {
+    struct water_table *table = water_open(error);
+    if (!table)
+        return -1;
     json_t *list = json_array();
-    for (size_t i = 0; i < count; i++)
-        json_array_append_new(list, location_to_json(locations[i]));
+    for (size_t i = 0; i < count; i++) {
+        json_t *place = location_to_json(locations[i]);
+        json_object_set_new(place, "water", water_to_json(table, locations[i]));
+        json_array_append_new(list, place);
+    }
+    water_close(table);
     return cli_write_json(json_pack("{s:s, s:o}", "schema", "joulery.places/1", "places", list), path, error);
 }
 
@@ -33,11 +51,22 @@ static void print_table(const struct location *const *locations, size_t count)
     }
 }
 
-/* A place that was asked for shows whom to cite. */
-static void print_source(const struct location *location)
+/* A place that was asked for shows whom to cite, and what else is known of it. */
+static int print_rest(const struct location *location, struct error *error)
 {
     AUTO_FREE char *source = text_printable(location->source);
     printf("source: %s\n", source ? source : "");
+    AUTO_FREE char *pue_source = text_printable(location->pue_source);
+    if (!isnan(location->pue))
+        printf("PUE %g: %s\n", location->pue, pue_source ? pue_source : "");
+    struct water_table *table = water_open(error);
+    struct water water;
+    if (table && water_find(table, location, &water)) {
+        AUTO_FREE char *text = water_text(&water);
+        printf("%s (mix of %d; %s)\n", text ? text : "", water.year, water.source);
+    }
+    water_close(table);
+    return table ? 0 : -1;
 }
 
 static int check(const char *path, struct error *error)
@@ -68,8 +97,8 @@ static int show(struct places *places, const char *name, const char *json, struc
         return cli_fail(NAME, error, CLI_FAILED);
     if (!json)
         print_table(locations, count);
-    if (!json && one)
-        print_source(one);
+    if (!json && one && print_rest(one, error) < 0)
+        return cli_fail(NAME, error, CLI_FAILED);
     return CLI_DONE;
 }
 

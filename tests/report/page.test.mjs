@@ -74,7 +74,7 @@ const tests = {
     assert.ok(Math.abs((await shown()) / expected(2) - 1) < 0.005);
     assert.match(await page.locator("#emitted").textContent(), /^In Poland a run of lenet5 emits/);
     assert.match(await page.locator("#emitted").textContent(), /by the range of the intensity/);
-    assert.match(await page.locator("#place-note").textContent(), /to \d+(\.\d+)? by its mix/);
+    assert.match(await page.locator("#place-note").textContent(), /range \d+(\.\d+)? to \d+/);
     await page.waitForFunction(() => document.querySelector("[data-chart=emissions]").textContent.includes("▸ Poland"));
   },
   async "a place's own PUE is taken until the reader gives one"(browser) {
