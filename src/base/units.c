@@ -117,25 +117,51 @@ static const char *split_number(const char *string, double *number)
     return *rest == ' ' ? rest + 1 : rest;
 }
 
-int units_parse_energy(const char *string, double *energy_j, struct error *error)
+struct unit {
+    const char *name;
+    double worth;
+};
+
+/* 1: a number above 0 and one of `units`; 0: of none of them; -1: not above 0, or beyond all numbers. */
+static int parse_quantity(const char *string, const struct unit *units, size_t count, double *value)
 {
-    static const struct {
-        const char *name;
-        double joules;
-    } units[] = {{"J", 1}, {"kJ", 1e3}, {"MJ", 1e6}, {"mWh", 3.6}, {"Wh", 3600}, {"kWh", J_PER_KWH}};
     double number = 0;
     const char *unit = split_number(string, &number);
-    for (size_t i = 0; unit && i < sizeof units / sizeof *units; i++) {
-        double found_j = number * units[i].joules;
+    for (size_t i = 0; unit && i < count; i++) {
+        double found = number * units[i].worth;
         if (strcmp(unit, units[i].name) != 0)
             continue;
-        if (!(found_j > 0) || !isfinite(found_j))
-            return error_set(error, "expected an energy above 0, found '%s'", string);
-        *energy_j = found_j;
-        return 0;
+        if (!(found > 0) || !isfinite(found))
+            return -1;
+        *value = found;
+        return 1;
     }
+    return 0;
+}
+
+int units_parse_energy(const char *string, double *energy_j, struct error *error)
+{
+    static const struct unit units[] = {{"J", 1},     {"kJ", 1e3},  {"MJ", 1e6},
+                                        {"mWh", 3.6}, {"Wh", 3600}, {"kWh", J_PER_KWH}};
+    int found = parse_quantity(string, units, sizeof units / sizeof *units, energy_j);
+    if (found < 0)
+        return error_set(error, "expected an energy above 0, found '%s'", string);
+    if (found > 0)
+        return 0;
     return error_set(
         error, "expected an energy with its unit (J, kJ, MJ, mWh, Wh, kWh) such as 50Wh, found '%s'", string);
+}
+
+int units_parse_duration(const char *string, double *duration_s, struct error *error)
+{
+    static const struct unit units[] = {{"s", 1}, {"min", 60}, {"h", 3600}, {"d", 86400}};
+    int found = parse_quantity(string, units, sizeof units / sizeof *units, duration_s);
+    if (found < 0)
+        return error_set(error, "expected a duration above 0, found '%s'", string);
+    if (found > 0)
+        return 0;
+    return error_set(error, "expected a duration with its unit (s, min, h, d) such as 6h, found '%s'",
+                     string);
 }
 
 int units_parse_share(const char *string, double *share, struct error *error)

@@ -23,6 +23,10 @@ char *units_count(uint64_t count);      /* "11,689,512" */
  * `error`, which names the value: anything else, and what is not above 0. */
 int units_parse_energy(const char *string, double *energy_j, struct error *error);
 
+/* A number and one of s, min, h, d, with at most one space between: "6h", "90 min", in seconds. -1 and
+ * `error`, which names the value: anything else, and what is not above 0. */
+int units_parse_duration(const char *string, double *duration_s, struct error *error);
+
 /* "2%" or "2 %" as 0.02: above 0, at most 100 %. -1 and `error` for anything else. */
 int units_parse_share(const char *string, double *share, struct error *error);
 

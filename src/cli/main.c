@@ -30,6 +30,7 @@ static const struct subcommand subcommands[] = {
     {"import", cli_import, "take runs that other tools measured into a database: CodeCarbon, wattmeters"},
     {"export", cli_export, "write a study's data for other programs: CSV, JSON lines, BoAmps reports"},
     {"audit", cli_audit, "hold a database's energies against physics: sound, doubtful or impossible"},
+    {"when", cli_when, "find the cleanest start for a job in a forecast, and what waiting for it saves"},
     {"places", cli_places, "list the places whose carbon intensity is known, check a table of them"},
 };
 

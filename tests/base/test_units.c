@@ -34,6 +34,30 @@ static void energies_are_read_with_their_unit(void **state)
     error_clear(&error);
 }
 
+static void durations_are_read_with_their_unit(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text;
+        double duration_s;
+    } right[] = {{"6h", 21600}, {"90 min", 5400}, {"1.5h", 5400}, {"2d", 172800}, {"45s", 45}};
+    static const char *const wrong[] = {"",   "6",    "h",    "-6h",    "0h",  "6H",   "6  h",
+                                        "6m", "6h30", "nanh", "1e999h", "6hh", "0x5h", " 6h"};
+    struct error error = ERROR_INIT;
+    for (size_t i = 0; i < sizeof right / sizeof *right; i++) {
+        double duration_s = 0;
+        assert_int_equal(units_parse_duration(right[i].text, &duration_s, &error), 0);
+        assert_true(duration_s == right[i].duration_s);
+    }
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+        double duration_s = 7;
+        assert_int_equal(units_parse_duration(wrong[i], &duration_s, &error), -1);
+        assert_true(duration_s == 7);
+        assert_non_null(strstr(error_text(&error), wrong[i]));
+    }
+    error_clear(&error);
+}
+
 static void shares_need_their_sign(void **state)
 {
     (void)state;
@@ -51,6 +75,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(energies_are_read_with_their_unit),
+        cmocka_unit_test(durations_are_read_with_their_unit),
         cmocka_unit_test(shares_need_their_sign),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
