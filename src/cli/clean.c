@@ -35,8 +35,7 @@ char *clean_source(const char *source, int64_t asked_s, bool marginal, double no
     if (!shown)
         return NULL;
     if (!asked_s)
-        return text_format("%s, a file: it does not say when it was made, nor whether average or marginal",
-                           shown);
+        return text_format("%s, a file: its age and kind are not known", shown);
     AUTO_FREE char *age = units_duration(fmax(now_s - (double)asked_s, 0));
     return text_format("%s, asked %s ago; %s figures", shown, age ? age : "",
                        marginal ? "marginal" : "average");

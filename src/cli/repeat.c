@@ -152,6 +152,8 @@ static int measure_once(struct run_call *call, struct record *record, struct err
         return -1;
     }
     use_calibration(call, record);
+    if (call->has_waited && call->record_count == 0)
+        record_note(record, run_waited_note(&call->waited));
     call->record_count++;
     if (options->emissions_csv && record->end != END_NOT_STARTED)
         append_emissions(call, record);

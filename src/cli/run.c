@@ -58,6 +58,16 @@ static enum options_result parse(int argc, char **argv, struct run_options *give
          "CO2e that making the machine emitted (1200kg): the run's share by time is shown apart", 0, 0},
         {"--lifetime", 0, OPTION_TEXT, &given->lifetime_text, "TIME",
          "how long the machine is used (4y); needed with --embodied", 0, 0},
+        {"--hourly", 0, OPTION_TEXT, &given->hourly, "FILE|SERVICE",
+         "intensity by the hour, of the run and for --when-clean: a CSV file of time and g_per_kwh, or a "
+         "service",
+         0, 0},
+        {.kind = OPTION_HEADING, .help = "waiting for a clean grid"},
+        {"--when-clean", 0, OPTION_FLAG, &given->when_clean, NULL,
+         "start when the forecast is cleanest; SIGUSR1, or Enter on a terminal, starts now", 0, 0},
+        {"--within", 0, OPTION_TEXT, &given->within_text, "TIME", "wait at most so long (default 24h)", 0, 0},
+        {"--duration", 0, OPTION_TEXT, &given->duration_text, "TIME", "about how long the command takes", 0,
+         0},
         {.kind = OPTION_HEADING, .help = "output"},
         {"--json", 0, OPTION_TEXT, &given->json, "FILE",
          "write everything as joulery.run/1 (repeated: joulery.repeat/1); - is standard output", 0, 0},
@@ -109,7 +119,7 @@ static int parse_quantities(struct run_options *options, struct error *error)
         return error_set(error, "--project names rows of --emissions-csv FILE, which is not given");
     if (embodied_parse(options->embodied_text, options->lifetime_text, &options->embodied, error) < 0)
         return -1;
-    return find_location(options, error);
+    return find_location(options, error) < 0 ? -1 : run_parse_wait(options, error);
 }
 
 /* ---- before ---- */
@@ -245,6 +255,7 @@ static int end_call(struct run_call *call, int status, const char *name)
     free(call->baseline_refused);
     free(call->calibration_refused);
     free(call->experiment);
+    waited_free(&call->waited);
     return status == 0 && call->not_written ? CLI_FAILED : status;
 }
 
@@ -254,6 +265,11 @@ static int call_run(struct run_call *call, const char *name)
     if (load_baseline(call, &error) < 0 || load_calibration(call, &error) < 0 ||
         open_outputs(call, &error) < 0)
         return end_call(call, cli_fail(name, &error, CLI_FAILED), name);
+    int gave_up;
+    if (run_wait(call, &gave_up, &error) < 0)
+        return end_call(call, cli_fail(name, &error, CLI_FAILED), name);
+    if (gave_up)
+        return end_call(call, 128 + gave_up, name);
     int status = run_repeat(call, &error) < 0 ? cli_fail(name, &error, CLI_FAILED) : CLI_DONE;
     if (call->record_count) {
         report(call, name);

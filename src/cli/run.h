@@ -1,5 +1,5 @@
-/* run.h: what the parts of `joulery run` share: run.c parses and calls, repeat.c measures, summary.c prints,
- * run_json.c writes. */
+/* run.h: what the parts of `joulery run` share: run.c parses and calls, run_wait.c waits, repeat.c measures,
+ * summary.c prints, run_json.c writes. */
 #ifndef JOULERY_CLI_RUN_H
 #define JOULERY_CLI_RUN_H
 
@@ -8,6 +8,7 @@
 #include "carbon/carbon.h"
 #include "carbon/embodied.h"
 #include "carbon/places.h"
+#include "carbon/wait.h"
 #include "exchange/trace_csv.h"
 #include "record/baseline.h"
 #include "record/recorder.h"
@@ -23,12 +24,15 @@ struct run_options {
     const char *site;
     uint64_t repeat; /* 0: not given */
     bool quiet;
+    bool when_clean;
+    const char *within_text, *duration_text, *hourly;
     /* worked out from the texts above */
     struct places *places; /* NULL: no location is given */
     const struct location *location;
     struct embodied embodied;
-    double precision; /* 0: none */
-    double budget_j;  /* 0: none */
+    double precision;            /* 0: none */
+    double budget_j;             /* 0: none */
+    double within_s, duration_s; /* of --when-clean */
 };
 
 #define REPEAT_USUAL 100 /* the limit of --precision without --repeat */
@@ -50,6 +54,8 @@ struct run_call {
     struct trace_csv *trace;
     struct record *records; /* record_count measured ones, and room for the next */
     size_t record_count;
+    struct waited waited; /* --when-clean: before the first run */
+    bool has_waited;
     bool not_written; /* some output failed; said already */
 };
 
@@ -58,6 +64,14 @@ struct repeated {
     struct summary summary;
     size_t unknown;
 };
+
+/* The options of --when-clean, once the location is known. */
+int run_parse_wait(struct run_options *options, struct error *error);
+/* Waits, where --when-clean asks for it, into call->waited. `*gave_up`: the signal that ended the wait, after
+ * which nothing is to start; 0: none. -1 and `error`: the forecast is a file that can't be read. */
+int run_wait(struct run_call *call, int *gave_up, struct error *error);
+/* For the record: how long it was waited for and why. NULL if memory ran out; the caller frees it. */
+char *run_waited_note(const struct waited *waited);
 
 /* Measures once, or as often as asked for. 0, or -1 and `error` if a run could not be measured; those before
  * it are in call->records. */

@@ -1,6 +1,8 @@
 /* `joulery run`: joulery.run/1 and joulery.repeat/1; docs/json.md. */
+#include "cli/clean.h"
 #include "cli/cli.h"
 #include "cli/run.h"
+#include "record/json.h"
 
 #include <math.h>
 
@@ -37,11 +39,29 @@ static json_t *embodied_to_json(const struct record *record, const struct run_op
                      embodied->lifetime_s, "kg_co2e", number(embodied_share_kg(embodied, record->wall_s)));
 }
 
-static json_t *run_to_json(const struct record *record, const struct run_options *options)
+/* The wait is the first run's. */
+static json_t *waited_to_json(const struct run_call *call, const struct record *record)
+{
+    const struct waited *waited = &call->waited;
+    if (!call->has_waited || record != call->records)
+        return json_null();
+    double asked_s = waited->asked_s ? (double)waited->asked_s : NAN;
+    return json_pack("{s:s, s:o, s:o, s:f, s:f, s:f, s:o, s:o, s:o, s:o, s:o, s:o}", "end",
+                     wait_end_name(waited->end), "from", clean_time_json(waited->from_s), "until",
+                     clean_time_json(waited->until_s), "wall_s", waited->wall_s, "within_s",
+                     call->options->within_s, "duration_s", call->options->duration_s, "source",
+                     json_text(waited->source), "asked", clean_time_json(asked_s), "accounting",
+                     waited->source ? clean_accounting(waited->asked_s, waited->marginal) : json_null(),
+                     "at_once_g_per_kwh", number(waited->at_once_g_per_kwh), "started_g_per_kwh",
+                     number(waited->started_g_per_kwh), "trouble", json_text(waited->trouble));
+}
+
+static json_t *run_to_json(const struct run_call *call, const struct record *record)
 {
     json_t *json = record_to_json(record);
-    if (json && json_object_set_new(json, "emissions", emissions_to_json(record, options)) == 0 &&
-        json_object_set_new(json, "embodied", embodied_to_json(record, options)) == 0)
+    if (json && json_object_set_new(json, "emissions", emissions_to_json(record, call->options)) == 0 &&
+        json_object_set_new(json, "embodied", embodied_to_json(record, call->options)) == 0 &&
+        json_object_set_new(json, "waited", waited_to_json(call, record)) == 0)
         return json;
     json_decref(json);
     return NULL;
@@ -85,7 +105,7 @@ static json_t *runs_to_json(const struct run_call *call)
 {
     json_t *array = json_array();
     for (size_t i = 0; array && i < call->record_count; i++) {
-        json_t *run = run_to_json(&call->records[i], call->options);
+        json_t *run = run_to_json(call, &call->records[i]);
         if (!run || json_array_append_new(array, run) < 0) {
             json_decref(array);
             return NULL;
@@ -111,6 +131,6 @@ static json_t *repeat_to_json(const struct run_call *call)
 int run_write_json(const struct run_call *call, struct error *error)
 {
     json_t *json =
-        run_is_repeated(call->options) ? repeat_to_json(call) : run_to_json(&call->records[0], call->options);
+        run_is_repeated(call->options) ? repeat_to_json(call) : run_to_json(call, &call->records[0]);
     return cli_write_json(json, call->options->json, error);
 }
