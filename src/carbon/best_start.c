@@ -41,8 +41,9 @@ struct search {
     double latest_s;
     struct rung *rungs;
     size_t rung_count;
-    struct job_start *starts; /* those at which all is known */
-    size_t start_count;
+    bool any; /* start at which all is known; of them: */
+    struct job_start best, worst;
+    double last_s;
 };
 
 static bool follows(const struct rung *rung, const struct rung *before)
@@ -114,13 +115,27 @@ static double intensity_of(const struct search *search, double start_s)
     return sum / search->energy_j;
 }
 
+/* Of starts as good the earlier. */
+static bool is_better(const struct job_start *start, const struct job_start *than, double sign)
+{
+    double less = sign * (than->intensity_g_per_kwh - start->intensity_g_per_kwh);
+    double as_good = AS_GOOD * (1 + fabs(than->intensity_g_per_kwh));
+    return less > as_good || (less >= -as_good && start->start_s < than->start_s);
+}
+
 static void consider(struct search *search, double start_s)
 {
     if (start_s < 0 || start_s > search->latest_s)
         return;
-    double intensity = intensity_of(search, start_s);
-    if (!isnan(intensity))
-        search->starts[search->start_count++] = (struct job_start){start_s, intensity};
+    struct job_start start = {start_s, intensity_of(search, start_s)};
+    if (isnan(start.intensity_g_per_kwh))
+        return;
+    if (!search->any || is_better(&start, &search->best, 1))
+        search->best = start;
+    if (!search->any || is_better(&start, &search->worst, -1))
+        search->worst = start;
+    search->last_s = fmax(search->last_s, start_s);
+    search->any = true;
 }
 
 /* Starts at which an edge of the job meets this time. */
@@ -134,16 +149,8 @@ static void consider_edges_at(struct search *search, double at_s)
     }
 }
 
-static int consider_all(struct search *search, struct error *error)
+static void consider_all(struct search *search)
 {
-    size_t edges, room;
-    if (__builtin_mul_overflow(search->rung_count, 2, &edges) ||
-        __builtin_mul_overflow(edges, search->job->count + 1, &room) ||
-        __builtin_mul_overflow(room + 2, sizeof *search->starts, &edges))
-        return error_memory(error, "starts");
-    search->starts = malloc((room + 2) * sizeof *search->starts);
-    if (!search->starts)
-        return error_memory(error, "starts");
     consider(search, 0);
     consider(search, search->latest_s);
     for (size_t i = 0; i < search->rung_count; i++) {
@@ -152,22 +159,6 @@ static int consider_all(struct search *search, struct error *error)
         if (i + 1 == search->rung_count || !follows(rung + 1, rung))
             consider_edges_at(search, rung->to_s);
     }
-    return 0;
-}
-
-/* The earliest of those within AS_GOOD of the best; `sign` -1: of the worst. */
-static struct job_start choose(const struct search *search, double sign)
-{
-    double least = INFINITY;
-    for (size_t i = 0; i < search->start_count; i++)
-        least = fmin(least, sign * search->starts[i].intensity_g_per_kwh);
-    struct job_start chosen = {INFINITY, NAN};
-    for (size_t i = 0; i < search->start_count; i++) {
-        bool as_good = sign * search->starts[i].intensity_g_per_kwh <= least + AS_GOOD * (1 + fabs(least));
-        if (as_good && search->starts[i].start_s < chosen.start_s)
-            chosen = search->starts[i];
-    }
-    return chosen;
 }
 
 static int no_start(const struct search *search, const struct profile *profile, double earliest_s,
@@ -199,9 +190,7 @@ static int no_start(const struct search *search, const struct profile *profile, 
 
 static void describe(const struct search *search, double earliest_s, struct best_start *found)
 {
-    *found = (struct best_start){.best = choose(search, 1), .worst = choose(search, -1)};
-    for (size_t i = 0; i < search->start_count; i++)
-        found->last_s = fmax(found->last_s, search->starts[i].start_s);
+    *found = (struct best_start){.best = search->best, .worst = search->worst, .last_s = search->last_s};
     found->now = (struct job_start){0, intensity_of(search, 0)};
     found->holes = search->rungs[0].from_s > 0;
     for (size_t i = 1; i < search->rung_count; i++)
@@ -221,13 +210,13 @@ int best_start_find(const struct profile *profile, const struct job *job, double
                             .duration_s = job_duration_s(job),
                             .energy_j = job_energy_j(job),
                             .latest_s = fmax(latest_s - earliest_s, 0)};
-    int result = -1;
-    if (lay_rungs(&search, profile, earliest_s, error) == 0 && consider_all(&search, error) == 0) {
-        result = search.start_count ? 0 : no_start(&search, profile, earliest_s, error);
-        if (result == 0)
-            describe(&search, earliest_s, found);
-    }
+    int result = lay_rungs(&search, profile, earliest_s, error);
+    if (result == 0)
+        consider_all(&search);
+    if (result == 0 && search.any)
+        describe(&search, earliest_s, found);
+    else if (result == 0)
+        result = no_start(&search, profile, earliest_s, error);
     free(search.rungs);
-    free(search.starts);
     return result;
 }

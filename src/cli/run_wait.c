@@ -183,14 +183,13 @@ static void tell(void *context, const struct wait_state *state)
     double start_s = state->plan->best.start_s;
     if (wait->options->quiet)
         return;
-    if (fabs(start_s - wait->told_s) > OTHER_S)
+    if (fabs(start_s - wait->told_s) > OTHER_S) {
         tell_plan(wait, state);
-    if (fabs(start_s - wait->told_s) > OTHER_S)
         wait->told_s = start_s;
-    AUTO_FREE char *start = clean_time(start_s), *left = units_duration(fmax(start_s - state->wall_s, 0));
+    }
+    AUTO_FREE char *left = units_duration(fmax(start_s - state->wall_s, 0));
     AUTO_FREE char *detail =
-        text_format("starts at %s, in %s: %.1f g/kWh; %sCtrl-C gives up", start, left,
-                    state->plan->best.intensity_g_per_kwh, wait->keyboard ? "Enter starts now, " : "");
+        text_format("starts in %s; %sCtrl-C gives up", left, wait->keyboard ? "Enter: now, " : "");
     progress_update(&wait->progress, state->wall_s - wait->begun_s, start_s - wait->begun_s,
                     detail ? detail : "");
 }

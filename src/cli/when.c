@@ -23,7 +23,8 @@
 struct request {
     const char *run, *location, *hourly, *json;
     const char *duration_text, *energy_text, *within_text;
-    double pue; /* 0: not given */
+    double pue;                            /* 0: not given */
+    double duration_s, energy_j, within_s; /* from the texts above; 0: not given */
 };
 
 struct answer {
@@ -288,14 +289,8 @@ static void print_answer(const struct answer *answer)
 static int make_job(struct answer *answer, struct error *error)
 {
     const struct request *request = answer->request;
-    double energy_j = 0;
-    if (request->run)
-        return when_job_of_run(request->run, &answer->when, error);
-    if (request->energy_text && units_parse_energy(request->energy_text, &energy_j, error) < 0)
-        return error_prefix(error, "--energy");
-    if (clean_parse_duration("--duration", request->duration_text, &answer->duration_s, error) < 0)
-        return -1;
-    return when_job_even(answer->duration_s, energy_j, &answer->when, error);
+    return request->run ? when_job_of_run(request->run, &answer->when, error)
+                        : when_job_even(request->duration_s, request->energy_j, &answer->when, error);
 }
 
 static double choose_pue(const struct request *request, const struct location *location)
@@ -338,7 +333,7 @@ static int answer_request(struct answer *answer, struct places *places, struct e
     return 0;
 }
 
-static int check(const struct request *request, struct error *error)
+static int check(struct request *request, struct error *error)
 {
     bool even = request->duration_text || request->energy_text;
     if (!request->location)
@@ -348,7 +343,15 @@ static int check(const struct request *request, struct error *error)
     if (!request->run && !request->duration_text)
         return error_set(error, "how long is the job? --duration 6h, or a run that was measured (DB:RUN, "
                                 "RECORD.json)");
-    return 0;
+    if (request->energy_text && units_parse_energy(request->energy_text, &request->energy_j, error) < 0)
+        return error_prefix(error, "--energy");
+    if (request->duration_text &&
+        clean_parse_duration("--duration", request->duration_text, &request->duration_s, error) < 0)
+        return -1;
+    request->within_s = CLEAN_WITHIN_S;
+    return request->within_text
+               ? clean_parse_duration("--within", request->within_text, &request->within_s, error)
+               : 0;
 }
 
 static enum options_result parse(int argc, char **argv, struct request *request, struct error *error)
@@ -390,13 +393,11 @@ int cli_when(int argc, char **argv)
 {
     struct request request = {0};
     struct error error = ERROR_INIT;
-    struct answer answer = {.request = &request, .within_s = CLEAN_WITHIN_S};
+    struct answer answer = {.request = &request};
     enum options_result parsed = parse(argc, argv, &request, &error);
-    if (parsed == OPTIONS_OK && request.within_text &&
-        clean_parse_duration("--within", request.within_text, &answer.within_s, &error) < 0)
-        parsed = OPTIONS_WRONG;
     if (parsed != OPTIONS_OK)
         return cli_parse_result(parsed, argv[0], &error);
+    answer.within_s = request.within_s;
     answer.notes = json_array();
     struct places *places = places_open(NULL, &error);
     int result = places ? answer_request(&answer, places, &error) : -1;
