@@ -10,6 +10,7 @@
 #define SLACK_S   1e-6 /* rounding of times; steps are whole seconds */
 #define AS_GOOD   1e-9
 #define NO_SOURCE "the forecast"
+#define TIME_MOST 9.2e9 /* in 2261: what clock_iso8601 can say */
 
 double job_duration_s(const struct job *job)
 {
@@ -161,14 +162,19 @@ static void consider_all(struct search *search)
     }
 }
 
+static char *time_text(double at_s)
+{
+    return clock_iso8601((int64_t)fmin(fmax(at_s, 0), TIME_MOST) * NS_PER_S);
+}
+
 static int no_start(const struct search *search, const struct profile *profile, double earliest_s,
                     struct error *error)
 {
     const char *source = profile->source ? profile->source : NO_SOURCE;
     AUTO_FREE char *duration = units_duration(search->duration_s);
-    AUTO_FREE char *now = clock_iso8601((int64_t)earliest_s * NS_PER_S);
+    AUTO_FREE char *now = time_text(earliest_s);
     int64_t end_s = profile->count ? profile->steps[profile->count - 1].to_s : 0;
-    AUTO_FREE char *end = clock_iso8601(end_s * NS_PER_S);
+    AUTO_FREE char *end = time_text((double)end_s);
     if (profile->count == 0)
         return error_set(error, "%s: no forecast is in it", source);
     if ((double)end_s <= earliest_s)

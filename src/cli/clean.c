@@ -9,6 +9,8 @@
 #include <stdlib.h>
 #include <time.h>
 
+#define TIME_MOST 9.2e9 /* in 2261: what clock_iso8601 can say */
+
 char *clean_time(double at_s)
 {
     time_t seconds = (time_t)llround(at_s);
@@ -25,7 +27,7 @@ json_t *clean_time_json(double at_s)
 {
     if (!isfinite(at_s))
         return json_null();
-    AUTO_FREE char *time = clock_iso8601(llround(at_s) * NS_PER_S);
+    AUTO_FREE char *time = clock_iso8601(llround(fmin(at_s, TIME_MOST)) * NS_PER_S);
     return time ? json_string(time) : NULL;
 }
 

@@ -1,0 +1,1 @@
+joulery_fuzz(best_start USES joulery_carbon)
