@@ -275,6 +275,19 @@ static int wait_with_signals(struct wait_call *wait, const sigset_t *taken, stru
     return result;
 }
 
+static void let_pass(int signal)
+{
+    (void)signal;
+}
+
+/* One that comes too late must not end the measurement. A handler, unlike ignoring it, is not passed on to
+ * the command. */
+static void let_late_signals_pass(void)
+{
+    const struct sigaction action = {.sa_handler = let_pass, .sa_flags = SA_RESTART};
+    sigaction(SIGUSR1, &action, NULL);
+}
+
 int run_wait(struct run_call *call, int *gave_up, struct error *error)
 {
     *gave_up = 0;
@@ -286,6 +299,7 @@ int run_wait(struct run_call *call, int *gave_up, struct error *error)
     progress_start(&wait.progress);
     sigprocmask(SIG_BLOCK, &taken, &before);
     int result = wait_with_signals(&wait, &taken, &call->waited, error);
+    let_late_signals_pass();
     sigprocmask(SIG_SETMASK, &before, NULL);
     if (result == 0 && wait.unreadable)
         result = error_set(error, "%s", call->waited.trouble);

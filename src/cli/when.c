@@ -264,7 +264,8 @@ static void print_chart(const struct answer *answer)
     }
     draw_job(&chart, answer);
     AUTO_FREE char *from = clean_time(chart.from_s), *to = clean_time(answer->found.known_to_s);
-    printf("%*s %s%*s\n\n", LABEL, "", from, (int)(chart.columns - strlen(from)), to);
+    if (from && to)
+        printf("%*s %s%*s\n\n", LABEL, "", from, (int)(chart.columns - strlen(from)), to);
 }
 
 static void print_answer(const struct answer *answer)

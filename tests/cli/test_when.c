@@ -271,6 +271,18 @@ static void a_signal_starts_it_now(void **state)
     json_decref(json);
 }
 
+static void a_signal_that_comes_too_late_changes_nothing(void **state)
+{
+    struct shop *shop = *state;
+    static const struct hour clean_now[] = {{7200, 100}};
+    forecast(shop, "f.csv", -60, clean_now, 1);
+    assert_int_equal(joulery(shop, "run --when-clean --duration 10min -l GBR --hourly f.csv -- sh -c "
+                                   "'kill -USR1 $PPID; sleep 0.3; kill -USR1 $$'"),
+                     128 + 10);
+    says(shop, "starts at once: no later start is cleaner");
+    says(shop, "Energy of 'sh -c");
+}
+
 static void giving_up_starts_nothing(void **state)
 {
     struct shop *shop = *state;
@@ -368,6 +380,7 @@ int main(void)
         cmocka_unit_test(a_document_of_a_run_is_a_job),
         cmocka_unit_test(the_command_starts_when_it_is_cleanest_and_its_record_says_so),
         cmocka_unit_test(a_signal_starts_it_now),
+        cmocka_unit_test(a_signal_that_comes_too_late_changes_nothing),
         cmocka_unit_test(giving_up_starts_nothing),
         cmocka_unit_test(without_a_forecast_it_starts_at_once_and_says_why),
         cmocka_unit_test(a_command_that_is_not_there_is_not_waited_for),
