@@ -9,6 +9,10 @@
  * service; NULL: nothing. */
 bool hourly_is_asked(const char *given, const struct location *location);
 
+/* Whether what is asked can be had at all, as far as is known without asking a service: a file that is as it
+ * should be. Better known before hours of work than after. */
+int hourly_check(const char *given, const struct location *location, struct error *error);
+
 /* Intensities at a location from..to (seconds since 1970). A file is read whole. `*trouble` (the caller frees
  * it; NULL: there was none): what a service failed in; the profile may then be empty, and the location's
  * yearly figure holds. -1 and `error`: a file can't be read. The caller frees `profile` after 0. */

@@ -1,6 +1,7 @@
 /* `joulery run`: the measuring, once or again and again, and what repetitions say. */
 #include "base/text.h"
 #include "base/units.h"
+#include "carbon/hourly.h"
 #include "cli/cli.h"
 #include "cli/run.h"
 #include "exchange/codecarbon.h"
@@ -83,11 +84,28 @@ bool run_is_precise(const struct run_call *call)
 struct tracing {
     const struct run_call *call;
     const struct record *record;
+    struct energy_course course;
 };
+
+/* Only what is in the total, so that the course has its shape. */
+static void add_to_course(struct tracing *tracing, const struct trace_sample *samples, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        const struct trace_sample *s = &samples[i];
+        const struct channel *channel = &tracing->record->channels[s->channel];
+        bool counts =
+            channel->scope == SCOPE_CPU || channel->scope == SCOPE_DRAM || channel->scope == SCOPE_GPU;
+        if (counts && !channel->part_of && !channel->apart)
+            course_add(&tracing->course, fmax(s->start_s, 0), s->start_s + s->wall_s, s->power_w * s->wall_s);
+    }
+}
 
 static int add_trace(void *context, const struct trace_sample *samples, size_t count)
 {
-    const struct tracing *tracing = context;
+    struct tracing *tracing = context;
+    add_to_course(tracing, samples, count);
+    if (!tracing->call->trace)
+        return 0;
     return trace_csv_add(tracing->call->trace, tracing->record->channels, samples, count,
                          tracing->call->record_count + 1);
 }
@@ -123,10 +141,12 @@ static void use_calibration(const struct run_call *call, struct record *record)
 static void append_emissions(struct run_call *call, const struct record *record)
 {
     const struct run_options *options = call->options;
-    const struct codecarbon_options row = {.project = options->project ? options->project : "joulery",
-                                           .experiment = call->experiment,
-                                           .location = options->location,
-                                           .pue = options->pue};
+    const struct codecarbon_options row = {
+        .project = options->project ? options->project : "joulery",
+        .experiment = call->experiment,
+        .location = options->location,
+        .intensity_g_per_kwh = call->charges[call->record_count - 1].charge.intensity_g_per_kwh,
+        .pue = options->pue};
     struct error error = ERROR_INIT;
     if (codecarbon_append(options->emissions_csv, record, &row, &error) == 0)
         return;
@@ -137,7 +157,8 @@ static void append_emissions(struct run_call *call, const struct record *record)
 static int measure_once(struct run_call *call, struct record *record, struct error *error)
 {
     const struct run_options *options = call->options;
-    struct tracing tracing = {call, record};
+    bool hourly = options->location && hourly_is_asked(options->hourly, options->location);
+    struct tracing tracing = {.call = call, .record = record};
     const struct recorder_options recording = {.command = call->command,
                                                .setup = call->setup,
                                                .meters = options->meter_names.items,
@@ -145,7 +166,7 @@ static int measure_once(struct run_call *call, struct record *record, struct err
                                                .rate_hz = options->rate_hz,
                                                .timeout_s = options->timeout_s,
                                                .budget_j = options->budget_j,
-                                               .trace = call->trace ? add_trace : NULL,
+                                               .trace = call->trace || hourly ? add_trace : NULL,
                                                .context = &tracing};
     if (recorder_run(&recording, record, error) < 0 || use_baseline(call, record, error) < 0) {
         record_free(record);
@@ -155,6 +176,7 @@ static int measure_once(struct run_call *call, struct record *record, struct err
     if (call->has_waited && call->record_count == 0)
         record_note(record, run_waited_note(&call->waited));
     call->record_count++;
+    run_charge(call, &tracing.course);
     if (options->emissions_csv && record->end != END_NOT_STARTED)
         append_emissions(call, record);
     return 0;
@@ -177,7 +199,8 @@ int run_repeat(struct run_call *call, struct error *error)
     const struct run_options *options = call->options;
     size_t most = options->repeat ? options->repeat : options->precision > 0 ? REPEAT_USUAL : 1;
     call->records = calloc(most, sizeof *call->records);
-    if (!call->records)
+    call->charges = calloc(most, sizeof *call->charges);
+    if (!call->records || !call->charges)
         return error_memory(error, "repetitions");
     for (size_t i = 0; i < most; i++) {
         if (measure_once(call, &call->records[i], error) < 0)

@@ -249,6 +249,7 @@ static int end_call(struct run_call *call, int status, const char *name)
     }
     for (size_t i = 0; i < call->record_count; i++)
         record_free(&call->records[i]);
+    run_charges_free(call);
     free(call->records);
     baseline_free(&call->baseline);
     calibration_free(&call->calibration);

@@ -6,6 +6,7 @@
 #include "base/options.h"
 #include "calibrate/calibration.h"
 #include "carbon/carbon.h"
+#include "carbon/course.h"
 #include "carbon/embodied.h"
 #include "carbon/places.h"
 #include "carbon/wait.h"
@@ -39,6 +40,13 @@ struct run_options {
 #define REPEAT_MOST  10000
 #define REPEAT_LEAST 3 /* for --precision: fewer say nothing about how they scatter */
 
+/* What a run is charged by, as of its place and hours. */
+struct run_charge {
+    struct charge charge;
+    bool hourly;            /* intensities by the hour were asked for */
+    char *source, *trouble; /* of those; NULL: none is known, there was no trouble */
+};
+
 /* What the whole call works on. */
 struct run_call {
     const struct run_options *options;
@@ -52,7 +60,8 @@ struct run_call {
     char *baseline_refused;    /* why the usual one is not used; NULL: there is none, or it is */
     char *experiment;          /* id that the rows of one call share */
     struct trace_csv *trace;
-    struct record *records; /* record_count measured ones, and room for the next */
+    struct record *records;     /* record_count measured ones, and room for the next */
+    struct run_charge *charges; /* of each record, where there is a location */
     size_t record_count;
     struct waited waited; /* --when-clean: before the first run */
     bool has_waited;
@@ -79,6 +88,11 @@ int run_repeat(struct run_call *call, struct error *error);
 
 /* Whether the half width of the interval is within the asked precision. */
 bool run_is_precise(const struct run_call *call);
+
+/* run_charge.c: charges the run of the newest record, whose energy was used as `course` says. Where a service
+ * fails the location's yearly figure holds, and the charge says so. */
+void run_charge(struct run_call *call, const struct energy_course *course);
+void run_charges_free(struct run_call *call);
 
 /* The energy of a record: the software total, that of wattmeters where there is no software total; NAN: not
  * known. */

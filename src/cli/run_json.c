@@ -11,23 +11,36 @@ static json_t *number(double value)
     return isfinite(value) ? json_real(value) : json_null();
 }
 
-static json_t *emissions_to_json(const struct record *record, const struct run_options *options)
+static json_t *hourly_to_json(const struct run_charge *charge, const struct location *at)
 {
+    if (!charge->hourly)
+        return json_null();
+    return json_pack("{s:o, s:f, s:f, s:o}", "source", json_text(charge->source), "part",
+                     charge->charge.by_the_hour, "yearly_g_per_kwh", at->intensity_g_per_kwh, "trouble",
+                     json_text(charge->trouble));
+}
+
+static json_t *emissions_to_json(const struct run_call *call, const struct record *record)
+{
+    const struct run_options *options = call->options;
     const struct location *at = options->location;
     struct energy_totals totals = record_totals(record, 0);
     if (!at || isnan(totals.software_j))
         return json_null();
-    double per_j = carbon_emissions_kg(1, options->pue, at->intensity_g_per_kwh);
-    double low_kg = carbon_emissions_kg(totals.software_j, options->pue, at->low_g_per_kwh);
-    double high_kg = carbon_emissions_kg(totals.software_j, options->pue, at->high_g_per_kwh);
-    return json_pack("{s:s, s:s, s:o, s:s, s:f, s:o, s:o, s:f, s:o, s:f, s:o, s:o, s:f, s:b}", "location",
-                     at->code, "name", at->name, "year", at->year ? json_integer(at->year) : json_null(),
-                     "source", at->source, "intensity_g_per_kwh", at->intensity_g_per_kwh, "low_g_per_kwh",
-                     number(at->low_g_per_kwh), "high_g_per_kwh", number(at->high_g_per_kwh), "pue",
+    const struct run_charge *charged = &call->charges[record - call->records];
+    const struct charge *charge = &charged->charge;
+    double per_j = carbon_emissions_kg(1, options->pue, charge->intensity_g_per_kwh);
+    double low_kg = carbon_emissions_kg(totals.software_j, options->pue, charge->low_g_per_kwh);
+    double high_kg = carbon_emissions_kg(totals.software_j, options->pue, charge->high_g_per_kwh);
+    return json_pack("{s:s, s:s, s:o, s:s, s:f, s:o, s:o, s:f, s:o, s:f, s:o, s:o, s:f, s:b, s:o}",
+                     "location", at->code, "name", at->name, "year",
+                     at->year ? json_integer(at->year) : json_null(), "source", at->source,
+                     "intensity_g_per_kwh", charge->intensity_g_per_kwh, "low_g_per_kwh",
+                     number(charge->low_g_per_kwh), "high_g_per_kwh", number(charge->high_g_per_kwh), "pue",
                      options->pue, "pue_source", options->pue_own ? json_string(at->pue_source) : json_null(),
                      "kg_co2e", totals.software_j * per_j, "low_kg_co2e", number(low_kg), "high_kg_co2e",
                      number(high_kg), "uncertainty_kg_co2e", totals.software_uncertainty_j * per_j,
-                     "estimated", totals.estimated);
+                     "estimated", totals.estimated, "hourly", hourly_to_json(charged, at));
 }
 
 static json_t *embodied_to_json(const struct record *record, const struct run_options *options)
@@ -59,7 +72,7 @@ static json_t *waited_to_json(const struct run_call *call, const struct record *
 static json_t *run_to_json(const struct run_call *call, const struct record *record)
 {
     json_t *json = record_to_json(record);
-    if (json && json_object_set_new(json, "emissions", emissions_to_json(record, call->options)) == 0 &&
+    if (json && json_object_set_new(json, "emissions", emissions_to_json(call, record)) == 0 &&
         json_object_set_new(json, "embodied", embodied_to_json(record, call->options)) == 0 &&
         json_object_set_new(json, "waited", waited_to_json(call, record)) == 0)
         return json;

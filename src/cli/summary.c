@@ -58,35 +58,52 @@ static void print_channels(const struct record *record)
 }
 
 /* Of the intensity: the ± before it is the energy's. */
-static void print_range(const struct run_options *options, const struct energy_totals *totals)
+static void print_range(const struct run_options *options, const struct charge *charge,
+                        const struct energy_totals *totals)
 {
-    const struct location *at = options->location;
-    if (isnan(at->low_g_per_kwh) || isnan(totals->software_j))
+    if (isnan(charge->low_g_per_kwh) || isnan(totals->software_j) ||
+        charge->low_g_per_kwh == charge->high_g_per_kwh)
         return;
     AUTO_FREE char *low =
-        units_mass(carbon_emissions_kg(totals->software_j, options->pue, at->low_g_per_kwh));
+        units_mass(carbon_emissions_kg(totals->software_j, options->pue, charge->low_g_per_kwh));
     AUTO_FREE char *high =
-        units_mass(carbon_emissions_kg(totals->software_j, options->pue, at->high_g_per_kwh));
+        units_mass(carbon_emissions_kg(totals->software_j, options->pue, charge->high_g_per_kwh));
     fprintf(stderr, "  %11s   %-10s  %s to %s by the range of the intensity, %g to %g g/kWh\n", "", "",
-            or_empty(low), or_empty(high), at->low_g_per_kwh, at->high_g_per_kwh);
+            or_empty(low), or_empty(high), charge->low_g_per_kwh, charge->high_g_per_kwh);
 }
 
-static void print_emissions(const struct run_options *options, const struct energy_totals *totals)
+static void print_hourly(const struct run_charge *charged)
 {
+    if (charged->charge.by_the_hour > 0)
+        fprintf(stderr, "  %11s   %.3g %% of the energy is charged by the hour, by %s\n", "",
+                100 * charged->charge.by_the_hour, or_empty(charged->source));
+    if (charged->charge.by_the_hour < 1)
+        fprintf(stderr, "  %11s   the yearly figure holds for %s%s%s\n", "",
+                charged->charge.by_the_hour > 0 ? "the rest" : "all of it", charged->trouble ? ": " : "",
+                or_empty(charged->trouble));
+}
+
+static void print_emissions(const struct run_call *call, const struct energy_totals *totals)
+{
+    const struct run_options *options = call->options;
     const struct location *at = options->location;
     if (!at) {
         fprintf(stderr, "  %11s   CO2e depends on the place: --location PLACE gives it\n", "");
         return;
     }
-    double per_j = carbon_emissions_kg(1, options->pue, at->intensity_g_per_kwh);
+    const struct run_charge *charged = &call->charges[0];
+    double per_j = carbon_emissions_kg(1, options->pue, charged->charge.intensity_g_per_kwh);
     AUTO_FREE char *mass = units_mass(totals->software_j * per_j);
     AUTO_FREE char *uncertainty = units_mass(totals->software_uncertainty_j * per_j);
-    AUTO_FREE char *figure = location_figure_text(at);
-    fprintf(stderr, "  %11s ± %-10s  CO2e%s in %s: %g g/kWh (%s; %s), PUE %g%s%s\n", or_empty(mass),
-            or_empty(uncertainty), totals->estimated ? ", estimated," : "", at->name, at->intensity_g_per_kwh,
-            or_empty(figure), at->source, options->pue, options->pue_own ? " of " : "",
+    AUTO_FREE char *figure = charged->charge.by_the_hour > 0 ? NULL : location_figure_text(at);
+    fprintf(stderr, "  %11s ± %-10s  CO2e%s in %s: %.4g g/kWh%s%s%s%s%s, PUE %g%s%s\n", or_empty(mass),
+            or_empty(uncertainty), totals->estimated ? ", estimated," : "", at->name,
+            charged->charge.intensity_g_per_kwh, figure ? " (" : "", or_empty(figure), figure ? "; " : "",
+            figure ? at->source : "", figure ? ")" : "", options->pue, options->pue_own ? " of " : "",
             options->pue_own ? at->pue_source : "");
-    print_range(options, totals);
+    if (charged->hourly)
+        print_hourly(charged);
+    print_range(options, &charged->charge, totals);
 }
 
 static void print_embodied(const struct run_options *options, double wall_s)
@@ -152,7 +169,7 @@ static void print_calibrated_warnings(const struct calibrated *calibrated)
     }
 }
 
-static void print_totals(const struct record *record, const struct run_options *options)
+static void print_totals(const struct run_call *call, const struct record *record)
 {
     struct energy_totals totals = record_totals(record, 0);
     AUTO_FREE char *label = total_label(record);
@@ -167,8 +184,8 @@ static void print_totals(const struct record *record, const struct run_options *
     AUTO_FREE char *kwh = units_kwh(totals.software_j);
     fprintf(stderr, "  %11s%s\n", or_empty(kwh),
             totals.estimated ? "                         estimated" : "");
-    print_emissions(options, &totals);
-    print_embodied(options, record->wall_s);
+    print_emissions(call, &totals);
+    print_embodied(call->options, record->wall_s);
 }
 
 static void print_attribution(const struct record *record)
@@ -418,7 +435,7 @@ void run_print_summary(const struct run_call *call)
     fprintf(stderr, "\n Energy of '%s', %s:\n\n", or_empty(command), or_empty(elapsed));
     print_channels(record);
     fprintf(stderr, "\n");
-    print_totals(record, call->options);
+    print_totals(call, record);
     print_attribution(record);
     print_short(record);
     print_windows(record);

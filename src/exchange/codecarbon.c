@@ -58,7 +58,10 @@ static char *power(const struct row *row, enum channel_scope scope)
 static double emissions_kg(const struct row *row)
 {
     const struct location *at = row->options->location;
-    return at ? carbon_emissions_kg(row->totals.software_j, row->factor, at->intensity_g_per_kwh) : NAN;
+    double hourly = row->options->intensity_g_per_kwh;
+    return at ? carbon_emissions_kg(row->totals.software_j, row->factor,
+                                    hourly > 0 ? hourly : at->intensity_g_per_kwh)
+              : NAN;
 }
 
 /* Local time without a zone, as CodeCarbon writes it: of the end of the run. */

@@ -16,6 +16,7 @@ struct codecarbon_options {
     const char *experiment; /* experiment_id: what several runs of one call share; codecarbon_new_id */
     const struct location *location; /* NULL: emissions, country and pue are left empty */
     double pue;                      /* with a location; at least 1 */
+    double intensity_g_per_kwh;      /* what the run is charged by; 0: the location's */
 };
 
 /* A new random UUID (RFC 9562, version 4); the caller frees it; NULL if memory ran out. */

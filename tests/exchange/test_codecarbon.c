@@ -49,7 +49,8 @@ static char *start_file(const char *content)
 static void append(const char *path, const struct location *location, double pue)
 {
     struct error error = ERROR_INIT;
-    const struct codecarbon_options options = {"mine", "one call", location, pue};
+    const struct codecarbon_options options = {
+        .project = "mine", .experiment = "one call", .location = location, .pue = pue};
     if (codecarbon_append(path, &record, &options, &error) < 0)
         fail_msg("%s", error_text(&error));
 }
@@ -140,7 +141,7 @@ static void what_is_no_such_file_is_refused_and_left_alone(void **state)
         struct error error = ERROR_INIT;
         assert_int_equal(codecarbon_check(path, &error), -1);
         assert_non_null(strstr(error_text(&error), path));
-        const struct codecarbon_options options = {"mine", "one call", NULL, 1};
+        const struct codecarbon_options options = {.project = "mine", .experiment = "one call", .pue = 1};
         assert_int_equal(codecarbon_append(path, &record, &options, &error), -1);
         error_clear(&error);
         AUTO_FREE char *text = file_read(path, 1u << 16, NULL, &error);

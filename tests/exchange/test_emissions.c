@@ -192,7 +192,7 @@ static void joulerys_own_rows_come_back(void **state)
                                            .version = (char *)"0"}};
     char path[] = "/tmp/joulery-emissions-XXXXXX";
     close(mkstemp(path));
-    const struct codecarbon_options options = {"p", "e", NULL, 1};
+    const struct codecarbon_options options = {.project = "p", .experiment = "e", .pue = 1};
     assert_int_equal(codecarbon_append(path, &record, &options, &error), 0);
     AUTO_FREE char *text = file_read(path, 65536, NULL, &error);
     unlink(path);
