@@ -3,6 +3,7 @@
 #include "base/file.h"
 #include "base/text.h"
 #include "base/units.h"
+#include "carbon/hourly.h"
 #include "cli/cli.h"
 #include "exchange/codecarbon.h"
 #include "meter/machine.h"
@@ -260,11 +261,18 @@ static int end_call(struct run_call *call, int status, const char *name)
     return status == 0 && call->not_written ? CLI_FAILED : status;
 }
 
+static int check_hourly(const struct run_call *call, struct error *error)
+{
+    const struct run_options *options = call->options;
+    bool asked = options->location && hourly_is_asked(options->hourly, options->location);
+    return asked ? hourly_check(options->hourly, options->location, error) : 0;
+}
+
 static int call_run(struct run_call *call, const char *name)
 {
     struct error error = ERROR_INIT;
-    if (load_baseline(call, &error) < 0 || load_calibration(call, &error) < 0 ||
-        open_outputs(call, &error) < 0)
+    if (check_hourly(call, &error) < 0 || load_baseline(call, &error) < 0 ||
+        load_calibration(call, &error) < 0 || open_outputs(call, &error) < 0)
         return end_call(call, cli_fail(name, &error, CLI_FAILED), name);
     int gave_up;
     if (run_wait(call, &gave_up, &error) < 0)

@@ -43,9 +43,6 @@ int run_parse_wait(struct run_options *options, struct error *error)
     bool others = options->within_text || options->duration_text;
     if (options->hourly && !options->location)
         return error_set(error, "--hourly changes only emissions: it needs --location");
-    if (options->location && hourly_is_asked(options->hourly, options->location) &&
-        hourly_check(options->hourly, options->location, error) < 0)
-        return -1;
     if (!options->when_clean)
         return others ? error_set(error, "--within and --duration say how to wait: they need --when-clean")
                       : 0;
