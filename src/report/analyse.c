@@ -511,6 +511,7 @@ static int describe(struct analysis *analysis, struct store *store, struct error
     if (!analysis->place && error->message)
         return -1;
     analysis->pue = report->pue;
+    analysis->pue_source = report->pue_own ? report->location->pue_source : NULL;
     analysis->done = report->states[RUN_DONE];
     analysis->planned = report->planned;
     analysis->seed = (uint64_t)report->seed;

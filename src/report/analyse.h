@@ -118,7 +118,8 @@ struct group_figures {
 struct analysis {
     struct report *report; /* owns all texts and arrays */
     const char *study, *basis, *accuracy_metric, *location;
-    const char *place; /* with its figure, in words; NULL: none is known */
+    const char *place;      /* with its figure, in words; NULL: none is known */
+    const char *pue_source; /* the location's own; NULL: another was given, or 1 is taken */
     double pue, resolve, reach;
     size_t done, planned, imported;
     bool estimated; /* some energies are a model's */

@@ -127,14 +127,15 @@ json_t *analyse_to_json(const struct analysis *a)
         json_array_append_new(correlations, correlation_json(&a->correlations[i]));
     for (size_t i = 0; i < a->group_count; i++)
         json_array_append_new(groups, group_json(&a->groups[i]));
-    return json_pack("{s:s, s:s, s:o, s:I, s:I, s:I, s:b, s:b, s:I, s:s, s:b, s:s?, s:s?, s:f, s:I, s:o, "
-                     "s:o, s:o, s:o, s:o}",
-                     "schema", "joulery.analysis/1", "version", JOULERY_VERSION, "study", words(a->study),
-                     "planned", (json_int_t)a->planned, "done", (json_int_t)a->done, "imported",
-                     (json_int_t)a->imported, "repaired", a->repaired, "sound", a->sound, "replaced",
-                     (json_int_t)a->replaced, "basis", a->basis, "estimated", a->estimated, "accuracy_metric",
-                     a->accuracy_metric, "location", a->location, "pue", a->pue, "seed", (json_int_t)a->seed,
-                     "reach", a->reach > 0 ? json_real(a->reach) : json_null(), "responses", responses,
-                     "correlations", correlations, "groups", groups, "place_effect",
-                     a->place_effect ? place_effect_to_json(a->place_effect) : json_null());
+    return json_pack(
+        "{s:s, s:s, s:o, s:I, s:I, s:I, s:b, s:b, s:I, s:s, s:b, s:s?, s:s?, s:f, s:s?, s:I, s:o, "
+        "s:o, s:o, s:o, s:o}",
+        "schema", "joulery.analysis/1", "version", JOULERY_VERSION, "study", words(a->study), "planned",
+        (json_int_t)a->planned, "done", (json_int_t)a->done, "imported", (json_int_t)a->imported, "repaired",
+        a->repaired, "sound", a->sound, "replaced", (json_int_t)a->replaced, "basis", a->basis, "estimated",
+        a->estimated, "accuracy_metric", a->accuracy_metric, "location", a->location, "pue", a->pue,
+        "pue_source", a->pue_source, "seed", (json_int_t)a->seed, "reach",
+        a->reach > 0 ? json_real(a->reach) : json_null(), "responses", responses, "correlations",
+        correlations, "groups", groups, "place_effect",
+        a->place_effect ? place_effect_to_json(a->place_effect) : json_null());
 }

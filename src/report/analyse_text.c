@@ -259,7 +259,8 @@ static void add_head(struct text *text, const struct analysis *analysis)
     if (analysis->accuracy_metric)
         text_printf(text, "; accuracy: %s", analysis->accuracy_metric);
     if (analysis->place)
-        text_printf(text, "; emissions: %s, PUE %.3g", analysis->place, analysis->pue);
+        text_printf(text, "; emissions: %s, PUE %.3g%s%s", analysis->place, analysis->pue,
+                    analysis->pue_source ? " of " : "", analysis->pue_source ? analysis->pue_source : "");
     text_append(text, "\n");
     if (analysis->repaired)
         text_printf(text, "repaired: the energies of %zu runs are reconstructed by the audit, not measured\n",

@@ -94,7 +94,7 @@ static void analyse_factors(struct report *report, struct store *store)
 {
     const struct analyse_options options = {.places = report->places,
                                             .location = report->location ? report->location->code : NULL,
-                                            .pue = report->pue,
+                                            .pue = report->pue_own ? 0 : report->pue,
                                             .brief = true};
     struct analysis analysis;
     struct error ignored = ERROR_INIT;
