@@ -48,7 +48,8 @@ int report_place(struct report *report, const struct report_options *options, st
     }
     double pue = options->pue > 0 ? options->pue : report->study_pue;
     report->pue_given = pue > 0;
-    report->pue = location_pue(report->location, pue, &report->pue_own);
+    /* one for all runs: where each has a place of its own, no place's own */
+    report->pue = location_pue(options->site_factor ? NULL : report->location, pue, &report->pue_own);
     if (!(report->pue >= 1) || !isfinite(report->pue))
         return error_set(error, "PUE: expected a number of at least 1, found %g", report->pue);
     if (options->among_count)

@@ -77,6 +77,10 @@ static void add_caption(struct text *text, const struct report *report)
         text_append(text, "; CO$_2$e: ");
         latex_words(text, report->place);
         text_printf(text, "; PUE %.3g", report->pue);
+        if (report->pue_own) {
+            text_append(text, " of ");
+            latex_words(text, report->location->pue_source);
+        }
     }
     text_append(text, ".}\n");
 }
