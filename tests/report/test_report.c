@@ -362,6 +362,44 @@ static void a_place_with_a_pue_of_its_own_is_reckoned_with_it_unless_one_is_give
     }
 }
 
+/* Places called as the synthetic study's architectures are. */
+static void where_each_run_has_a_place_no_places_pue_stands_for_all(void **state)
+{
+    struct error error = ERROR_INIT;
+    const struct fixture *fixture = *state;
+    static const char table[] = "code,name,g_per_kwh,pue,source\nlenet5,A,100,1.5,s\nresnet18,B,200,,s\n"
+                                "vgg16,C,300,,s\nresnet50,D,400,,s\n";
+    assert_int_equal(synthetic_store(fixture->path, &(struct synthetic){.repetitions = 3}, &error), 0);
+    struct places *places = places_parse(table, strlen(table), "own.csv", &error);
+    assert_non_null(places);
+    static const char *const factors[] = {NULL, "arch"};
+    static const char *const among[] = {"lenet5"};
+    for (size_t i = 0; i < sizeof factors / sizeof *factors; i++) {
+        struct store *store = store_open(fixture->path, STORE_READ, &error);
+        const struct report_options options = {.places = places,
+                                               .location = "lenet5",
+                                               .site_factor = factors[i],
+                                               .among = among,
+                                               .among_count = 1};
+        struct report *report = report_build(store, &options, &error);
+        assert_non_null(report);
+        json_t *json = report_to_json(report);
+        assert_near(number_at(json, "emissions/pue"), factors[i] ? 1 : 1.5);
+        double kg = synthetic_energy_j[1] / J_PER_KWH * (factors[i] ? 200 : 1.5 * 100) / 1000;
+        size_t g;
+        json_t *group;
+        json_array_foreach(json_object_get(json, "groups"), g, group)
+        {
+            if (strcmp(json_string_value(json_object_get(group, "main")), "resnet18") == 0)
+                assert_near(number_at(group, "kg_co2e"), kg);
+        }
+        json_decref(json);
+        report_free(report);
+        store_close(store);
+    }
+    places_close(places);
+}
+
 static void making_the_machine_is_shared_out_and_added_to_nothing(void **state)
 {
     struct error error = ERROR_INIT;
@@ -679,6 +717,7 @@ int main(void)
         WITH_STORE(without_energy_and_accuracy_there_is_no_analysis),
         WITH_STORE(failed_and_cut_runs_count_in_no_figure),
         WITH_STORE(without_marks_there_is_an_answer_about_energy),
+        WITH_STORE(where_each_run_has_a_place_no_places_pue_stands_for_all),
         WITH_STORE(making_the_machine_is_shared_out_and_added_to_nothing),
         WITH_STORE(a_place_with_a_pue_of_its_own_is_reckoned_with_it_unless_one_is_given),
         WITH_STORE(the_answer_says_by_how_much_and_how_sure),
