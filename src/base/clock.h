@@ -24,8 +24,9 @@ char *clock_iso8601(int64_t wall_ns);
 /* The other way, for exactly that form, from 1970 to 2261. -1: it is another. */
 int clock_parse_iso8601(const char *string, int64_t *wall_ns);
 
-/* Whatever other programs write: ISO 8601 with T or a blank, with or without seconds, a fraction, a zone (none: this machine's), or a
- * number of seconds, ms, us or ns since 1970, told apart by their size. -1: it is none of these. */
+/* Whatever other programs write: ISO 8601 with T or a blank, with or without seconds, a fraction, a zone
+ * (none: this machine's), or a number of seconds, ms, us or ns since 1970, told apart by their size. -1: it
+ * is none of these. */
 int clock_parse_time(const char *string, int64_t *wall_ns);
 
 /* Sleeps until a CLOCK_BOOTTIME instant; returns early (-1) when a signal arrives. */

@@ -1,52 +1,14 @@
 /* Wattmeters that answer over HTTP, in JSON.
  *
  * libcurl is loaded when there is a device to ask, so that measuring without one stays small. */
+#include "base/curl.h"
 #include "base/text.h"
-#include "base/library.h"
 #include "meter/wall/transport.h"
 
-#include <curl/curl.h>
-#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
 #define ANSWER_BYTES_MOST ((size_t)1 << 20)
-
-/* ---- the library ---- */
-
-struct curl_api {
-    CURLcode (*global_init)(long flags);
-    CURL *(*easy_init)(void);
-    CURLcode (*easy_setopt)(CURL *handle, CURLoption option, ...);
-    CURLcode (*easy_perform)(CURL *handle);
-    CURLcode (*easy_getinfo)(CURL *handle, CURLINFO info, ...);
-    void (*easy_cleanup)(CURL *handle);
-    const char *(*easy_strerror)(CURLcode code);
-    struct curl_slist *(*slist_append)(struct curl_slist *list, const char *line);
-    void (*slist_free_all)(struct curl_slist *list);
-};
-
-static const struct library_symbol symbols[] = {
-    {"curl_global_init", offsetof(struct curl_api, global_init)},
-    {"curl_easy_init", offsetof(struct curl_api, easy_init)},
-    {"curl_easy_setopt", offsetof(struct curl_api, easy_setopt)},
-    {"curl_easy_perform", offsetof(struct curl_api, easy_perform)},
-    {"curl_easy_getinfo", offsetof(struct curl_api, easy_getinfo)},
-    {"curl_easy_cleanup", offsetof(struct curl_api, easy_cleanup)},
-    {"curl_easy_strerror", offsetof(struct curl_api, easy_strerror)},
-    {"curl_slist_append", offsetof(struct curl_api, slist_append)},
-    {"curl_slist_free_all", offsetof(struct curl_api, slist_free_all)},
-};
-static const struct library curl_library = {"libcurl.so.4", "libcurl", "wattmeters over HTTP",
-                                            "libcurl4",     symbols,   sizeof symbols / sizeof *symbols};
-
-static int load_curl(struct curl_api *api, struct error *error)
-{
-    if (library_load(&curl_library, api, error) < 0)
-        return -1;
-    CURLcode code = api->global_init(CURL_GLOBAL_DEFAULT);
-    return code ? error_set(error, "libcurl can't start: %s", api->easy_strerror(code)) : 0;
-}
 
 /* ---- a device ---- */
 
@@ -137,7 +99,7 @@ static void *http_open(const struct wall_device *device, struct error *error)
         return NULL;
     }
     http->device = device;
-    if (load_curl(&http->curl, error) < 0)
+    if (curl_load(&http->curl, "wattmeters over HTTP", error) < 0)
         goto failed;
     http->handle = http->curl.easy_init();
     http->headers = http->curl.slist_append(NULL, "Accept: application/json");

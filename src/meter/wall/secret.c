@@ -1,14 +1,9 @@
 /* Credentials of wattmeters: from a file that nobody else can read, into memory, and no further. */
-#include "base/file.h"
-#include "base/text.h"
+#include "base/secret_file.h"
 #include "meter/wall/device.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 static void wipe(char *text)
 {
@@ -92,42 +87,12 @@ int wall_secret_parse(const char *text, size_t size, const char *path, struct wa
                      path);
 }
 
-static int check_file(const struct stat *status, const char *path, struct error *error)
-{
-    if (!S_ISREG(status->st_mode))
-        return error_set(error, "%s: expected a regular file with credentials", path);
-    if (status->st_uid != geteuid())
-        return error_set(error, "%s: belongs to another user: credentials are read from one's own file",
-                         path);
-    if (status->st_mode & 077)
-        return error_set(error, "%s: others may read it (mode %04o): chmod 600 %s", path,
-                         (unsigned)(status->st_mode & 07777), path);
-    return 0;
-}
-
 int wall_secret_read(const char *path, struct wall_secret *secret, struct error *error)
 {
     char text[WALL_SECRET_BYTES_MOST + 1];
-    struct stat status;
+    size_t size;
     *secret = (struct wall_secret){0};
-    int descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
-    if (descriptor < 0)
-        return error_errno(error, errno, path);
-    int result =
-        fstat(descriptor, &status) < 0 ? error_errno(error, errno, path) : check_file(&status, path, error);
-    size_t size = 0;
-    ssize_t got = 1;
-    while (result == 0 && got > 0 && size < sizeof text) {
-        got = read(descriptor, text + size, sizeof text - size);
-        if (got < 0)
-            result = error_errno(error, errno, path);
-        else
-            size += (size_t)got;
-    }
-    close(descriptor);
-    if (result == 0 && size == sizeof text)
-        result = error_set(error, "%s: larger than %d bytes: these are no credentials", path,
-                           WALL_SECRET_BYTES_MOST);
+    int result = secret_file_read(path, text, WALL_SECRET_BYTES_MOST, &size, error);
     if (result == 0)
         result = wall_secret_parse(text, size, path, secret, error);
     explicit_bzero(text, sizeof text);

@@ -1,0 +1,458 @@
+#include "carbon/service.h"
+
+#include "base/clock.h"
+#include "base/csv.h"
+#include "base/file.h"
+#include "base/http_get.h"
+#include "base/secret_file.h"
+#include "base/text.h"
+#include "carbon/service_cache.h"
+#include "carbon/service_parse.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#define TIMEOUT_S         20
+#define ANSWER_BYTES_MOST ((size_t)8 << 20)
+#define KEYS_BYTES_MOST   4096
+#define REST_USUAL_S      60 /* after a 429 that does not say how long */
+#define REST_MOST_S       86400
+#define KEY_BYTES_MOST    512
+
+/* One answer at a time: `key` is the key, or for WattTime "USER PASSWORD". */
+struct asking {
+    const struct service *service;
+    const char *zone, *base;
+    const char *key; /* NULL: none is wanted */
+    char *token;     /* WattTime's, got by the key */
+    int64_t from_s, to_s, now_s;
+};
+
+struct service {
+    const char *name, *title, *about, *base;
+    const char *key_variable; /* NULL: it wants none */
+    const char *url_variable;
+    bool one_zone;   /* the service is of one place, whose locations are in the table */
+    int64_t range_s; /* the longest time that one question may ask for */
+    int64_t ahead_s; /* how far it looks ahead at the most; 0: forecasts come with the past's question */
+    service_parser *parse;
+    /* The address of the past from..to; with to 0: of the forecast. */
+    char *(*url)(const struct asking *asking, int64_t from_s, int64_t to_s);
+};
+
+/* ---- what each is asked ---- */
+
+/* "2026-01-01T00:00Z", as all of them take it */
+static char *minute(int64_t time_s, const char *ending)
+{
+    AUTO_FREE char *time = clock_iso8601(time_s / 60 * 60 * NS_PER_S);
+    return time ? text_format("%.16s%s", time, ending) : NULL;
+}
+
+static char *electricitymaps_url(const struct asking *a, int64_t from_s, int64_t to_s)
+{
+    AUTO_FREE char *from = minute(from_s, "Z"), *to = minute(to_s + 59, "Z");
+    if (to_s == 0)
+        return text_format("%s/v3/carbon-intensity/forecast?zone=%s", a->base, a->zone);
+    return from && to ? text_format("%s/v3/carbon-intensity/past-range?zone=%s&start=%s&end=%s", a->base,
+                                    a->zone, from, to)
+                      : NULL;
+}
+
+static char *uk_url(const struct asking *a, int64_t from_s, int64_t to_s)
+{
+    AUTO_FREE char *from = minute(from_s, "Z"), *to = minute(to_s + 59, "Z");
+    return from && to ? text_format("%s/intensity/%s/%s", a->base, from, to) : NULL;
+}
+
+/* {"PriceArea":["DK1"]}; a day more on either side, for a start without a zone may be taken for Danish time
+ */
+static char *energidata_url(const struct asking *a, int64_t from_s, int64_t to_s)
+{
+    bool forecast = to_s == 0;
+    AUTO_FREE char *from = minute(from_s - 7200, ""), *to = forecast ? NULL : minute(to_s + 7200, "");
+    if (!from || (!forecast && !to))
+        return NULL;
+    return text_format("%s/dataset/%s?start=%s%s%s&timezone=UTC&limit=0&sort=Minutes5UTC%%20ASC&filter="
+                       "%%7B%%22PriceArea%%22%%3A%%5B%%22%s%%22%%5D%%7D",
+                       a->base, forecast ? "CO2EmisProg" : "CO2Emis", from, to ? "&end=" : "", to ? to : "",
+                       a->zone);
+}
+
+static char *watttime_url(const struct asking *a, int64_t from_s, int64_t to_s)
+{
+    AUTO_FREE char *from = minute(from_s, "Z"), *to = minute(to_s + 59, "Z");
+    if (to_s == 0)
+        return text_format("%s/v3/forecast?region=%s&signal_type=co2_moer&horizon_hours=72", a->base,
+                           a->zone);
+    return from && to ? text_format("%s/v3/historical?region=%s&signal_type=co2_moer&start=%s&end=%s",
+                                    a->base, a->zone, from, to)
+                      : NULL;
+}
+
+static const struct service electricitymaps = {
+    .name = "electricitymaps",
+    .title = "Electricity Maps",
+    .about = "most grids of the world, average over the life cycle, by the hour",
+    .base = "https://api.electricitymaps.com",
+    .key_variable = "JOULERY_KEY_ELECTRICITYMAPS",
+    .url_variable = "JOULERY_SERVICE_URL_ELECTRICITYMAPS",
+    .range_s = 9 * 86400,
+    .ahead_s = 72 * 3600,
+    .parse = electricitymaps_parse,
+    .url = electricitymaps_url};
+static const struct service watttime = {.name = "watttime",
+                                        .title = "WattTime",
+                                        .about = "grids of America and others, marginal, by five minutes",
+                                        .base = "https://api.watttime.org",
+                                        .key_variable = "JOULERY_KEY_WATTTIME",
+                                        .url_variable = "JOULERY_SERVICE_URL_WATTTIME",
+                                        .range_s = 30 * 86400,
+                                        .ahead_s = 72 * 3600,
+                                        .parse = watttime_parse,
+                                        .url = watttime_url};
+static const struct service uk = {.name = "uk",
+                                  .title = "Carbon Intensity (Great Britain)",
+                                  .about = "Great Britain, average, by the half hour, two days ahead",
+                                  .base = "https://api.carbonintensity.org.uk",
+                                  .url_variable = "JOULERY_SERVICE_URL_UK",
+                                  .one_zone = true,
+                                  .range_s = 13 * 86400,
+                                  .parse = uk_parse,
+                                  .url = uk_url};
+static const struct service energidata = {.name = "energidata",
+                                          .title = "Energi Data Service",
+                                          .about = "Denmark's zones DK1 and DK2, average, by five minutes",
+                                          .base = "https://api.energidataservice.dk",
+                                          .url_variable = "JOULERY_SERVICE_URL_ENERGIDATA",
+                                          .range_s = 31 * 86400,
+                                          .ahead_s = 48 * 3600,
+                                          .parse = energidata_parse,
+                                          .url = energidata_url};
+
+static const struct service *const services[] = {&electricitymaps, &energidata, &uk, &watttime};
+
+#define SERVICES (sizeof services / sizeof *services)
+
+const struct service *service_find(const char *given)
+{
+    size_t length = strcspn(given, ":");
+    for (size_t i = 0; i < SERVICES; i++)
+        if (strlen(services[i]->name) == length && strncasecmp(services[i]->name, given, length) == 0)
+            return services[i];
+    return NULL;
+}
+
+const struct service *const *service_all(size_t *count)
+{
+    *count = SERVICES;
+    return services;
+}
+
+const char *service_name(const struct service *service)
+{
+    return service->name;
+}
+
+const char *service_title(const struct service *service)
+{
+    return service->title;
+}
+
+const char *service_about(const struct service *service)
+{
+    return service->about;
+}
+
+const char *service_key_variable(const struct service *service)
+{
+    return service->key_variable;
+}
+
+/* ---- zones ---- */
+
+extern const unsigned char service_zones_csv[];
+extern const size_t service_zones_csv_size;
+
+/* The zone of data/service_zones.csv for a location; NULL: it has none there. */
+static char *zone_in_table(const char *service, const char *location)
+{
+    const char *text = (const char *)service_zones_csv;
+    struct error ignored = ERROR_INIT;
+    char *zone = NULL;
+    for (size_t at = 0; at < service_zones_csv_size && !zone;) {
+        struct csv_row row;
+        if (csv_parse_row(text + at, service_zones_csv_size - at, &row, &ignored) < 0)
+            break;
+        if (row.count == 3 && strcmp(row.fields[0], service) == 0 && strcmp(row.fields[1], location) == 0)
+            zone = strdup(row.fields[2]);
+        at += row.size;
+        csv_row_free(&row);
+    }
+    error_clear(&ignored);
+    return zone;
+}
+
+static bool is_zone(const char *zone)
+{
+    for (const char *c = zone; *c; c++)
+        if (!isalnum((unsigned char)*c) && *c != '-' && *c != '_')
+            return false;
+    return *zone != '\0' && strlen(zone) < 64;
+}
+
+/* NULL and `error`: it is not known. */
+static char *zone_of(const struct service *service, const char *given, const struct location *location,
+                     struct error *error)
+{
+    const char *colon = strchr(given, ':');
+    char *zone = colon ? strdup(colon + 1) : zone_in_table(service->name, location->code);
+    if (!zone && !colon && location->kind == LOCATION_CLOUD)
+        zone = zone_in_table(service->name, location->country);
+    if (zone && is_zone(zone))
+        return zone;
+    free(zone);
+    error_set(error,
+              colon ? "%s: '%s' is no name of a zone: expected letters, digits, '-' and '_'"
+                    : "%s has no one zone for %s: name it, as in --hourly %s:ZONE (docs/services.md)",
+              service->title, colon ? colon + 1 : location->name, service->name);
+    return NULL;
+}
+
+/* ---- keys ---- */
+
+/* The rest of the line that begins with the service's name, into `key`. */
+static void take_line(const char *text, const char *name, char *key)
+{
+    size_t length = strlen(name);
+    for (const char *line = text; line && *line; line = strchr(line, '\n') ? strchr(line, '\n') + 1 : NULL) {
+        size_t bytes = strcspn(line, "\r\n");
+        if (bytes <= length + 1 || strncmp(line, name, length) != 0 || line[length] != ' ' ||
+            bytes - length - 1 > KEY_BYTES_MOST)
+            continue;
+        memcpy(key, line + length + 1, bytes - length - 1);
+        key[bytes - length - 1] = '\0';
+        return;
+    }
+}
+
+static int read_key_file(const struct service *service, char key[KEY_BYTES_MOST + 1], struct error *error)
+{
+    const char *config = secure_getenv("XDG_CONFIG_HOME"), *home = secure_getenv("HOME");
+    AUTO_FREE char *path = config && config[0] == '/' ? text_format("%s/joulery/keys", config)
+                           : home && home[0] == '/'   ? text_format("%s/.config/joulery/keys", home)
+                                                      : NULL;
+    char text[KEYS_BYTES_MOST + 1];
+    size_t size;
+    if (!path || !file_exists(path))
+        return 0;
+    int result = secret_file_read(path, text, KEYS_BYTES_MOST, &size, error);
+    if (result == 0)
+        take_line(text, service->name, key);
+    explicit_bzero(text, sizeof text);
+    return result;
+}
+
+/* -1 and `error`: it wants one, and there is none. */
+static int find_key(const struct service *service, char key[KEY_BYTES_MOST + 1], struct error *error)
+{
+    key[0] = '\0';
+    if (!service->key_variable)
+        return 0;
+    const char *given = secure_getenv(service->key_variable);
+    if (given && strlen(given) <= KEY_BYTES_MOST)
+        memcpy(key, given, strlen(given) + 1);
+    else if (read_key_file(service, key, error) < 0)
+        return -1;
+    bool pair = service == &watttime;
+    bool good = *key && !strpbrk(key, "\r\n") && (!pair || (strchr(key, ' ') && strchr(key, ' ') > key));
+    if (good)
+        return 0;
+    return error_set(
+        error,
+        "%s wants %s: in the environment, %s, or in ~/.config/joulery/keys, a line '%s %s' (chmod 600)",
+        service->title, pair ? "a user and a password" : "a key", service->key_variable, service->name,
+        pair ? "USER PASSWORD" : "KEY");
+}
+
+/* ---- asking ---- */
+
+static int refuse(const struct asking *a, const struct http_reply *reply, struct error *error)
+{
+    const char *who = a->service->title;
+    if (reply->status == 401 || reply->status == 403)
+        return error_set(error, "%s refuses the key, or the key has no right to this (HTTP %ld)", who,
+                         reply->status);
+    if (reply->status == 404)
+        return error_set(error, "%s knows no zone '%s', or nothing of this time (HTTP 404)", who, a->zone);
+    if (reply->status == 429) {
+        int64_t rest_s = reply->retry_after_s > 0 ? reply->retry_after_s : REST_USUAL_S;
+        rest_s = rest_s < REST_MOST_S ? rest_s : REST_MOST_S;
+        service_cache_set_rest(a->service->name, a->now_s + rest_s);
+        return error_set(error, "%s was asked too often: it is not asked again for %lld s (HTTP 429)", who,
+                         (long long)rest_s);
+    }
+    if (reply->status >= 300 && reply->status < 400)
+        return error_set(error, "%s sends elsewhere, which is not followed (HTTP %ld)", who, reply->status);
+    return error_set(error, "%s failed (HTTP %ld)", who, reply->status);
+}
+
+/* The body of an answer 200; NULL and `error`. */
+static char *get(const struct asking *a, const char *url, const char *user, const char *password,
+                 size_t *size, struct error *error)
+{
+    AUTO_FREE char *header = a->service == &electricitymaps ? text_format("auth-token: %s", a->key) : NULL;
+    const struct http_question question = {.who = a->service->title,
+                                           .what = "services of carbon intensity",
+                                           .url = url,
+                                           .header = header,
+                                           .user = user,
+                                           .password = password,
+                                           .bearer = user ? NULL : a->token,
+                                           .timeout_s = TIMEOUT_S,
+                                           .most_bytes = ANSWER_BYTES_MOST};
+    struct http_reply reply;
+    int result = http_get(&question, &reply, error);
+    if (header)
+        explicit_bzero(header, strlen(header));
+    if (result < 0)
+        return NULL;
+    if (reply.status == 200) {
+        *size = reply.size;
+        return reply.body;
+    }
+    refuse(a, &reply, error);
+    free(reply.body);
+    return NULL;
+}
+
+/* WattTime gives a token for half an hour. */
+static int log_in(struct asking *a, struct error *error)
+{
+    AUTO_FREE char *url = text_format("%s/login", a->base), *user = strndup(a->key, strcspn(a->key, " "));
+    size_t size;
+    char *body = url && user ? get(a, url, user, strchr(a->key, ' ') + 1, &size, error) : NULL;
+    if (!body)
+        return -1;
+    a->token = watttime_token(body, size, error);
+    explicit_bzero(body, size);
+    free(body);
+    return a->token ? 0 : error_prefix(error, "%s", a->service->title);
+}
+
+static int ask_once(const struct asking *a, int64_t from_s, int64_t to_s, struct profile *profile,
+                    struct error *error)
+{
+    AUTO_FREE char *url = a->service->url(a, from_s, to_s);
+    size_t size;
+    AUTO_FREE char *body = url ? get(a, url, NULL, NULL, &size, error) : NULL;
+    if (!url)
+        return error_memory(error, a->service->title);
+    if (!body)
+        return -1;
+    if (a->service->parse(body, size, a->zone, profile, error) < 0)
+        return error_prefix(error, "%s answered what it does not say it would", a->service->title);
+    return 0;
+}
+
+/* The past in pieces as long as it may be asked for, then what lies ahead. */
+static int ask_all(struct asking *a, struct profile *profile, struct error *error)
+{
+    const struct service *service = a->service;
+    bool ahead = service->ahead_s > 0;
+    int64_t past_to_s = ahead && a->to_s > a->now_s ? a->now_s : a->to_s;
+    if (service == &watttime && log_in(a, error) < 0)
+        return -1;
+    for (int64_t from_s = a->from_s; from_s < past_to_s; from_s += service->range_s) {
+        int64_t to_s = from_s + service->range_s < past_to_s ? from_s + service->range_s : past_to_s;
+        if (ask_once(a, from_s, to_s, profile, error) < 0)
+            return -1;
+    }
+    int64_t from_s = a->from_s > a->now_s ? a->from_s : a->now_s;
+    return ahead && a->to_s > a->now_s ? ask_once(a, from_s, 0, profile, error) : 0;
+}
+
+static int ask_service(struct asking *a, struct profile *profile, struct error *error)
+{
+    char key[KEY_BYTES_MOST + 1];
+    int64_t rest_s = service_cache_rest(a->service->name) - a->now_s;
+    if (rest_s > 0 && rest_s <= REST_MOST_S)
+        return error_set(error, "%s was asked too often, and is not asked again for %lld s",
+                         a->service->title, (long long)rest_s);
+    int result = find_key(a->service, key, error);
+    a->key = key;
+    if (result == 0)
+        result = ask_all(a, profile, error);
+    explicit_bzero(key, sizeof key);
+    if (a->token)
+        explicit_bzero(a->token, strlen(a->token));
+    free(a->token);
+    return result;
+}
+
+/* A failure after something was got keeps that. */
+static int ask_or_remember(struct asking *a, struct profile *profile, char **trouble, struct error *error)
+{
+    struct error why = ERROR_INIT;
+    int result = ask_service(a, profile, &why);
+    if (profile->count > 0)
+        service_cache_add(a->service->name, a->zone, profile, a->now_s);
+    profile->asked_s = a->now_s;
+    if (result == 0)
+        return 0;
+    if (profile->count == 0) {
+        bool forecast = profile->forecast, marginal = a->service == &watttime;
+        profile_free(profile);
+        service_cache_read(a->service->name, a->zone, a->from_s, a->to_s, profile);
+        profile->forecast = forecast || a->to_s > profile->asked_s;
+        profile->marginal = marginal;
+    }
+    *trouble = strdup(error_text(&why));
+    result = profile->count > 0 ? 0 : error_set(error, "%s", error_text(&why));
+    error_clear(&why);
+    return result;
+}
+
+int service_check(const char *given, const struct location *location, struct error *error)
+{
+    const struct service *service = service_find(given);
+    char key[KEY_BYTES_MOST + 1];
+    AUTO_FREE char *zone = zone_of(service, given, location, error);
+    int result = zone ? find_key(service, key, error) : -1;
+    explicit_bzero(key, sizeof key);
+    return result;
+}
+
+int service_ask(const char *given, const struct location *location, int64_t from_s, int64_t to_s,
+                struct profile *profile, char **trouble, struct error *error)
+{
+    const struct service *service = service_find(given);
+    const char *base = secure_getenv(service->url_variable);
+    *profile = (struct profile){0};
+    *trouble = NULL;
+    if (to_s - from_s > SERVICE_RANGE_MOST_S)
+        return error_set(error, "%s: more than %lld days are not asked for", service->title,
+                         (long long)(SERVICE_RANGE_MOST_S / 86400));
+    AUTO_FREE char *zone = zone_of(service, given, location, error);
+    if (!zone)
+        return -1;
+    struct asking asking = {.service = service,
+                            .zone = zone,
+                            .base = base && *base ? base : service->base,
+                            .from_s = from_s,
+                            .to_s = to_s,
+                            .now_s = clock_wall_ns() / NS_PER_S};
+    if (ask_or_remember(&asking, profile, trouble, error) == 0) {
+        profile->source = text_format("%s, zone %s", service->title, zone);
+        if (profile->source)
+            return 0;
+        error_memory(error, service->title);
+    }
+    free(*trouble);
+    *trouble = NULL;
+    profile_free(profile);
+    return -1;
+}
