@@ -9,6 +9,6 @@ function(joulery_page output)
   file(GLOB parts CONFIGURE_DEPENDS ${web}/charts/*.json)
   add_custom_command(OUTPUT ${output}
     COMMAND ${JOULERY_NODE} ${web}/build.mjs ${output}
-    DEPENDS ${web}/build.mjs ${web}/template.html ${web}/style.css ${web}/page.js ${web}/package-lock.json ${parts}
+    DEPENDS ${web}/build.mjs ${web}/template.html ${web}/style.css ${web}/page.js ${web}/land.json ${web}/package-lock.json ${parts}
     VERBATIM)
 endfunction()

@@ -47,6 +47,7 @@ const parts = {
   ].join("; "),
   "@STYLE@": read("style.css"),
   "@CHARTS@": JSON.stringify(charts).replaceAll("<", "\\u003c"),
+  "@LAND@": read("land.json").trim(),
   "@SCRIPTS@": scripts.map((code) => `<script>${code}</script>`).join("\n"),
 };
 

@@ -3,7 +3,7 @@
 "use strict";
 (() => {
   const read = (id) => JSON.parse(document.getElementById(id).textContent);
-  const { report, locations } = read("data");
+  const { report, locations, place_groups: placeGroups, equivalents } = read("data");
   const charts = read("charts");
   const J_PER_KWH = 3.6e6;
   const MANY = 1500; // points from which a canvas is lighter than an SVG
@@ -127,7 +127,7 @@
       labels: measured.map((group) => group.label),
       accuracy_title: report.accuracy && report.accuracy.metric === "val_accuracy" ? "validation accuracy" : "accuracy",
       accuracy_format: report.accuracy && report.accuracy.fraction ? ".0%" : "~g",
-      ink: style("--ink"), muted: style("--muted"), line: style("--line"), panel: style("--panel"),
+      ink: style("--ink"), muted: style("--muted"), line: style("--line"), panel: style("--panel"), scale_reversed: style("--scale-reversed") === "yes",
       ...(done.length > MANY ? { dot_size: 12, dot_opacity: 0.05, dot_stroke: null, small_dot: 8, small_opacity: 0.1 }
         : { dot_size: 48, dot_opacity: 0.85, dot_stroke: style("--panel"), small_dot: 26, small_opacity: 0.4 }),
       score_title: anyEstimated ? "accuracy per kWh (estimated)" : "accuracy per kWh",
@@ -309,6 +309,171 @@
       `All ${countText(done.length)} finished runs used ${energyText(total_j)} (${kwhText(total_j)})` +
       `${anyEstimated ? ", an estimate" : ""}; at a PUE of ${place.pue} they emit, by the grid of ${sorted.length} places:`;
     return draw("emissions", { emissions, totals }, { places: sorted.map(name), mass_unit: `${unit} CO₂e${anyEstimated ? ", estimated" : ""}` });
+  }
+
+  // ---- elsewhere ----
+
+  const FEW = 40, ENDS = 15; // bars: all of a few places, of many those at the ends
+  const sortOf = (where) => `${where.accounting} ${where.scope}`;
+  const factorText = (x) => digits(x, x < 100 ? 2 : 3);
+
+  // The chosen places and here, least first.
+  function chosenPlaces() {
+    const group = placeGroups.find(({ code }) => code === byId("where-group").value);
+    const codes = new Set(group ? group.members : report.emissions.among.map(({ code }) => code));
+    if (place.code) codes.add(place.code);
+    return [...codes].map((code) => places.get(code))
+      .sort((a, b) => a.intensity_g_per_kwh - b.intensity_g_per_kwh || (a.code < b.code ? -1 : 1));
+  }
+
+  // What sort most figures are of; here counts only where there is nothing else.
+  function usualSort(sorted) {
+    const counts = new Map();
+    for (const where of sorted) counts.set(sortOf(where), (counts.get(sortOf(where)) || 0) + (where.code !== place.code));
+    return [...counts].reduce((most, entry) => (entry[1] > most[1] ? entry : most))[0];
+  }
+
+  function elsewhereRows() {
+    const sorted = chosenPlaces(), usual = usualSort(sorted), perGram = (total_j / J_PER_KWH) * place.pue / 1000;
+    return sorted.map((where) => {
+      const here = where.code === place.code, apart = sortOf(where) !== usual, ranged = known(where.low_g_per_kwh);
+      const low_kg = ranged ? where.low_g_per_kwh * perGram : null, high_kg = ranged ? where.high_g_per_kwh * perGram : null;
+      return { where, here, apart, kg: emitted(total_j, where), low_kg, high_kg,
+        place: `${here ? "▸ " : ""}${where.kind === "cloud" || where.name === where.code ? where.code : `${where.name} (${where.code})`}${apart ? " *" : ""}`,
+        intensity: where.intensity_g_per_kwh, figure: figureText(where), source: where.source,
+        mass_text: massText(emitted(total_j, where)), range_text: ranged ? `${massText(low_kg)} to ${massText(high_kg)}` : "not known" };
+    });
+  }
+
+  const named = (row) => (row.where.kind === "cloud" ? row.where.code : row.where.name);
+
+  // As `joulery where` says it.
+  function elsewhereText(rows) {
+    const alike = rows.filter((row) => !row.apart && row.kg > 0), best = alike[0], worst = alike[alike.length - 1];
+    if (alike.length < 2) return "There are not two places here whose figures can be compared.";
+    const here = alike.find((row) => row.here);
+    const span = known(worst.low_kg) && best.low_kg > 0
+      ? ` (${factorText(worst.low_kg / best.high_kg)} to ${factorText(worst.high_kg / best.low_kg)} by the ranges of both figures)` : "";
+    return `Choosing among ${countText(alike.length)} places would change emissions by a factor of ${factorText(worst.kg / best.kg)}${span}: `
+      + `from ${best.mass_text} in ${named(best)} to ${worst.mass_text} in ${named(worst)}${anyEstimated ? ", from estimated energies" : ""}.`
+      + (here ? ` Here (${named(here)}) it is ${factorText(here.kg / best.kg)} times the least, and the most is ${factorText(worst.kg / here.kg)} times as much.` : "")
+      + ` All at a PUE of ${place.pue}.`;
+  }
+
+  function elsewhereWarning(rows) {
+    const apart = rows.filter((row) => row.apart).length, nothing = rows.filter((row) => row.kg <= 0);
+    return [apart ? `${countText(apart)} of ${countText(rows.length)} figures are of another sort than the others (${usualSort(rows.map(({ where }) => where)).replace("null", "scope not known")}); `
+      + "they are marked * and are not comparable with them." : null,
+    nothing.length ? `The figure is 0 in ${nothing.map(named).join(", ")}: no factor can be told of it.` : null].filter(Boolean).join(" ");
+  }
+
+  function drawWhere(rows) {
+    const shown = rows.length <= FEW ? rows : rows.filter((row, i) => i < ENDS || rows.length - i <= ENDS || row.here);
+    const [size, unit] = unitFor(MASS_KG, Math.max(...shown.map((row) => row.kg)));
+    const bars = shown.map(({ where, ...row }) => ({ ...row, mass: row.kg / size, low: row.low_kg / size, high: row.high_kg / size }));
+    byId("where-caption").textContent = (shown.length < rows.length
+      ? `The ${ENDS} that emit least and the ${ENDS} that emit most of ${countText(rows.length)} places${place.code ? ", and here" : ""}; all are in the table and on the map. ` : "")
+      + (rows.some((row) => known(row.low_kg)) ? "Lines show the range of a place's figure, where it is known." : "No range is known of these figures.");
+    return draw("where", { bars, ranges: bars.filter((bar) => known(bar.low_kg)) },
+      { places: bars.map((bar) => bar.place), mass_unit: `${unit} CO₂e${anyEstimated ? ", estimated" : ""}` });
+  }
+
+  // The degrees that a map of these places shows: a region, or the world.
+  function mapWindow(spots) {
+    const RATIO = 2.1, WORLD = [-180, -60, 180, 84];
+    const xs = spots.map(({ where }) => where.longitude), ys = spots.map(({ where }) => where.latitude);
+    const [west, east, south, north] = [Math.min(...xs), Math.max(...xs), Math.min(...ys), Math.max(...ys)];
+    if (!spots.length || east - west > 120) return { edges: WORLD, squeeze: 0.85 };
+    const squeeze = Math.cos((south + north) / 360 * Math.PI); // a degree of longitude is that much shorter here
+    const height = Math.max(north - south + 8, (east - west + 12) * squeeze / RATIO, 12), width = height * RATIO / squeeze;
+    const [x, y] = [(west + east) / 2, (south + north) / 2];
+    return { edges: [x - width / 2, y - height / 2, x + width / 2, y + height / 2], squeeze };
+  }
+
+  // Sutherland and Hodgman: what of a ring lies on one side of an edge.
+  function cutAt(ring, axis, edge, sign) {
+    const inside = (point) => sign * (point[axis] - edge) <= 0;
+    return ring.flatMap((point, i) => {
+      const last = ring[(i + ring.length - 1) % ring.length];
+      if (inside(point) === inside(last)) return inside(point) ? [point] : [];
+      const t = (edge - last[axis]) / (point[axis] - last[axis]);
+      const crossing = [last[0] + t * (point[0] - last[0]), last[1] + t * (point[1] - last[1])];
+      return inside(point) ? [crossing, point] : [crossing];
+    });
+  }
+
+  // web/land.mjs says how a ring is written.
+  function ringOf(steps) {
+    const ring = [];
+    for (let i = 0, x = 0, y = 0; i < steps.length; i += 2) ring.push([(x += steps[i]) / 10, (y += steps[i + 1]) / 10]);
+    return ring;
+  }
+
+  function landIn({ edges: [west, south, east, north], squeeze }) {
+    const cut = (ring) => [[0, west, -1], [0, east, 1], [1, south, -1], [1, north, 1]]
+      .reduce((rest, [axis, edge, sign]) => cutAt(rest, axis, edge, sign), ring);
+    const squeezed = (ring) => [...ring, ring[0]].map(([x, y]) => [x * squeeze, y]);
+    return read("land").map((rings) => rings.map(ringOf).map(cut).filter((ring) => ring.length > 2).map(squeezed))
+      .filter((rings) => rings.length)
+      .map((coordinates) => ({ type: "Feature", geometry: { type: "Polygon", coordinates } }));
+  }
+
+  function drawMap(rows) {
+    const placed = rows.filter(({ where }) => known(where.latitude) && known(where.longitude)), frame = mapWindow(placed);
+    const figure = figureOf("map"), missing = rows.length - placed.length;
+    byId("map-note").textContent = missing ? `${countText(missing)} of these places are not on it: where they lie is not in their table.` : "";
+    figure.hidden = !placed.length;
+    if (!placed.length) return hideChart("map");
+    const spots = placed.map(({ where, ...row }) => ({ ...row, x: where.longitude * frame.squeeze, y: where.latitude }));
+    return draw("map", { land: landIn(frame), spots, here: spots.filter((spot) => spot.here) },
+      { spot_size: placed.length > 60 ? 90 : 150 });
+  }
+
+  function showElsewhereTable(rows) {
+    const here = rows.find((row) => row.here);
+    const against = (row) => (here && here.kg > 0 && row.apart === here.apart ? `${factorText(row.kg / here.kg)} ×` : "–");
+    table("where-table", ["place", "g CO₂e per kWh", "figure", "CO₂e of all finished runs", here ? `against ${named(here)}` : "against here"],
+      rows.map((row) => [el("th", { scope: "row" }, row.place),
+        withSmall(digits(row.intensity), known(row.low_kg) ? `${digits(row.where.low_g_per_kwh)} to ${digits(row.where.high_g_per_kwh)}` : null),
+        el("td", { class: "text" }, row.figure, el("small", { style: "white-space:normal" }, row.source)),
+        withSmall(row.mass_text, known(row.low_kg) ? row.range_text : null, anyEstimated ? estimate() : null), against(row)]), [2]);
+  }
+
+  function equivalentsText(rows) {
+    const here = rows.find((row) => row.here);
+    const told = here ? equivalents.map((one) => ({ ...one, units: here.kg * 1000 / one.g_co2e })).filter(({ units }) => units >= 0.01) : [];
+    return told.length ? `The whole study in ${named(here)} is as much as ${told.map(({ units, unit, what }) => `${digits(units)} ${unit} ${what}`).join("; ")} `
+      + `(${[...new Set(told.map(({ source, year }) => `${source}, ${year}`))].join("; ")}).` : "";
+  }
+
+  async function drawElsewhereNow() {
+    const rows = elsewhereRows(), warning = elsewhereWarning(rows);
+    byId("where-lead").textContent = elsewhereText(rows);
+    byId("where-warning").textContent = warning;
+    byId("where-warning").hidden = !warning;
+    byId("where-equivalents").textContent = equivalentsText(rows);
+    if (byId("where-details").open) showElsewhereTable(rows);
+    await Promise.all([drawWhere(rows), drawMap(rows)]);
+  }
+
+  let elsewheres = 0, elsewhere = Promise.resolve();
+  // One at a time; of several that wait only the last is drawn.
+  function drawElsewhere() {
+    if (!measured.length) return null;
+    const own = ++elsewheres;
+    elsewhere = elsewhere.then(() => (own === elsewheres ? drawElsewhereNow() : null)).catch(failed);
+    return elsewhere;
+  }
+
+  function showWhereControls() {
+    const select = byId("where-group");
+    select.append(el("option", { value: "" }, report.emissions.among.length > 1 ? "the places compared above" : "here alone"),
+      ...placeGroups.filter(({ members }) => members.length > 1)
+        .map(({ code, name, members }) => el("option", { value: code }, `${name} (${countText(members.length)})`)));
+    select.value = placeGroups.some(({ code }) => code === "countries") ? "countries" : "";
+    select.addEventListener("change", drawElsewhere);
+    byId("where-form").addEventListener("submit", (event) => event.preventDefault());
+    byId("where-details").addEventListener("toggle", () => byId("where-details").open && showElsewhereTable(elsewhereRows()));
   }
 
   function drawEpochs() {
@@ -593,7 +758,7 @@
   function placeChanged() {
     showPlace();
     showSummary();
-    return drawEmissions();
+    return Promise.all([drawEmissions(), drawElsewhere()]);
   }
 
   function filterNote() {
@@ -756,13 +921,14 @@
   async function show() {
     showHead();
     showControls();
+    showWhereControls();
     showFilter();
     showPlace();
     showSummary();
     showMethod();
     showDiffers();
     showRuns();
-    const work = [...drawRuns(), drawComparison(), drawEmissions(), ...drawEpochs(), showTraces()];
+    const work = [...drawRuns(), drawComparison(), drawEmissions(), drawElsewhere(), ...drawEpochs(), showTraces()];
     showNav();
     await Promise.all(work);
     matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => { redrawAll(); showSummary(); });

@@ -63,6 +63,9 @@ int cli_places(int argc, char **argv);
 /* joulery when: the cleanest start for a job. */
 int cli_when(int argc, char **argv);
 
+/* joulery where: what an energy would emit elsewhere. */
+int cli_where(int argc, char **argv);
+
 /* joulery import; joulery audit. */
 int cli_import(int argc, char **argv);
 int cli_audit(int argc, char **argv);

@@ -32,6 +32,7 @@ static const struct subcommand subcommands[] = {
     {"audit", cli_audit, "hold a database's energies against physics: sound, doubtful or impossible"},
     {"when", cli_when, "find the cleanest start for a job in a forecast, and what waiting for it saves"},
     {"places", cli_places, "list the places whose carbon intensity is known, check a table of them"},
+    {"where", cli_where, "say what a run, a study or an energy would emit elsewhere, ranked"},
 };
 
 /* A standard stream that the caller closed must not become the database or a socket: talk would be written

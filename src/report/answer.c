@@ -4,6 +4,7 @@
 
 #include "base/text.h"
 #include "base/units.h"
+#include "carbon/where.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -289,6 +290,25 @@ static int say_progress(struct report *report, struct error *error)
     return say(report, &text, error);
 }
 
+/* Without masses: a page may be asked for another PUE, which leaves the factor as it is. */
+static int say_where(struct report *report, struct error *error)
+{
+    const struct where_request request = {
+        .energy_j = J_PER_KWH, .here = report->location, .pue = report->pue};
+    const struct place_list list = {report->among, report->among_count};
+    struct where where;
+    if (where_rank(&request, &list, &where, error) < 0)
+        return -1;
+    char *sentence = where_sentence(&where, false);
+    where_free(&where);
+    if (!sentence)
+        return 0;
+    struct text text = TEXT_INIT;
+    text_append(&text, sentence);
+    free(sentence);
+    return say(report, &text, error);
+}
+
 int report_conclude(struct report *report, struct error *error)
 {
     report->sentences = report_alloc(report, SENTENCES_MOST, sizeof *report->sentences, error);
@@ -314,6 +334,8 @@ int report_conclude(struct report *report, struct error *error)
         return -1;
     if (report->imported &&
         (report->impossible ? doubt_headline(report, error) : say_imported(report, error)) < 0)
+        return -1;
+    if (measured && report->among_count > 0 && say_where(report, error) < 0)
         return -1;
     return say_progress(report, error);
 }

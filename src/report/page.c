@@ -1,5 +1,7 @@
 /* The page: web/'s template, assembled at build, with the title and the data put in. */
+#include "carbon/equivalents.h"
 #include "carbon/location_json.h"
+#include "carbon/place_groups.h"
 #include "report/analysis.h"
 
 #include "base/text.h"
@@ -69,10 +71,53 @@ static json_t *all_locations(const struct report *report)
     return list;
 }
 
+static json_t *members(const struct place_group *group, const struct report *report)
+{
+    size_t count;
+    const struct location *const *locations = places_all(report->places, &count);
+    json_t *list = json_array();
+    for (size_t i = 0; i < count; i++)
+        if (place_group_has(group, locations[i]))
+            json_array_append_new(list, json_string(locations[i]->code));
+    return list;
+}
+
+static json_t *all_groups(const struct report *report)
+{
+    struct error ignored = ERROR_INIT; /* NULL ends the page's making anyway */
+    struct place_groups *groups = place_groups_open(&ignored);
+    size_t count = 0;
+    const struct place_group *all = groups ? place_groups_all(groups, &count) : NULL;
+    json_t *list = groups ? json_array() : NULL;
+    for (size_t i = 0; i < count; i++)
+        json_array_append_new(list, json_pack("{s:s, s:s, s:o}", "code", all[i].code, "name", all[i].name,
+                                              "members", members(&all[i], report)));
+    place_groups_close(groups);
+    error_clear(&ignored);
+    return list;
+}
+
+static json_t *all_equivalents(void)
+{
+    struct error ignored = ERROR_INIT;
+    struct equivalents *equivalents = equivalents_open(&ignored);
+    size_t count = 0;
+    const struct equivalent *all = equivalents ? equivalents_all(equivalents, &count) : NULL;
+    json_t *list = equivalents ? json_array() : NULL;
+    for (size_t i = 0; i < count; i++)
+        json_array_append_new(list, json_pack("{s:s, s:s, s:f, s:i, s:s}", "unit", all[i].unit, "what",
+                                              all[i].what, "g_co2e", all[i].g_co2e, "year", all[i].year,
+                                              "source", all[i].source));
+    equivalents_close(equivalents);
+    error_clear(&ignored);
+    return list;
+}
+
 static char *page_data(const struct report *report)
 {
-    json_t *data =
-        json_pack("{s:o, s:o}", "report", report_to_json(report), "locations", all_locations(report));
+    json_t *data = json_pack("{s:o, s:o, s:o, s:o}", "report", report_to_json(report), "locations",
+                             all_locations(report), "place_groups", all_groups(report), "equivalents",
+                             all_equivalents());
     char *json = data ? json_dumps(data, JSON_COMPACT | JSON_ENSURE_ASCII | JSON_REAL_PRECISION(9)) : NULL;
     json_decref(data);
     return json;

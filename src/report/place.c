@@ -1,29 +1,23 @@
 /* Where the study's joules are turned into CO2e, and with which PUE. */
+#include "carbon/place_groups.h"
 #include "report/analysis.h"
 
 #include <math.h>
+#include <stdlib.h>
+#include <string.h>
 
 /* Shown where the reader named no places: grids from nearly free of carbon to nearly all coal. */
 static const char *const usual_places[] = {"SWE", "FRA", "GBR", "ESP", "USA",
                                            "DEU", "CHN", "POL", "IND", "ZAF"};
 
-static int find_places(struct report *report, const char *const *names, size_t count, struct error *error)
+/* The report's pool owns what the list held. */
+static int keep_places(struct report *report, const struct place_list *list, struct error *error)
 {
-    report->among = report_alloc(report, count + 1, sizeof *report->among, error);
+    report->among = report_alloc(report, list->count + 1, sizeof *report->among, error);
     if (!report->among)
         return -1;
-    if (report->location)
-        report->among[report->among_count++] = report->location;
-    for (size_t i = 0; i < count; i++) {
-        const struct location *location = places_find(report->places, names[i], error);
-        if (!location)
-            return -1;
-        bool twice = false;
-        for (size_t k = 0; k < report->among_count; k++)
-            twice = twice || report->among[k] == location;
-        if (!twice)
-            report->among[report->among_count++] = location;
-    }
+    memcpy(report->among, list->items, list->count * sizeof *list->items);
+    report->among_count = list->count;
     return 0;
 }
 
@@ -34,6 +28,20 @@ double report_done_s(const struct report *report)
         if (report->runs[i].state == RUN_DONE && isfinite(report->runs[i].wall_s))
             wall_s += report->runs[i].wall_s;
     return wall_s;
+}
+
+static int find_places(struct report *report, const char *const *names, size_t count, struct error *error)
+{
+    struct place_list list = {0};
+    struct place_groups *groups = place_groups_open(error);
+    int result = groups && report->location ? place_list_add(&list, report->location, error) : 0;
+    for (size_t i = 0; i < count && groups && result == 0; i++)
+        result = place_groups_select(groups, report->places, names[i], &list, error);
+    if (groups && result == 0)
+        result = keep_places(report, &list, error);
+    free(list.items);
+    place_groups_close(groups);
+    return groups ? result : -1;
 }
 
 int report_place(struct report *report, const struct report_options *options, struct error *error)
