@@ -7,6 +7,32 @@ import { feature } from "topojson-client";
 
 const SOUTHERNMOST = -60; // Antarctica has no grid, and would take a fifth of the map
 
+// Whole, where it crosses the 180th meridian.
+function unwrapped(ring) {
+  let turns = 0;
+  return ring.map(([longitude, latitude], i) => {
+    const step = i === 0 ? 0 : longitude - ring[i - 1][0];
+    turns += step > 180 ? -1 : step < -180 ? 1 : 0;
+    return [longitude + 360 * turns, latitude];
+  });
+}
+
+// Sutherland and Hodgman: what of a ring lies on one side of a meridian.
+function cut(ring, meridian, sign) {
+  const inside = ([longitude]) => sign * (longitude - meridian) <= 0;
+  return ring.flatMap((point, i) => {
+    const last = ring[(i + ring.length - 1) % ring.length];
+    if (inside(point) === inside(last)) return inside(point) ? [point] : [];
+    const t = (meridian - last[0]) / (point[0] - last[0]);
+    const crossing = [meridian, last[1] + t * (point[1] - last[1])];
+    return inside(point) ? [crossing, point] : [crossing];
+  });
+}
+
+// On each side of the 180th meridian what lies there.
+const sides = (rings) => [-360, 0, 360]
+  .map((shift) => rings.map((ring) => cut(cut(unwrapped(ring).map(([x, y]) => [x + shift, y]), -180, -1), 180, 1)));
+
 function steps(ring) {
   const tenths = ring.map(([longitude, latitude]) => [Math.round(longitude * 10), Math.round(latitude * 10)]);
   const points = tenths.filter(([x, y], i) => i === 0 || x !== tenths[i - 1][0] || y !== tenths[i - 1][1]);
@@ -17,5 +43,5 @@ const topology = JSON.parse(readFileSync(process.argv[2], "utf8"));
 const { features } = feature(topology, topology.objects.land);
 const polygons = features.flatMap(({ geometry }) => (geometry.type === "Polygon" ? [geometry.coordinates] : geometry.coordinates));
 const land = polygons.filter(([coast]) => coast.some(([, latitude]) => latitude > SOUTHERNMOST))
-  .map((rings) => rings.map(steps).filter((ring) => ring.length >= 8));
+  .flatMap(sides).map((rings) => rings.map(steps).filter((ring) => ring.length >= 8));
 writeFileSync(new URL("land.json", import.meta.url), `${JSON.stringify(land.filter((rings) => rings.length))}\n`);

@@ -317,10 +317,14 @@
   const sortOf = (where) => `${where.accounting} ${where.scope}`;
   const factorText = (x) => digits(x, x < 100 ? 2 : 3);
 
+  function chosenCodes() {
+    const group = placeGroups.find(({ code }) => code === byId("where-group").value);
+    return new Set(group ? group.members : report.emissions.among.map(({ code }) => code));
+  }
+
   // The chosen places and here, least first.
   function chosenPlaces() {
-    const group = placeGroups.find(({ code }) => code === byId("where-group").value);
-    const codes = new Set(group ? group.members : report.emissions.among.map(({ code }) => code));
+    const codes = chosenCodes();
     if (place.code) codes.add(place.code);
     return [...codes].map((code) => places.get(code))
       .sort((a, b) => a.intensity_g_per_kwh - b.intensity_g_per_kwh || (a.code < b.code ? -1 : 1));
@@ -369,13 +373,14 @@
 
   function drawWhere(rows) {
     const shown = rows.length <= FEW ? rows : rows.filter((row, i) => i < ENDS || rows.length - i <= ENDS || row.here);
+    const left = (row) => rows.indexOf(row) - (shown.indexOf(row) ? rows.indexOf(shown[shown.indexOf(row) - 1]) + 1 : 0);
     const [size, unit] = unitFor(MASS_KG, Math.max(...shown.map((row) => row.kg)));
     const bars = shown.map(({ where, ...row }) => ({ ...row, mass: row.kg / size, low: row.low_kg / size, high: row.high_kg / size }));
     byId("where-caption").textContent = (shown.length < rows.length
       ? `The ${ENDS} that emit least and the ${ENDS} that emit most of ${countText(rows.length)} places${place.code ? ", and here" : ""}; all are in the table and on the map. ` : "")
       + (rows.some((row) => known(row.low_kg)) ? "Lines show the range of a place's figure, where it is known." : "No range is known of these figures.");
     return draw("where", { bars, ranges: bars.filter((bar) => known(bar.low_kg)) },
-      { places: bars.map((bar) => bar.place), mass_unit: `${unit} CO₂e${anyEstimated ? ", estimated" : ""}` });
+      { places: shown.flatMap((row) => [...(left(row) ? [`⋯ ${countText(left(row))} more`] : []), row.place]), mass_unit: `${unit} CO₂e${anyEstimated ? ", estimated" : ""}` });
   }
 
   // The degrees that a map of these places shows: a region, or the world.
@@ -419,14 +424,17 @@
   }
 
   function drawMap(rows) {
-    const placed = rows.filter(({ where }) => known(where.latitude) && known(where.longitude)), frame = mapWindow(placed);
-    const figure = figureOf("map"), missing = rows.length - placed.length;
-    byId("map-note").textContent = missing ? `${countText(missing)} of these places are not on it: where they lie is not in their table.` : "";
-    figure.hidden = !placed.length;
-    if (!placed.length) return hideChart("map");
-    const spots = placed.map(({ where, ...row }) => ({ ...row, x: where.longitude * frame.squeeze, y: where.latitude }));
+    const listed = chosenCodes(), placed = rows.filter(({ where }) => known(where.latitude) && known(where.longitude));
+    const frame = mapWindow(placed.filter(({ where }) => listed.has(where.code))), [west, south, east, north] = frame.edges;
+    const within = placed.filter(({ where: { longitude: x, latitude: y } }) => x >= west && x <= east && y >= south && y <= north);
+    const missing = rows.length - placed.length, outside = placed.length - within.length;
+    byId("map-note").textContent = (missing ? `${countText(missing)} of these places are not on it: where they lie is not in their table. ` : "")
+      + (outside ? "Here lies outside of it." : "");
+    figureOf("map").hidden = !within.length;
+    if (!within.length) return hideChart("map");
+    const spots = within.map(({ where, ...row }) => ({ ...row, x: where.longitude * frame.squeeze, y: where.latitude }));
     return draw("map", { land: landIn(frame), spots, here: spots.filter((spot) => spot.here) },
-      { spot_size: placed.length > 60 ? 90 : 150 });
+      { spot_size: spots.length > 60 ? 90 : 150 });
   }
 
   function showElsewhereTable(rows) {

@@ -88,6 +88,43 @@ const tests = {
     await page.locator("#location").selectOption("gcp:us-west1");
     assert.equal(await page.locator("#pue").inputValue(), "1.3");
   },
+  async "elsewhere is ranked, drawn and put on a map anew for the chosen places, here and the PUE, as joulery where says it"(browser) {
+    const { page, drawn } = await check(browser, "plain", { options: ["--location", "DEU"] });
+    const file = join(folder, "where.json"), spots = () => page.locator("[data-chart=map] svg .mark-symbol.role-mark path").count();
+    const told = (...options) => {
+      execFileSync(joulery, ["where", join(folder, "plain.db"), "--json", file, ...options]);
+      return JSON.parse(readFileSync(file, "utf8"));
+    };
+    assert.ok(drawn.map > 200, "every country is a point");
+    for (const [among, here, pue] of [["EU", "DEU", "1"], ["Nordic", "POL", "1.5"], ["gcp", "FRA", "2"], ["US states", "US-OR", "1"]]) {
+      await page.locator("#where-group").selectOption(among);
+      await page.locator("#location").selectOption(here);
+      await page.locator("#pue").fill(pue);
+      const { places, factors, best, worst } = told("--among", among, "--location", here, "--pue", pue);
+      const name = (code) => (code.includes(":") ? code : places.find(({ place }) => place.code === code).place.name);
+      await page.waitForFunction((words) => document.getElementById("where-lead").textContent.includes(words), `All at a PUE of ${pue}.`);
+      await page.waitForFunction((words) => document.querySelector("[data-chart=where]").textContent.includes(words),
+        `▸ ${here === "US-OR" ? "Oregon" : places.find(({ here: is }) => is).place.name}`);
+      const lead = await page.locator("#where-lead").textContent();
+      const factor = Number(/by a factor of ([\d.,]+)/.exec(lead)[1].replaceAll(",", ""));
+      assert.ok(Math.abs(factor / factors.worst_over_best.value - 1) < 0.05, `${among}: ${lead}`);
+      assert.ok(lead.includes(` in ${name(best)} to `) && lead.includes(` in ${name(worst)}`), lead);
+      const apart = places.filter(({ comparable }) => !comparable).length;
+      assert.equal(await page.locator("#where-warning").isVisible(), apart > 0, among);
+      await page.locator("#where-details").evaluate((details) => { details.open = true; });
+      await page.waitForFunction((n) => document.querySelectorAll("#where-table tbody tr").length === n, places.length);
+      const rows = await page.locator("#where-table tbody th").allTextContents();
+      places.forEach(({ place, comparable, here: is }, i) => {
+        assert.ok(rows[i].includes(place.code) && rows[i].includes("▸") === is && rows[i].endsWith(" *") === !comparable, rows[i]);
+      });
+      assert.ok(await spots() > 0);
+    }
+  },
+  async "where a place is not known lies nothing on the map, and that is said"(browser) {
+    const { page } = await check(browser, "plain", { options: ["--among", "25 g/kWh,SWE", "--location", "25 g/kWh"] });
+    await page.locator("#where-group").selectOption("");
+    await page.waitForFunction(() => /1 of these places are not on it/.test(document.getElementById("map-note").textContent));
+  },
   async "a study without marks has no accuracy charts, and says that it estimates"(browser) {
     const { page } = await check(browser, "silent", { without: ["compare", "agreement", "interaction", "tradeoff", "score", "learning", "epoch_accuracy", "epoch_energy"] });
     assert.match(await page.locator("#headline").textContent(), /used the least energy/);
@@ -180,7 +217,7 @@ const tests = {
     const drawn = await marks(page);
     for (const level of ["32", "64"]) await page.getByLabel(level, { exact: true }).uncheck();
     await page.waitForFunction(() => document.querySelector("figure:has([data-chart=learning])").hidden);
-    assert.deepEqual(Object.keys(await marks(page)), ["emissions", "trace"]);
+    assert.deepEqual(Object.keys(await marks(page)), ["emissions", "where", "map", "trace"]);
     assert.match(await page.getByRole("status").textContent(), /batch \(no level\).*nothing is left to show/);
     await page.emulateMedia({ colorScheme: "dark" });
     await page.getByLabel("32", { exact: true }).check();
