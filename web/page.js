@@ -429,7 +429,7 @@
     const within = placed.filter(({ where: { longitude: x, latitude: y } }) => x >= west && x <= east && y >= south && y <= north);
     const missing = rows.length - placed.length, outside = placed.length - within.length;
     byId("map-note").textContent = (missing ? `${countText(missing)} of these places are not on it: where they lie is not in their table. ` : "")
-      + (outside ? "Here lies outside of it." : "");
+      + (outside ? `${named(rows.find((row) => row.here))} lies outside of it.` : "");
     figureOf("map").hidden = !within.length;
     if (!within.length) return hideChart("map");
     const spots = within.map(({ where, ...row }) => ({ ...row, x: where.longitude * frame.squeeze, y: where.latitude }));

@@ -232,6 +232,8 @@ static int from_run(const char *text, size_t length, int64_t run, struct energy_
 static int from_number(const char *text, struct energy_source *source, struct error *error)
 {
     source->uncertainty_j = NAN;
+    if (*text == '-')
+        return error_set(error, "expected an energy above 0, found '%s'", text);
     if (units_parse_energy(text, &source->energy_j, error) < 0)
         return -1;
     source->what = units_kwh(source->energy_j);

@@ -1,0 +1,1 @@
+joulery_fuzz(energy_source USES joulery_report)
