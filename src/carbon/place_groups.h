@@ -1,5 +1,5 @@
 /* place_groups.h: groups of places: the European Union, the states of the USA, a provider's regions:
- * data/place_groups.csv; docs/places.md describes its columns. */
+ * data/place_groups.csv, whose head describes its columns. */
 #ifndef JOULERY_CARBON_PLACE_GROUPS_H
 #define JOULERY_CARBON_PLACE_GROUPS_H
 

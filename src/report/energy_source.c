@@ -72,14 +72,16 @@ static int read_totals(const json_t *totals, struct energy_source *source, struc
     return 0;
 }
 
-/* Its place is where it was measured, if the recorder was told. */
+/* Its place is where it was measured, if the recorder was told. A PUE of 1 is told where none was known, and
+ * one with a source is the place's own, which is looked up again. */
 static int read_emissions(const json_t *emissions, struct energy_source *source, struct error *error)
 {
     const char *location = json_string_value(json_object_get(emissions, "location"));
     double pue;
     if (member_number(emissions, "pue", &pue, error) < 0)
         return -1;
-    source->pue = pue >= 1 && isfinite(pue) ? pue : 0;
+    bool given = !json_is_string(json_object_get(emissions, "pue_source"));
+    source->pue = given && pue > 1 && isfinite(pue) ? pue : 0;
     source->location = location ? strdup(location) : NULL;
     return location && !source->location ? error_memory(error, "location") : 0;
 }

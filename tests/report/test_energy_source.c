@@ -167,6 +167,30 @@ static void a_record_gives_its_software_total_or_else_the_wattmeters(void **stat
     energy_source_free(&source);
 }
 
+static void a_records_pue_counts_where_it_was_given(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *pue;
+        double known;
+    } cases[] = {{"1.2", 1.2},
+                 {"1", 0},
+                 {"null", 0},
+                 {"1.1,\"pue_source\":\"Google's data centres, 2024\"", 0},
+                 {"1.3,\"pue_source\":null", 1.3}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct error error = ERROR_INIT;
+        struct energy_source source;
+        AUTO_FREE char *text =
+            text_format("{\"schema\":\"joulery.run/1\",\"totals\":{\"software_j\":5},\"emissions\":"
+                        "{\"location\":\"NOR\",\"pue\":%s}}",
+                        cases[i].pue);
+        assert_int_equal(parse(text, &source, &error), 0);
+        assert_true(source.pue == cases[i].known);
+        energy_source_free(&source);
+    }
+}
+
 static void a_record_without_an_energy_is_refused(void **state)
 {
     (void)state;
@@ -199,6 +223,7 @@ int main(void)
         cmocka_unit_test(runs_have_numbers_and_together_make_the_study),
         cmocka_unit_test(what_is_not_there_is_said),
         cmocka_unit_test(a_record_gives_its_software_total_or_else_the_wattmeters),
+        cmocka_unit_test(a_records_pue_counts_where_it_was_given),
         cmocka_unit_test(a_record_without_an_energy_is_refused),
     };
     return cmocka_run_group_tests(tests, make_stores, drop_stores);
