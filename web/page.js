@@ -355,20 +355,18 @@
   function elsewhereText(rows) {
     const alike = rows.filter((row) => !row.apart && row.kg > 0), best = alike[0], worst = alike[alike.length - 1];
     if (alike.length < 2) return "There are not two places here whose figures can be compared.";
-    const here = alike.find((row) => row.here);
+    const here = alike.find((row) => row.here), nothing = rows.filter((row) => row.kg <= 0);
     const span = known(worst.low_kg) && best.low_kg > 0
       ? ` (${factorText(worst.low_kg / best.high_kg)} to ${factorText(worst.high_kg / best.low_kg)} by the ranges of both figures)` : "";
     return `Choosing among ${countText(alike.length)} places would change emissions by a factor of ${factorText(worst.kg / best.kg)}${span}: `
       + `from ${best.mass_text} in ${named(best)} to ${worst.mass_text} in ${named(worst)}${anyEstimated ? ", from estimated energies" : ""}.`
       + (here ? ` Here (${named(here)}) it is ${factorText(here.kg / best.kg)} times the least, and the most is ${factorText(worst.kg / here.kg)} times as much.` : "")
-      + ` All at a PUE of ${place.pue}.`;
+      + ` All at a PUE of ${place.pue}.${nothing.length ? ` The figure is 0 in ${nothing.map(named).join(", ")}: no factor can be told of it.` : ""}`;
   }
 
   function elsewhereWarning(rows) {
-    const apart = rows.filter((row) => row.apart).length, nothing = rows.filter((row) => row.kg <= 0);
-    return [apart ? `${countText(apart)} of ${countText(rows.length)} figures are of another sort than the others (${usualSort(rows.map(({ where }) => where)).replace("null", "scope not known")}); `
-      + "they are marked * and are not comparable with them." : null,
-    nothing.length ? `The figure is 0 in ${nothing.map(named).join(", ")}: no factor can be told of it.` : null].filter(Boolean).join(" ");
+    const apart = rows.filter((row) => row.apart).length, sort = usualSort(rows.map(({ where }) => where)).replace("null", "scope not known");
+    return apart ? `${countText(apart)} of ${countText(rows.length)} figures are of another sort than the others (${sort}); they are marked * and are not comparable with them.` : "";
   }
 
   function drawWhere(rows) {
