@@ -15,7 +15,7 @@
 #include <string.h>
 #include <strings.h>
 
-#define TIMEOUT_S         20
+#define TIMEOUT_S         10
 #define ANSWER_BYTES_MOST ((size_t)8 << 20)
 #define KEYS_BYTES_MOST   4096
 #define REST_USUAL_S      60 /* after a 429 that does not say how long */
@@ -372,7 +372,10 @@ static int ask_all(struct asking *a, struct profile *profile, struct error *erro
             return -1;
     }
     int64_t from_s = a->from_s > a->now_s ? a->from_s : a->now_s;
-    return ahead && a->to_s > a->now_s ? ask_once(a, from_s, 0, profile, error) : 0;
+    if (!ahead || a->to_s <= a->now_s)
+        return 0;
+    profile->forecast = true;
+    return ask_once(a, from_s, 0, profile, error);
 }
 
 static int ask_service(struct asking *a, struct profile *profile, struct error *error)

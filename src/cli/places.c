@@ -1,6 +1,7 @@
 /* joulery places */
 #include "base/text.h"
 #include "carbon/location_json.h"
+#include "carbon/service.h"
 #include "carbon/water.h"
 #include "cli/cli.h"
 
@@ -82,6 +83,22 @@ static int check(const char *path, struct error *error)
     return CLI_DONE;
 }
 
+/* Asks none of them. */
+static int list_services(void)
+{
+    size_t count;
+    const struct service *const *all = service_all(&count);
+    for (size_t i = 0; i < count; i++) {
+        const char *variable = service_key_variable(all[i]);
+        printf("%-16s %s: %s; %s%s%s\n", service_name(all[i]), service_title(all[i]), service_about(all[i]),
+               variable ? "wants a key, " : "no key", variable ? variable : "",
+               variable && !secure_getenv(variable) ? " (not set)" : "");
+    }
+    printf("\n--hourly NAME or NAME:ZONE of run, report, analyse and when asks one of them "
+           "(docs/services.md)\n");
+    return CLI_DONE;
+}
+
 static int show(struct places *places, const char *name, const char *json, struct error *error)
 {
     size_t count;
@@ -105,9 +122,12 @@ static int show(struct places *places, const char *name, const char *json, struc
 int cli_places(int argc, char **argv)
 {
     const char *json = NULL, *table = NULL;
+    bool services = false;
     const struct option options[] = {
         {"--check", 0, OPTION_TEXT, &table, "FILE", "look for mistakes in a table of places of one's own", 0,
          0},
+        {"--services", 0, OPTION_FLAG, &services, NULL, "list the services that know intensities by the hour",
+         0, 0},
         {"--json", 0, OPTION_TEXT, &json, "FILE", "write them as JSON to a file, or - for standard output", 0,
          0},
     };
@@ -126,6 +146,8 @@ int cli_places(int argc, char **argv)
     enum options_result parsed = options_parse(&line, argc, argv, &operands, &error);
     if (parsed != OPTIONS_OK)
         return cli_parse_result(parsed, argv[0], &error);
+    if (services)
+        return list_services();
     if (table)
         return check(table, &error);
     struct places *places = places_open(NULL, &error);

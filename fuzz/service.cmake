@@ -1,0 +1,1 @@
+joulery_fuzz(service USES joulery_carbon)
