@@ -281,6 +281,14 @@
     return work;
   }
 
+  function showView() {
+    if (report.view === "published") return;
+    byId("view").textContent = report.view === "repaired"
+      ? `Repaired: energies of ${countText(report.replaced)} runs are the audit's reconstructions, not measured. Published figures are in the report without --repaired.`
+      : `Without the energies of ${countText(report.replaced)} runs, which the audit does not hold for sound. They are in the report without --sound.`;
+    byId("view").hidden = false;
+  }
+
   function showPlaceEffect() {
     if (!report.place_effect) return;
     byId("place-effect").textContent = report.place_effect.text.trim().replace(/\n/g, " ");
@@ -926,6 +934,7 @@
 
   async function show() {
     showHead();
+    showView();
     showControls();
     showWhereControls();
     showFilter();

@@ -23,7 +23,7 @@ static int split(char *text, const char *option, const char ***names, size_t *co
 struct request {
     char *software, *hardware;
     const char *json, *by;
-    bool epochs, repaired;
+    bool epochs, repaired, sound;
 };
 
 static int write_comparison(struct store *store, const struct compare_options *options, const char *json,
@@ -46,7 +46,7 @@ static int compare(const char *path, const struct request *request, struct error
 {
     const char **software = NULL, **hardware = NULL;
     struct compare_options options = {
-        .by = request->by, .epochs = request->epochs, .repaired = request->repaired};
+        .by = request->by, .epochs = request->epochs, .repaired = request->repaired, .sound = request->sound};
     int result = 0;
     if (request->software)
         result = split(request->software, "--software", &software, &options.software_count, error);
@@ -76,6 +76,8 @@ int cli_compare(int argc, char **argv)
         {"--epochs", 0, OPTION_FLAG, &request.epochs, NULL, "epoch by epoch instead of run by run", 0, 0},
         {"--repaired", 0, OPTION_FLAG, &request.repaired, NULL,
          "with the audit's reconstructions of energies that can't be, instead of those published", 0, 0},
+        {"--sound", 0, OPTION_FLAG, &request.sound, NULL,
+         "without the runs of which the audit does not hold an energy for sound", 0, 0},
         {"--json", 0, OPTION_TEXT, &request.json, "FILE",
          "write the figures as joulery.compare/1; - is standard output", 0, 0},
     };
@@ -95,6 +97,10 @@ int cli_compare(int argc, char **argv)
     enum options_result parsed = options_parse(&line, argc, argv, &operands, &error);
     if (parsed != OPTIONS_OK)
         return cli_parse_result(parsed, argv[0], &error);
+    if (request.repaired && request.sound) {
+        error_set(&error, "--repaired and --sound: one of the two at the most");
+        return cli_fail(argv[0], &error, CLI_USAGE);
+    }
     AUTO_FREE char *software_copy = software ? strdup(software) : NULL;
     AUTO_FREE char *hardware_copy = hardware ? strdup(hardware) : NULL;
     request.software = software_copy;

@@ -15,6 +15,7 @@ struct request {
         *embodied_text, *lifetime_text;
     struct embodied embodied; /* worked out from the texts above */
     double pue, figure_width_mm;
+    bool repaired, sound;
 };
 
 static int write_page(const struct report *report, const char *path, struct error *error)
@@ -86,6 +87,8 @@ static int write_report(struct store *store, struct places *places, const struct
                                            .among_count = count,
                                            .site_factor = request->site_factor,
                                            .hourly = request->hourly,
+                                           .repaired = request->repaired,
+                                           .sound = request->sound,
                                            .embodied = request->embodied,
                                            .calibration = calibration};
     int result = build_and_write(store, request, &options, error);
@@ -130,6 +133,10 @@ int cli_report(int argc, char **argv)
          "a factor whose levels name the places in which the runs ran, for what the place decides", 0, 0},
         {"--calibration", 0, OPTION_TEXT, &request.calibration, "FILE",
          "what `joulery calibrate` stored: the wall energy of runs without a wattmeter, predicted", 0, 0},
+        {"--repaired", 0, OPTION_FLAG, &request.repaired, NULL,
+         "with the audit's reconstructions of energies that can't be, instead of those published", 0, 0},
+        {"--sound", 0, OPTION_FLAG, &request.sound, NULL,
+         "without the energies that the audit does not hold for sound", 0, 0},
         {"--figures", 0, OPTION_TEXT, &request.figures, "DIR",
          "write figures for a paper (SVG) into a folder", 0, 0},
         {"--figure-width", 0, OPTION_NUMBER, &request.figure_width_mm, "MM",
@@ -157,6 +164,10 @@ int cli_report(int argc, char **argv)
         return cli_parse_result(parsed, argv[0], &error);
     if (embodied_parse(request.embodied_text, request.lifetime_text, &request.embodied, &error) < 0)
         return cli_fail(argv[0], &error, CLI_USAGE);
+    if (request.repaired && request.sound) {
+        error_set(&error, "--repaired and --sound: one of the two at the most");
+        return cli_fail(argv[0], &error, CLI_USAGE);
+    }
     int result = open_and_write(operands.items[0], &request, &error);
     return result == 0 ? CLI_DONE : cli_fail(argv[0], &error, CLI_FAILED);
 }

@@ -511,6 +511,7 @@ static int describe(struct analysis *analysis, struct store *store, struct error
     if (!analysis->place && error->message)
         return -1;
     analysis->pue = report->pue;
+    analysis->replaced = report->replaced;
     analysis->pue_source = report->pue_own ? report->location->pue_source : NULL;
     analysis->done = report->states[RUN_DONE];
     analysis->planned = report->planned;
@@ -539,9 +540,10 @@ static int build(struct analysis *analysis, struct store *store, const struct an
     if (analysis->repaired && analysis->reach > 0)
         return error_set(error,
                          "--repaired goes with whole runs: no reconstruction tells the epochs of --reach");
-    if (analyse_audited(analysis, store, error) < 0 || report_place(report, &place, error) < 0 ||
-        report_charge(report, store, &place, error) < 0 || report_group(report, error) < 0 ||
-        describe(analysis, store, error) < 0 || analyse_all_responses(analysis, options, error) < 0 ||
+    if (report_take_view(report, store, analysis->repaired, analysis->sound, error) < 0 ||
+        report_place(report, &place, error) < 0 || report_charge(report, store, &place, error) < 0 ||
+        report_group(report, error) < 0 || describe(analysis, store, error) < 0 ||
+        analyse_all_responses(analysis, options, error) < 0 ||
         analyse_correlations(analysis, options->costs, error) < 0 || analyse_groups(analysis, error) < 0)
         return -1;
     if (!options->brief && analyse_place(analysis, error) < 0)

@@ -6,9 +6,6 @@
 #include "report/analysis.h"
 #include "report/place_effect.h"
 
-/* analyse_audit.c: between report_load and report_group. */
-int analyse_audited(struct analysis *analysis, struct store *store, struct error *error);
-
 /* analyse_groups.c. `costs` may be NULL; analyse_reach follows analyse_groups. */
 int analyse_correlations(struct analysis *analysis, const struct network_costs *costs, struct error *error);
 int analyse_groups(struct analysis *analysis, struct error *error);

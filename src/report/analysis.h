@@ -33,6 +33,7 @@ struct run {
     int64_t exit_status, term_signal;
     double wall_s;
     double energy_j, uncertainty_j; /* the basis of the report */
+    bool replaced;                  /* by the audit's reconstruction, or left out */
     bool estimated;
     double hardware_j;
     double accuracy;
@@ -139,6 +140,8 @@ struct report {
     bool calibration_estimated;
     struct note_use *calibration_notes; /* warnings, and why runs were refused */
     size_t calibration_note_count;
+    bool repaired, sound; /* the audit's reconstructions instead; without what it does not hold for sound */
+    size_t replaced;      /* runs */
     size_t imported, impossible,
         doubtful; /* runs from elsewhere, and what the audit says of all energies then */
     struct place_effect *place_effect;
@@ -177,6 +180,10 @@ int report_calibrate(struct report *report, struct store *store, const struct ca
 /* threats.c: what in the data may mislead; after the groups' figures. */
 int report_find_threats(struct report *report, struct error *error);
 /* answer.c */
+/* view.c: between report_load and all that reads energies. */
+int report_take_view(struct report *report, struct store *store, bool repaired, bool sound,
+                     struct error *error);
+
 /* emissions.c: between report_place and report_group. */
 int report_charge(struct report *report, struct store *store, const struct report_options *options,
                   struct error *error);

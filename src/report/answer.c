@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { SENTENCES_MOST = 10 };
+enum { SENTENCES_MOST = 12 };
 
 static int say(struct report *report, struct text *sentence, struct error *error)
 {
@@ -254,6 +254,19 @@ static int say_how_sure(struct report *report, struct error *error)
     return say(report, &text, error);
 }
 
+static int say_view(struct report *report, struct error *error)
+{
+    struct text text = TEXT_INIT;
+    text_printf(&text,
+                report->repaired
+                    ? "Repaired: the energies of %zu runs are reconstructed by the audit, not measured; of "
+                      "their epochs "
+                      "nothing is told."
+                    : "Without the energies of %zu runs, which the audit does not hold for sound.",
+                report->replaced);
+    return say(report, &text, error);
+}
+
 static int say_imported(struct report *report, struct error *error)
 {
     struct text text = TEXT_INIT;
@@ -319,7 +332,11 @@ int report_conclude(struct report *report, struct error *error)
         scored += report->groups[i].score_per_kwh.count > 0;
         measured += report->groups[i].energy_j.count > 0;
     }
-    int result = report->imported && report->impossible ? say_imported(report, error) : 0;
+    if ((report->repaired || report->sound) && say_view(report, error) < 0)
+        return -1;
+    int result = report->imported && report->impossible && !report->repaired && !report->sound
+                     ? say_imported(report, error)
+                     : 0;
     if (result < 0)
         return -1;
     if (scored)
@@ -332,7 +349,7 @@ int report_conclude(struct report *report, struct error *error)
     }
     if (result < 0 || (measured && say_how_sure(report, error) < 0))
         return -1;
-    if (report->imported &&
+    if (report->imported && !report->repaired && !report->sound &&
         (report->impossible ? doubt_headline(report, error) : say_imported(report, error)) < 0)
         return -1;
     if (measured && report->among_count > 0 && say_where(report, error) < 0)

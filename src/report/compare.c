@@ -2,6 +2,7 @@
 
 #include "audit/audit.h"
 #include "base/text.h"
+#include "report/view.h"
 #include "store/query.h"
 
 #include <math.h>
@@ -300,18 +301,42 @@ static int repair_rows(const struct loading *l, const struct audit *audit)
     return 0;
 }
 
-static int repair(struct loading *l)
+static bool is_pair(const struct compared *row)
+{
+    return isfinite(row->software_j) && isfinite(row->hardware_j) && row->wall_s > 0;
+}
+
+/* A total that is compared, or the run as a whole, is doubtful. */
+static void leave_out(struct comparison *c, const struct audit *audit)
+{
+    for (size_t i = 0; i < c->row_count; i++) {
+        struct compared *row = &c->rows[i];
+        const struct audited_run *run = audit_find(audit, row->run);
+        if (!run || !is_pair(row) || (report_is_sound(run, false) && report_is_sound(run, true)))
+            continue;
+        row->software_j = row->hardware_j = NAN;
+        c->left_out++;
+    }
+}
+
+static int take_view(struct loading *l)
 {
     struct audit audit;
-    if (!l->options->repaired)
+    const struct compare_options *options = l->options;
+    if (!options->repaired && !options->sound)
         return 0;
-    if (l->options->epochs)
+    if (options->repaired && options->epochs)
         return error_set(l->error, "--repaired goes with whole runs: no reconstruction tells its epochs");
     if (audit_build(l->store, &audit, l->error) < 0)
         return -1;
-    int result = repair_rows(l, &audit);
+    int result = 0;
+    if (options->repaired)
+        result = repair_rows(l, &audit);
+    else
+        leave_out(l->c, &audit);
     audit_free(&audit);
-    l->c->repaired = true;
+    l->c->repaired = options->repaired;
+    l->c->sound = options->sound;
     return result;
 }
 
@@ -321,11 +346,6 @@ struct pairs {
     double *software_j, *hardware_j, *software_w, *hardware_w;
     size_t count;
 };
-
-static bool is_pair(const struct compared *row)
-{
-    return isfinite(row->software_j) && isfinite(row->hardware_j) && row->wall_s > 0;
-}
 
 static int collect(struct comparison *c, struct pairs *pairs, struct error *error)
 {
@@ -503,7 +523,7 @@ int compare_build(struct store *store, const struct compare_options *options, st
     if (result == 0)
         result = read_rows(&l);
     if (result == 0)
-        result = repair(&l);
+        result = take_view(&l);
     if (result == 0)
         result = find_all(&l);
     free(l.software);

@@ -17,6 +17,7 @@ struct compare_options {
     const char *by; /* the factor whose levels are ranked; NULL: the architecture, or the first that varies */
     bool epochs;
     bool repaired; /* energies that the audit reconstructs instead of those published; not with epochs */
+    bool sound;    /* without runs of which it does not hold an energy for sound; one of the two at most */
 };
 
 struct compared {
@@ -42,7 +43,8 @@ struct comparison {
     char *software, *hardware; /* what they are, in words */
     char *factor;              /* NULL: none varies */
     bool estimated;
-    bool imported, repaired;                      /* runs are from elsewhere; as published or repaired */
+    bool imported, repaired, sound;               /* runs are from elsewhere; as published or repaired */
+    size_t left_out;                              /* rows, as not sound */
     size_t reconstructed;                         /* rows */
     struct compared *rows;                        /* in order of execution */
     size_t row_count, pair_count;                 /* pairs: both energies are known */

@@ -118,7 +118,10 @@ static void add_resolution(struct text *text, double share)
 
 static void add_state(struct text *text, const struct comparison *c)
 {
-    if (c->repaired)
+    if (c->sound)
+        text_printf(text, "without %zu runs, of which the audit does not hold an energy for sound\n",
+                    c->left_out);
+    else if (c->repaired)
         text_printf(
             text, "repaired: the energies of %zu of %zu runs are reconstructed by the audit, not measured\n",
             c->reconstructed, c->row_count);
@@ -233,16 +236,17 @@ json_t *compare_to_json(const struct comparison *c)
 {
     const struct agreement *a = &c->agreement;
     return json_pack(
-        "{s:s, s:s, s:s, s:b, s:b, s:I, s:I, s:o, s:{s:o, s:o, s:o}, s:{s:o, s:o, s:o, s:o}, s:{s:o, "
+        "{s:s, s:s, s:s, s:b, s:b, s:b, s:I, s:I, s:I, s:o, s:{s:o, s:o, s:o}, s:{s:o, s:o, s:o, s:o}, "
+        "s:{s:o, "
         "s:o}, s:o, s:{s:o, s:o, s:o}, "
         "s:o, s:o, s:o}",
         "schema", "joulery.compare/1", "software", c->software, "hardware", c->hardware, "estimated",
-        c->estimated, "repaired", c->repaired, "reconstructed", (json_int_t)c->reconstructed, "pairs",
-        (json_int_t)c->pair_count, "rows", rows(c), "coverage", "sums", real(c->coverage), "least",
-        real(c->coverage_low), "most", real(c->coverage_high), "difference_j", "sd", real(a->sd), "bias",
-        interval(a->bias), "lower_limit", interval(a->lower), "upper_limit", interval(a->upper), "powers",
-        "least_squares", line(&c->least_squares), "deming", line(&c->deming), "hardware_mean_w",
-        real(c->hardware_w), "correlation", "pearson", interval(c->pearson), "spearman", real(c->spearman),
-        "concordance", interval(c->concordance), "test", test(&c->paired), "ranking", ranking(c),
-        "resolution_share", real(c->resolution_share));
+        c->estimated, "repaired", c->repaired, "sound", c->sound, "left_out", (json_int_t)c->left_out,
+        "reconstructed", (json_int_t)c->reconstructed, "pairs", (json_int_t)c->pair_count, "rows", rows(c),
+        "coverage", "sums", real(c->coverage), "least", real(c->coverage_low), "most", real(c->coverage_high),
+        "difference_j", "sd", real(a->sd), "bias", interval(a->bias), "lower_limit", interval(a->lower),
+        "upper_limit", interval(a->upper), "powers", "least_squares", line(&c->least_squares), "deming",
+        line(&c->deming), "hardware_mean_w", real(c->hardware_w), "correlation", "pearson",
+        interval(c->pearson), "spearman", real(c->spearman), "concordance", interval(c->concordance), "test",
+        test(&c->paired), "ranking", ranking(c), "resolution_share", real(c->resolution_share));
 }

@@ -172,7 +172,8 @@ static int read_epochs(struct report *report, struct store *store, struct epoch_
     while (*count < room && (got = rows_next(&rows, error)) == 1) {
         int64_t id = rows_integer(&rows, 0);
         const struct run *run = find_run(report, id);
-        if (!run || run->group == NO_GROUP)
+        if (!run || run->group == NO_GROUP ||
+            run->replaced) /* what is published of its epochs does not hold */
             continue;
         double energy_j = rows_number(&rows, hardware ? 3 : 2);
         so_far_j = id == before ? so_far_j + energy_j : energy_j;

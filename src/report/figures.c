@@ -64,9 +64,12 @@ static int write_figure(struct figures *f, struct svg *svg, const char *name, st
 
 static char *description(const struct report *report, const char *what)
 {
-    return text_format(
-        "%s. Study %s, %zu finished runs%s.", what, report->study_name, report->states[RUN_DONE],
-        report->basis && strcmp(report->basis, "hardware") == 0 ? ", energy by wattmeter" : "");
+    return text_format("%s. Study %s, %zu finished runs%s%s.", what, report->study_name,
+                       report->states[RUN_DONE],
+                       report->basis && strcmp(report->basis, "hardware") == 0 ? ", energy by wattmeter" : "",
+                       report->repaired ? ", energies as the audit reconstructs them"
+                       : report->sound  ? ", without energies that the audit does not hold for sound"
+                                        : "");
 }
 
 static bool any_estimated(const struct report *report)
@@ -458,7 +461,9 @@ static int draw_agreement(struct figures *f, struct store *store, struct error *
     struct comparison comparison;
     struct error ignored = ERROR_INIT;
     int result = 0;
-    if (compare_build(store, &(struct compare_options){0}, &comparison, &ignored) == 0) {
+    if (compare_build(store,
+                      &(struct compare_options){.repaired = f->report->repaired, .sound = f->report->sound},
+                      &comparison, &ignored) == 0) {
         result = plot_agreement(f, &comparison, error);
         compare_free(&comparison);
     }

@@ -323,14 +323,18 @@ json_t *report_to_json(const struct report *report)
     json_t *recorder =
         json_pack("{s:o, s:o, s:o}", "rate_hz", number(report->rate_hz), "cpu_share",
                   number(report->recorder_share), "peak_rss_bytes", number(report->recorder_peak_rss));
-    return json_pack("{s:s, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, "
-                     "s:o, s:o, s:o, s:O?, s:O?}",
-                     "schema", "joulery.report/1", "version", JOULERY_VERSION, "generated", string(now),
-                     "study", study(report), "answer", answer(report), "counts", counts(report), "factors",
-                     factors(report), "accuracy", accuracy(report), "energy_basis", report->basis, "groups",
-                     groups(report), "runs", runs(report), "epochs", epochs(report), "traces", traces(report),
-                     "instruments", instruments(report), "recorder", recorder, "hosts", hosts(report),
-                     "notes", notes(report->notes, report->note_count), "emissions", carbon(report),
-                     "place_effect", place_effect_to_json(report->place_effect), "calibration",
-                     calibration(report), "comparison", report->comparison, "analysis", report->analysis);
+    return json_pack(
+        "{s:s, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:s, s:s, s:I, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, "
+        "s:o, s:o, s:o, s:O?, s:O?}",
+        "schema", "joulery.report/1", "version", JOULERY_VERSION, "generated", string(now), "study",
+        study(report), "answer", answer(report), "counts", counts(report), "factors", factors(report),
+        "accuracy", accuracy(report), "energy_basis", report->basis, "view",
+        report->repaired ? "repaired"
+        : report->sound  ? "sound"
+                         : "published",
+        "replaced", (json_int_t)report->replaced, "groups", groups(report), "runs", runs(report), "epochs",
+        epochs(report), "traces", traces(report), "instruments", instruments(report), "recorder", recorder,
+        "hosts", hosts(report), "notes", notes(report->notes, report->note_count), "emissions",
+        carbon(report), "place_effect", place_effect_to_json(report->place_effect), "calibration",
+        calibration(report), "comparison", report->comparison, "analysis", report->analysis);
 }

@@ -82,7 +82,8 @@ static void compare_instruments(struct report *report, struct store *store)
 {
     struct comparison comparison;
     struct error ignored = ERROR_INIT;
-    if (compare_build(store, &(struct compare_options){0}, &comparison, &ignored) == 0) {
+    if (compare_build(store, &(struct compare_options){.repaired = report->repaired, .sound = report->sound},
+                      &comparison, &ignored) == 0) {
         report->comparison = compare_to_json(&comparison);
         compare_free(&comparison);
     }
@@ -92,10 +93,15 @@ static void compare_instruments(struct report *report, struct store *store)
 /* At the report's place. A report says what it can without one. */
 static void analyse_factors(struct report *report, struct store *store)
 {
-    const struct analyse_options options = {.places = report->places,
-                                            .location = report->location ? report->location->code : NULL,
-                                            .pue = report->pue_own ? 0 : report->pue,
-                                            .brief = true};
+    const struct analyse_options options = {
+        .places = report->places,
+        .location = report->location ? report->location->code : NULL,
+        .pue = report->pue_own ? 0 : report->pue,
+        .site_factor = report->sites ? report->factors[report->site_factor].name : NULL,
+        .hourly = report->hourly,
+        .repaired = report->repaired,
+        .sound = report->sound,
+        .brief = true};
     struct analysis analysis;
     struct error ignored = ERROR_INIT;
     if (analyse_build(store, &options, &analysis, &ignored) == 0 && analysis.response_count > 0)
@@ -142,6 +148,8 @@ static int build(struct report *report, struct store *store, const struct report
                          "`joulery study run` goes on with it",
                          report->study_name, report->planned, report->states[RUN_FAILED],
                          report->states[RUN_CUT]);
+    if (report_take_view(report, store, options->repaired, options->sound, error) < 0)
+        return -1;
     if (report_place(report, options, error) < 0 || report_charge(report, store, options, error) < 0 ||
         report_group(report, error) < 0 || report_load_details(report, store, error) < 0 ||
         report_load_epochs(report, store, error) < 0 || report_load_traces(report, store, error) < 0 ||

@@ -25,6 +25,8 @@ struct report_options {
         site_factor; /* whose levels are places, in which the runs ran and are charged; NULL: in `location` */
     const char *hourly; /* intensity by the hour: a file, or a service's name; NULL: the yearly figure */
     struct embodied embodied; /* of the machine the runs were made on; all 0: not given */
+    bool repaired;            /* energies that the audit reconstructs instead of those published */
+    bool sound; /* without the energies that the audit does not hold for sound; one of the two at most */
     const struct calibration
         *calibration; /* for the wall energy of runs without a wattmeter; NULL: none is told */
 };

@@ -69,6 +69,11 @@ static void add_caption(struct text *text, const struct report *report)
     latex_words(text, report->study_name);
     text_printf(text, ": means of a run with 95\\,\\%% intervals by Student's $t$; energy: %s total%s",
                 report->basis, estimated ? ", estimated by a model, not measured" : "");
+    if (report->repaired || report->sound)
+        text_printf(text,
+                    report->repaired ? "; %zu energies are the audit's reconstructions"
+                                     : "; without %zu energies that the audit does not hold for sound",
+                    report->replaced);
     if (report->accuracy_metric) {
         text_append(text, "; accuracy: ");
         latex_words(text, report->accuracy_metric);
@@ -182,7 +187,9 @@ static int write_analysis(struct tables *tables, struct store *store, const stru
                                           .among = options->among,
                                           .among_count = options->among_count,
                                           .site_factor = options->site_factor,
-                                          .hourly = options->hourly};
+                                          .hourly = options->hourly,
+                                          .repaired = options->repaired,
+                                          .sound = options->sound};
     struct analysis analysis;
     struct error ignored = ERROR_INIT;
     int built = analyse_build(store, &asked, &analysis, &ignored);
@@ -195,12 +202,15 @@ static int write_analysis(struct tables *tables, struct store *store, const stru
     return result;
 }
 
-static int write_agreement(struct tables *tables, struct store *store, struct error *error)
+static int write_agreement(struct tables *tables, struct store *store, const struct report_options *options,
+                           struct error *error)
 {
     struct comparison comparison;
     struct error ignored = ERROR_INIT;
     int result = 0;
-    if (compare_build(store, &(struct compare_options){0}, &comparison, &ignored) == 0) {
+    if (compare_build(store,
+                      &(struct compare_options){.repaired = options->repaired, .sound = options->sound},
+                      &comparison, &ignored) == 0) {
         result = write_table(tables, "agreement.tex", agreement_table(&comparison), error);
         compare_free(&comparison);
     }
@@ -219,7 +229,8 @@ int report_write_tables(const struct report *report, struct store *store,
         return error_memory(error, folder);
     if (file_make_folders(inside, error) < 0 ||
         write_table(&tables, "summary.tex", summary_table(report), error) < 0 ||
-        write_analysis(&tables, store, options, error) < 0 || write_agreement(&tables, store, error) < 0) {
+        write_analysis(&tables, store, options, error) < 0 ||
+        write_agreement(&tables, store, options, error) < 0) {
         text_free(&tables.written);
         return -1;
     }
