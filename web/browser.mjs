@@ -26,7 +26,7 @@ export async function withBrowser(context, use) {
   }
 }
 
-// The page is ready when its script says so; a script that fails says it on the page.
+// The page is complete when its script says so; a script that fails says it on the page.
 export async function openReport(browser, url) {
   const page = await browser.newPage();
   const said = [], asked = [];
@@ -34,6 +34,6 @@ export async function openReport(browser, url) {
   page.on("pageerror", (error) => said.push(String(error)));
   page.on("request", (request) => asked.push(request.url()));
   await page.goto(url);
-  await page.waitForSelector("html[data-ready=yes]", { timeout: 60000 }).catch(() => said.push("the page never got ready"));
+  await page.waitForSelector("html[data-complete=yes]", { timeout: 60000 }).catch(() => said.push("the page never was complete"));
   return { page, said, asked: asked.filter((address) => address !== url && !/^(data|blob):/.test(address)) };
 }

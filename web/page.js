@@ -114,12 +114,47 @@
   }
 
   const legend = (levels, title) => (levels.length > 1 ? { title, orient: "top", symbolType: "circle", columns: 6 } : null);
+  let opened = false; // the page is on screen: what is drawn from then on was asked for
   const drawn = new Map(); // chart -> what to do to draw it again
   const embedded = new Map(); // chart -> what is to be let go of before it is drawn again
 
-  async function draw(name, datasets, words = {}) {
-    drawn.set(name, () => draw(name, datasets, words));
-    const host = document.querySelector(`[data-chart="${name}"]`);
+  const waiting = new Map(); // chart that is out of sight -> how to draw it
+  const hostOf = (name) => document.querySelector(`[data-chart="${name}"]`);
+  const inSight = (host) => host.getBoundingClientRect().top < innerHeight;
+
+  // What is in sight is drawn at once, the rest when it comes near, or when there is nothing else to do.
+  const nearby = new IntersectionObserver((entries) => entries.filter((entry) => entry.isIntersecting)
+    .forEach(({ target }) => drawWaiting(target.dataset.chart)), { rootMargin: "600px" });
+
+  function drawWaiting(name) {
+    const now = waiting.get(name) && drawn.get(name); // as a filter may have changed it
+    waiting.delete(name);
+    nearby.unobserve(hostOf(name));
+    return now ? now().catch(failed) : null;
+  }
+
+  async function drawRest() {
+    while (waiting.size) {
+      await new Promise((then) => { setTimeout(then); });
+      if (waiting.size) await drawWaiting(waiting.keys().next().value);
+    }
+    document.documentElement.dataset.complete = "yes";
+  }
+
+  function draw(name, datasets, words = {}) {
+    const host = hostOf(name), now = () => {
+      waiting.delete(name);
+      return drawNow(name, datasets, words);
+    };
+    drawn.set(name, now);
+    if (opened || inSight(host)) return now();
+    waiting.set(name, now);
+    nearby.observe(host);
+    return null;
+  }
+
+  async function drawNow(name, datasets, words) {
+    const host = hostOf(name);
     const points = Object.values(datasets).reduce((most, rows) => Math.max(most, rows.length), 0);
     const spec = fill(charts[name], {
       mains, main_legend: legend(mains, mainFactor ? mainFactor.name : null),
@@ -146,6 +181,15 @@
       tooltip: { theme: matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light" },
     });
     embedded.set(name, result);
+    describe(name, host);
+  }
+
+  // For those who do not see it: the words below the chart describe it, and its menu has a name.
+  function describe(name, host) {
+    const caption = figureOf(name).querySelector("figcaption");
+    caption.id ||= `${name}-caption`;
+    host.querySelector("[role=graphics-document]")?.setAttribute("aria-describedby", caption.id);
+    host.querySelector("summary")?.setAttribute("aria-label", `Save this chart: ${charts[name].description}`);
   }
 
   function failed(error) {
@@ -158,6 +202,7 @@
   function hideChart(name) {
     figureOf(name).hidden = true;
     drawn.delete(name);
+    waiting.delete(name);
   }
 
   // ---- the levels that are shown ----
@@ -669,16 +714,28 @@
     return `${groups[run.group].label}, repetition ${run.repetition} (run ${run.run})`;
   }
 
+  const MOST_NUMBERS = 25; // of epochs beside each other that can be read
+
+  // From an epoch's begin to the next one's; every second band is darker.
+  function epochBands({ epoch_starts_s: starts, channels, bin_s }) {
+    const end_s = Math.max(...channels.map(({ power_w }) => power_w.length * bin_s));
+    return starts.map((from_s, i) => {
+      const to_s = i + 1 < starts.length ? starts[i + 1] : Math.max(end_s, from_s);
+      return { epoch: i + 1, from_s, to_s, middle_s: (from_s + to_s) / 2, shade: i % 2 ? 0.2 : 0.08 };
+    });
+  }
+
   function drawTrace(trace) {
     const models = new Set(report.instruments.filter((i) => i.kind === "model").map((i) => `${i.meter} ${i.name}`));
     const title = (name) => (models.has(name) ? `${name} (model, estimated)` : name);
     const rows = trace.channels.flatMap(({ channel, power_w }) =>
       power_w.map((w, bin) => ({ channel: title(channel), at_s: Math.round(bin * trace.bin_s * 1000) / 1000, power_w: w })));
-    const starts = trace.epoch_starts_s.map((at_s) => ({ at_s }));
+    const bands = epochBands(trace);
     byId("trace-caption").textContent =
       `Mean power in steps of ${durationText(trace.bin_s)}, so that the area under a line is its energy.` +
-      (starts.length ? " Vertical lines: an epoch begins." : "") + " Where a line is broken, nothing was read: a gap.";
-    return draw("trace", { trace: rows, starts }, { channels: trace.channels.map(({ channel }) => title(channel)) });
+      (bands.length ? " Bands: epochs, with their numbers above; the last one's reaches to the end of the run." : "") + " Where a line is broken, nothing was read: a gap.";
+    const apart = Math.ceil(bands.length / MOST_NUMBERS);
+    return draw("trace", { trace: rows, bands, numbers: bands.filter((band) => (band.epoch - 1) % apart === 0) }, { channels: trace.channels.map(({ channel }) => title(channel)) });
   }
 
   function showTraces() {
@@ -948,9 +1005,12 @@
     await Promise.all(work);
     matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => { redrawAll(); showSummary(); });
     addEventListener("beforeprint", () => onPaper(true));
+    addEventListener("beforeprint", () => [...waiting.keys()].forEach(drawWaiting));
     addEventListener("beforeprint", () => document.querySelectorAll("#differs details").forEach((pairs) => { pairs.open = true; }));
     addEventListener("afterprint", () => onPaper(false));
     document.documentElement.dataset.ready = "yes";
+    opened = true;
+    await drawRest();
   }
   show().catch(failed);
 })();

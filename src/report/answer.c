@@ -344,7 +344,9 @@ int report_conclude(struct report *report, struct error *error)
     else if (measured)
         result = answer_with_energy(report, measured, error);
     else {
-        report->headline = "No instrument gave an energy.";
+        report->headline = report->sound && report->replaced
+                               ? "No energy is left that the audit holds for sound."
+                               : "No instrument gave an energy.";
         result = 0;
     }
     if (result < 0 || (measured && say_how_sure(report, error) < 0))
@@ -384,6 +386,8 @@ static void append_emissions(struct text *lines, const struct report *report)
             energy_j += report->runs[i].energy_j;
             kg += report_run_kg(report, &report->runs[i]);
         }
+    if (energy_j == 0)
+        return;
     AUTO_FREE char *energy = units_energy(energy_j);
     text_printf(lines, "All %zu runs together: %s", report->states[RUN_DONE], energy ? energy : "");
     if (!report->place) {

@@ -4,10 +4,10 @@
 #include "base/file.h"
 #include "base/text.h"
 #include "exchange/import.h"
+#include "known_places.h"
 #include "report/compare.h"
 #include "report/report.h"
 #include "synthetic.h"
-#include "known_places.h"
 
 #include <math.h>
 #include <setjmp.h>
@@ -391,7 +391,8 @@ static void a_report_says_what_the_audit_holds(void **state)
     struct shop *shop = *state;
     struct error error = ERROR_INIT;
     import_published(shop, 2);
-    struct report *report = report_build(shop->store, &(struct report_options){.places = known_places()}, &error);
+    struct report *report =
+        report_build(shop->store, &(struct report_options){.places = known_places()}, &error);
     if (!report)
         fail_msg("%s", error_text(&error));
     AUTO_FREE char *answer = report_answer(report);
@@ -402,6 +403,47 @@ static void a_report_says_what_the_audit_holds(void **state)
     AUTO_FREE char *page = report_page(report, &size, &error);
     assert_non_null(page);
     report_free(report);
+}
+
+static struct report *report_in_view(struct shop *shop, bool repaired, bool sound)
+{
+    struct error error = ERROR_INIT;
+    struct report *report =
+        report_build(shop->store,
+                     &(struct report_options){
+                         .places = known_places(), .location = "FRA", .repaired = repaired, .sound = sound},
+                     &error);
+    if (!report)
+        fail_msg("%s", error_text(&error));
+    return report;
+}
+
+/* Everything a report says of energies is of one view, and it says which. */
+static void a_report_can_be_had_repaired_or_sound(void **state)
+{
+    struct shop *shop = *state;
+    import_published(shop, 2);
+    static const char *const views[] = {"published", "repaired", "sound"};
+    double means[3] = {NAN, NAN, NAN};
+    for (size_t i = 0; i < 3; i++) {
+        struct report *report = report_in_view(shop, i == 1, i == 2);
+        json_t *json = report_to_json(report);
+        assert_string_equal(json_string_value(json_object_get(json, "view")), views[i]);
+        assert_int_equal(json_integer_value(json_object_get(json, "replaced")), i ? 2 : 0);
+        json_t *group = json_array_get(json_object_get(json, "groups"), 0),
+               *energy = json_object_get(group, "energy_j");
+        means[i] = json_number_value(json_object_get(energy, "mean"));
+        assert_int_equal(json_is_null(energy), i == 2);
+        json_t *comparison = json_object_get(json, "comparison");
+        assert_int_equal(json_is_object(comparison), i != 2);
+        assert_int_equal(json_is_true(json_object_get(comparison, "repaired")), i == 1);
+        AUTO_FREE char *answer = report_answer(report);
+        assert_int_equal(strstr(answer, "Repaired: the energies of 2 runs") != NULL, i == 1);
+        assert_int_equal(strstr(answer, "Without the energies of 2 runs") != NULL, i == 2);
+        json_decref(json);
+        report_free(report);
+    }
+    assert_true(means[1] > 1.2 * means[0]);
 }
 
 static void the_database_keeps_what_was_published(void **state)
@@ -654,6 +696,7 @@ int main(void)
         IN_SHOP(a_divided_pue_is_said_and_doubted_where_powers_contradict),
         IN_SHOP(comparisons_say_whether_they_are_as_published_or_repaired),
         IN_SHOP(a_report_says_what_the_audit_holds),
+        IN_SHOP(a_report_can_be_had_repaired_or_sound),
         IN_SHOP(the_database_keeps_what_was_published),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

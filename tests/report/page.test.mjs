@@ -271,6 +271,25 @@ const tests = {
     const { said } = await openReport(browser, pathToFileURL(file).href);
     assert.deepEqual(said, []);
   },
+  async "charts, tables and controls have names for those who do not see them, and Tab reaches every control"(browser) {
+    const { page } = await check(browser, "factors", { without: ["compare", "agreement"] });
+    const { nodes } = await (await page.context().newCDPSession(page)).send("Accessibility.getFullAXTree");
+    const roles = ["graphics-document", "button", "checkbox", "combobox", "spinbutton", "link", "DisclosureTriangle", "columnheader", "rowheader"];
+    const nameless = nodes.filter(({ ignored, role, name }) => !ignored && roles.includes(role?.value) && !name?.value);
+    assert.deepEqual(nameless.map(({ role }) => role.value), []);
+    const drawings = nodes.filter(({ ignored, role }) => !ignored && role?.value === "graphics-document");
+    assert.equal(drawings.length, await page.locator("[data-chart]:visible").count());
+    for (const { name, description } of drawings) assert.ok(description?.value.length > 20, `${name.value} has no description`);
+    assert.equal(await page.evaluate(() => [...document.querySelectorAll("table")].filter((t) => t.rows.length && !t.querySelector("thead th[scope=col]")).length), 0);
+    const controls = await page.evaluate(() => {
+      window.left = new Set([...document.querySelectorAll("a[href], button, input, select, summary, [tabindex='0']")]
+        .filter((e) => !e.disabled && e.checkVisibility({ visibilityProperty: true }) && !e.closest(".vega-actions")));
+      addEventListener("focusin", ({ target }) => window.left.delete(target));
+      return window.left.size;
+    });
+    for (let i = 0; i < controls * 2; i++) await page.keyboard.press("Tab");
+    assert.deepEqual(await page.evaluate(() => [...window.left].map((e) => e.outerHTML.slice(0, 120))), []);
+  },
   async "what can't be reported leaves nothing behind"() {
     report("plain");
     const store = join(folder, "plain.db"), broken = join(folder, "not.db");
