@@ -6,6 +6,7 @@
 #include "store/store.h"
 #include "study/stopping.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -50,22 +51,67 @@ static int print_failed(void *context, const struct run_line *run)
     return 0;
 }
 
-/* What the study's stopping rule says now. */
+/* The study with its stopping rule, and what that says now; NULL: there is none, or the file is an older or
+ * newer Joulery's. */
+static int ask_rule(struct store *store, const struct status *status, struct study **study,
+                    struct stopping *stopping, struct error *error)
+{
+    struct error unreadable = ERROR_INIT;
+    const char *text = status->study.definition;
+    *study = study_parse(status->database, text, strlen(text), &unreadable);
+    error_clear(&unreadable);
+    if (*study && stopping_has_rule(*study))
+        return stopping_ask(*study, store, stopping, error);
+    study_free(*study);
+    *study = NULL;
+    return 0;
+}
+
 static int print_rule(struct store *store, const struct status *status, struct error *error)
 {
-    struct error unreadable = ERROR_INIT; /* by an older or newer Joulery's file */
-    const char *text = status->study.definition;
-    struct study *study = study_parse(status->database, text, strlen(text), &unreadable);
-    error_clear(&unreadable);
+    struct study *study;
     struct stopping stopping = {0};
-    int result = 0;
-    if (study && stopping_has_rule(study)) {
-        result = stopping_ask(study, store, &stopping, error);
-        AUTO_FREE char *rule = result == 0 ? stopping_describe(study, &stopping) : NULL;
-        if (rule)
-            printf("rule     %s\n", rule);
-        stopping_free(&stopping);
-    }
+    int result = ask_rule(store, status, &study, &stopping, error);
+    AUTO_FREE char *rule = result == 0 && study ? stopping_describe(study, &stopping) : NULL;
+    if (rule)
+        printf("rule     %s\n", rule);
+    stopping_free(&stopping);
+    study_free(study);
+    return result;
+}
+
+static json_t *number(double value)
+{
+    return isfinite(value) ? json_real(value) : json_null();
+}
+
+static json_t *rule_json(const struct study *study, const struct stopping *stopping)
+{
+    static const char *const states[] = {[STOPPING_MORE] = "more",
+                                         [STOPPING_MET] = "met",
+                                         [STOPPING_MOST] = "most",
+                                         [STOPPING_BUDGET] = "budget",
+                                         [STOPPING_UNKNOWN] = "unknown"};
+    json_t *until = study->until.share > 0
+                        ? json_pack("{s:f, s:s, s:I}", "interval", study->until.share, "response",
+                                    stopping_response(study), "most", (json_int_t)study->until.most)
+                        : json_null();
+    return json_pack("{s:o, s:o, s:s, s:b, s:I, s:I, s:I, s:o, s:o}", "until", until, "budget_j",
+                     study->budget_j > 0 ? json_real(study->budget_j) : json_null(), "state",
+                     states[stopping->state], "met", stopping->state == STOPPING_MET, "repetitions",
+                     (json_int_t)stopping->repetitions, "treatments", (json_int_t)stopping->treatments,
+                     "treatments_met", (json_int_t)stopping->met, "widest_interval",
+                     number(stopping->widest_share), "spent_j", number(stopping->spent_j));
+}
+
+/* `*rule` is the caller's: null where the study has none. */
+static int read_rule(struct store *store, const struct status *status, json_t **rule, struct error *error)
+{
+    struct study *study;
+    struct stopping stopping = {0};
+    int result = ask_rule(store, status, &study, &stopping, error);
+    *rule = result == 0 && study ? rule_json(study, &stopping) : json_null();
+    stopping_free(&stopping);
     study_free(study);
     return result;
 }
@@ -111,15 +157,21 @@ static int write_status(struct store *store, const struct status *status, const 
         json_decref(runs);
         return -1;
     }
+    json_t *rule;
+    if (read_rule(store, status, &rule, error) < 0) {
+        json_decref(rule);
+        json_decref(runs);
+        return -1;
+    }
     bool known = counts->expected_s > 0 || status->left == 0;
-    json_t *json =
-        json_pack("{s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:o?, s:o?, s:o}", "schema",
-                  "joulery.study/1", "name", status->study.name, "database", status->database, "planned",
-                  (json_int_t)counts->planned, "done", (json_int_t)counts->done, "failed",
-                  (json_int_t)counts->failed, "cut", (json_int_t)counts->cut, "running",
-                  (json_int_t)counts->running, "disturbed", (json_int_t)status->disturbed, "left",
-                  (json_int_t)status->left, "expected_s", known ? json_real(counts->expected_s) : NULL,
-                  "owner_pid", status->owner ? json_integer(status->owner) : NULL, "runs", runs);
+    json_t *json = json_pack("{s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:o?, s:o?, s:o, s:o}",
+                             "schema", "joulery.study/1", "name", status->study.name, "database",
+                             status->database, "planned", (json_int_t)counts->planned, "done",
+                             (json_int_t)counts->done, "failed", (json_int_t)counts->failed, "cut",
+                             (json_int_t)counts->cut, "running", (json_int_t)counts->running, "disturbed",
+                             (json_int_t)status->disturbed, "left", (json_int_t)status->left, "expected_s",
+                             known ? json_real(counts->expected_s) : NULL, "owner_pid",
+                             status->owner ? json_integer(status->owner) : NULL, "runs", runs, "rule", rule);
     return cli_write_json(json, path, error);
 }
 

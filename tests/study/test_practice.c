@@ -130,6 +130,17 @@ static json_t *status_of(const struct place *place)
     return status;
 }
 
+static void expect_rule(const struct place *place, const char *state, int64_t repetitions)
+{
+    json_t *status = status_of(place);
+    const json_t *rule = json_object_get(status, "rule");
+    assert_string_equal(json_string_value(json_object_get(rule, "state")), state);
+    assert_int_equal(json_is_true(json_object_get(rule, "met")), strcmp(state, "met") == 0);
+    assert_int_equal(json_integer_value(json_object_get(rule, "repetitions")), repetitions);
+    assert_true(json_is_null(json_object_get(rule, "budget_j")));
+    json_decref(status);
+}
+
 static void a_run_disturbed_by_other_load_is_flagged(void **state)
 {
     (void)state;
@@ -214,12 +225,14 @@ static void repetitions_are_run_until_the_rule_is_met(void **state)
     run_study(&place, NULL, 0);
     expect_talk(&place, "duration is known to within 100 % in 1 of 1 combinations, 3 repetitions\n");
     expect(&place, "SELECT group_concat(repetition) FROM runs WHERE state = 'done'", "1,2,3");
+    expect_rule(&place, "met", 3);
     run_study(&place, NULL, 0); /* what is met stays met */
     expect(&place, "SELECT count(*) FROM run", "3");
     write_text(place.study, "name: a\nuntil: {interval: 0.000001%, response: duration, most: 4}\n"
                             "factors:\n  n: [1]\ncommand: sleep {n}\n");
     run_study(&place, NULL, 0);
     expect_talk(&place, "4 repetitions: no more are allowed");
+    expect_rule(&place, "most", 4);
     expect(&place, "SELECT count(*) FROM run", "4");
 }
 
