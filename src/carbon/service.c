@@ -35,8 +35,9 @@ struct service {
     const char *name, *title, *about, *base;
     const char *key_variable; /* NULL: it wants none */
     const char *url_variable;
-    bool one_zone;   /* the service is of one place, whose locations are in the table */
-    int64_t range_s; /* the longest time that one question may ask for */
+    bool one_zone;            /* the service is of one place, whose locations are in the table */
+    const char *example_zone; /* for who must name one; NULL: there is one zone */
+    int64_t range_s;          /* the longest time that one question may ask for */
     int64_t ahead_s; /* how far it looks ahead at the most; 0: forecasts come with the past's question */
     service_parser *parse;
     /* The address of the past from..to; with to 0: of the forecast. */
@@ -56,7 +57,7 @@ static char *electricitymaps_url(const struct asking *a, int64_t from_s, int64_t
 {
     AUTO_FREE char *from = minute(from_s, "Z"), *to = minute(to_s + 59, "Z");
     if (to_s == 0)
-        return text_format("%s/v3/carbon-intensity/forecast?zone=%s", a->base, a->zone);
+        return text_format("%s/v3/carbon-intensity/forecast?zone=%s&horizonHours=72", a->base, a->zone);
     return from && to ? text_format("%s/v3/carbon-intensity/past-range?zone=%s&start=%s&end=%s", a->base,
                                     a->zone, from, to)
                       : NULL;
@@ -68,7 +69,8 @@ static char *uk_url(const struct asking *a, int64_t from_s, int64_t to_s)
     return from && to ? text_format("%s/intensity/%s/%s", a->base, from, to) : NULL;
 }
 
-/* {"PriceArea":["DK1"]}; a day more on either side, for a start without a zone may be taken for Danish time
+/* {"PriceArea":["DK1"]}; two hours more on either side, for a start without a zone may be taken for Danish
+ * time
  */
 static char *energidata_url(const struct asking *a, int64_t from_s, int64_t to_s)
 {
@@ -95,6 +97,7 @@ static char *watttime_url(const struct asking *a, int64_t from_s, int64_t to_s)
 
 static const struct service electricitymaps = {
     .name = "electricitymaps",
+    .example_zone = "US-CAL-CISO",
     .title = "Electricity Maps",
     .about = "most grids of the world, average over the life cycle, by the hour",
     .base = "https://api.electricitymaps.com",
@@ -105,6 +108,7 @@ static const struct service electricitymaps = {
     .parse = electricitymaps_parse,
     .url = electricitymaps_url};
 static const struct service watttime = {.name = "watttime",
+                                        .example_zone = "CAISO_NORTH",
                                         .title = "WattTime",
                                         .about = "grids of America and others, marginal, by five minutes",
                                         .base = "https://api.watttime.org",
@@ -124,6 +128,7 @@ static const struct service uk = {.name = "uk",
                                   .parse = uk_parse,
                                   .url = uk_url};
 static const struct service energidata = {.name = "energidata",
+                                          .example_zone = "DK1",
                                           .title = "Energi Data Service",
                                           .about = "Denmark's zones DK1 and DK2, average, by five minutes",
                                           .base = "https://api.energidataservice.dk",
@@ -204,6 +209,21 @@ static bool is_zone(const char *zone)
     return *zone != '\0' && strlen(zone) < 64;
 }
 
+static void refuse_zone(const struct service *service, const struct location *location, const char *zone,
+                        struct error *error)
+{
+    if (zone && service->one_zone)
+        error_set(error, "%s has no zones: name it alone, --hourly %s", service->title, service->name);
+    else if (zone)
+        error_set(error, "%s: '%s' is no name of a zone: expected letters, digits, '-' and '_'",
+                  service->title, zone);
+    else if (service->one_zone)
+        error_set(error, "%s does not know %s", service->title, location->name);
+    else
+        error_set(error, "%s has no one zone for %s: name it, as in --hourly %s:%s (docs/services.md)",
+                  service->title, location->name, service->name, service->example_zone);
+}
+
 /* NULL and `error`: it is not known. */
 static char *zone_of(const struct service *service, const char *given, const struct location *location,
                      struct error *error)
@@ -212,13 +232,10 @@ static char *zone_of(const struct service *service, const char *given, const str
     char *zone = colon ? strdup(colon + 1) : zone_in_table(service->name, location->code);
     if (!zone && !colon && location->kind == LOCATION_CLOUD)
         zone = zone_in_table(service->name, location->country);
-    if (zone && is_zone(zone))
+    if (zone && is_zone(zone) && !(colon && service->one_zone))
         return zone;
+    refuse_zone(service, location, colon ? colon + 1 : NULL, error);
     free(zone);
-    error_set(error,
-              colon ? "%s: '%s' is no name of a zone: expected letters, digits, '-' and '_'"
-                    : "%s has no one zone for %s: name it, as in --hourly %s:ZONE (docs/services.md)",
-              service->title, colon ? colon + 1 : location->name, service->name);
     return NULL;
 }
 
@@ -230,11 +247,12 @@ static void take_line(const char *text, const char *name, char *key)
     size_t length = strlen(name);
     for (const char *line = text; line && *line; line = strchr(line, '\n') ? strchr(line, '\n') + 1 : NULL) {
         size_t bytes = strcspn(line, "\r\n");
-        if (bytes <= length + 1 || strncmp(line, name, length) != 0 || line[length] != ' ' ||
-            bytes - length - 1 > KEY_BYTES_MOST)
+        size_t blanks = strncmp(line, name, length) == 0 ? strspn(line + length, " \t") : 0;
+        size_t begin = length + blanks;
+        if (blanks == 0 || begin >= bytes || bytes - begin > KEY_BYTES_MOST)
             continue;
-        memcpy(key, line + length + 1, bytes - length - 1);
-        key[bytes - length - 1] = '\0';
+        memcpy(key, line + begin, bytes - begin);
+        key[bytes - begin] = '\0';
         return;
     }
 }
@@ -263,7 +281,10 @@ static int find_key(const struct service *service, char key[KEY_BYTES_MOST + 1],
     if (!service->key_variable)
         return 0;
     const char *given = secure_getenv(service->key_variable);
-    if (given && strlen(given) <= KEY_BYTES_MOST)
+    if (given && strlen(given) > KEY_BYTES_MOST)
+        return error_set(error, "%s: longer than %d bytes: that is no key", service->key_variable,
+                         KEY_BYTES_MOST);
+    if (given)
         memcpy(key, given, strlen(given) + 1);
     else if (read_key_file(service, key, error) < 0)
         return -1;
@@ -396,7 +417,7 @@ static int ask_service(struct asking *a, struct profile *profile, struct error *
     return result;
 }
 
-/* A failure after something was got keeps that. */
+/* Where it failed, what it said before fills what is missing of this time. */
 static int ask_or_remember(struct asking *a, struct profile *profile, char **trouble, struct error *error)
 {
     struct error why = ERROR_INIT;
@@ -406,13 +427,9 @@ static int ask_or_remember(struct asking *a, struct profile *profile, char **tro
     profile->asked_s = a->now_s;
     if (result == 0)
         return 0;
-    if (profile->count == 0) {
-        bool forecast = profile->forecast, marginal = a->service == &watttime;
-        profile_free(profile);
-        service_cache_read(a->service->name, a->zone, a->from_s, a->to_s, profile);
-        profile->forecast = forecast || a->to_s > profile->asked_s;
-        profile->marginal = marginal;
-    }
+    profile_free(profile);
+    service_cache_read(a->service->name, a->zone, a->from_s, a->to_s, profile);
+    profile->marginal = a->service == &watttime;
     *trouble = strdup(error_text(&why));
     result = profile->count > 0 ? 0 : error_set(error, "%s", error_text(&why));
     error_clear(&why);
@@ -429,6 +446,16 @@ int service_check(const char *given, const struct location *location, struct err
     return result;
 }
 
+/* Where nobody on the way can read a key. */
+static bool is_private(const char *url)
+{
+    static const char *const good[] = {"https://", "http://127.0.0.1:", "http://[::1]:", "http://localhost:"};
+    for (size_t i = 0; i < sizeof good / sizeof *good; i++)
+        if (strncmp(url, good[i], strlen(good[i])) == 0)
+            return true;
+    return false;
+}
+
 int service_ask(const char *given, const struct location *location, int64_t from_s, int64_t to_s,
                 struct profile *profile, char **trouble, struct error *error)
 {
@@ -439,6 +466,8 @@ int service_ask(const char *given, const struct location *location, int64_t from
     if (to_s - from_s > SERVICE_RANGE_MOST_S)
         return error_set(error, "%s: more than %lld days are not asked for", service->title,
                          (long long)(SERVICE_RANGE_MOST_S / 86400));
+    if (service->key_variable && base && !is_private(base))
+        return error_set(error, "%s: a key goes to https:// or to this machine only", service->url_variable);
     AUTO_FREE char *zone = zone_of(service, given, location, error);
     if (!zone)
         return -1;

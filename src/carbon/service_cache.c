@@ -1,18 +1,17 @@
 #include "carbon/service_cache.h"
 
 #include "base/clock.h"
+#include "base/csv.h"
 #include "base/file.h"
 #include "base/text.h"
 #include "carbon/service.h"
 
-#include <ctype.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #define CACHE_BYTES_MOST ((size_t)32 << 20)
-#define ASKED            "# asked "
 
 /* NULL: there is no place for it. Zones hold letters, digits, '-' and '_' alone: service.c sees to it. */
 static char *cache_path(const char *service, const char *zone, const char *ending)
@@ -26,26 +25,76 @@ static char *cache_path(const char *service, const char *zone, const char *endin
     return NULL;
 }
 
-/* The first line says when the newest answer came. */
-static int64_t read_asked(const char *text)
+/* Steps, and when each was told: one that was told before it ended is a forecast. */
+struct cached {
+    struct profile profile;
+    int64_t *asked_s; /* of each step */
+};
+
+static void cached_free(struct cached *cached)
 {
-    int64_t ns;
-    if (strncmp(text, ASKED, sizeof ASKED - 1) != 0)
-        return 0;
-    AUTO_FREE char *time = strndup(text + sizeof ASKED - 1, strcspn(text + sizeof ASKED - 1, "\n"));
-    return time && clock_parse_iso8601(time, &ns) == 0 ? ns / NS_PER_S : 0;
+    profile_free(&cached->profile);
+    free(cached->asked_s);
 }
 
-static void read_whole(const char *path, struct profile *profile)
+/* Room for one more grows as the profile's does. */
+static int add_step(struct cached *cached, struct profile_step step, int64_t asked_s, struct error *error)
+{
+    size_t count = cached->profile.count;
+    if ((count & (count - 1)) == 0) {
+        int64_t *asked = realloc(cached->asked_s, (count ? 2 * count : 1) * sizeof *asked);
+        if (!asked)
+            return error_memory(error, "cache");
+        cached->asked_s = asked;
+    }
+    if (profile_add(&cached->profile, step, error) < 0)
+        return -1;
+    cached->asked_s[count] = asked_s;
+    return 0;
+}
+
+/* "from,to,g_per_kwh,asked" */
+static int read_row(const struct csv_row *row, struct cached *cached, struct error *error)
+{
+    int64_t from, to, asked;
+    double g_per_kwh;
+    if (row->count != 4 || clock_parse_iso8601(row->fields[0], &from) < 0 ||
+        clock_parse_iso8601(row->fields[1], &to) < 0 || text_to_double(row->fields[2], &g_per_kwh) < 0 ||
+        clock_parse_iso8601(row->fields[3], &asked) < 0)
+        return error_set(error, "not a row of the cache");
+    const struct profile_step step = {from / NS_PER_S, to / NS_PER_S, g_per_kwh};
+    return add_step(cached, step, asked / NS_PER_S, error);
+}
+
+static int read_rows(const char *text, size_t size, struct cached *cached, struct error *error)
+{
+    bool header = true;
+    for (size_t at = 0; at < size;) {
+        struct csv_row row;
+        if (csv_parse_row(text + at, size - at, &row, error) < 0)
+            return -1;
+        at += row.size;
+        int result = header ? 0 : read_row(&row, cached, error);
+        header = false;
+        csv_row_free(&row);
+        if (result < 0)
+            return -1;
+    }
+    return 0;
+}
+
+static void read_whole(const char *path, struct cached *cached)
 {
     struct error ignored = ERROR_INIT;
     size_t size;
-    *profile = (struct profile){0};
+    *cached = (struct cached){0};
     if (!file_exists(path))
         return;
     AUTO_FREE char *text = file_read(path, CACHE_BYTES_MOST, &size, &ignored);
-    if (text && profile_parse(text, size, path, profile, &ignored) == 0)
-        profile->asked_s = read_asked(text);
+    if (text && read_rows(text, size, cached, &ignored) < 0) {
+        cached_free(cached);
+        *cached = (struct cached){0};
+    }
     error_clear(&ignored);
 }
 
@@ -54,62 +103,68 @@ void service_cache_read(const char *service, const char *zone, int64_t from_s, i
 {
     AUTO_FREE char *path = cache_path(service, zone, "csv");
     struct error ignored = ERROR_INIT;
-    struct profile whole;
+    struct cached whole;
     *profile = (struct profile){0};
     if (!path)
         return;
     read_whole(path, &whole);
-    for (size_t i = 0; i < whole.count; i++)
-        if (whole.steps[i].to_s > from_s && whole.steps[i].from_s < to_s)
-            profile_add(profile, whole.steps[i], &ignored);
-    profile->asked_s = whole.asked_s;
-    profile_free(&whole);
+    for (size_t i = 0; i < whole.profile.count; i++) {
+        const struct profile_step *step = &whole.profile.steps[i];
+        if (step->to_s <= from_s || step->from_s >= to_s || profile_add(profile, *step, &ignored) < 0)
+            continue;
+        profile->forecast = profile->forecast || whole.asked_s[i] < step->to_s;
+        if (profile->count == 1 || whole.asked_s[i] < profile->asked_s)
+            profile->asked_s = whole.asked_s[i];
+    }
+    cached_free(&whole);
     error_clear(&ignored);
 }
 
-static void append_step(struct text *text, const struct profile_step *step)
+static void append_step(struct text *text, const struct profile_step *step, int64_t asked_s)
 {
     AUTO_FREE char *from = clock_iso8601(step->from_s * NS_PER_S), *to = clock_iso8601(step->to_s * NS_PER_S);
-    if (from && to)
-        text_printf(text, "%s,%s,%.17g\n", from, to, step->intensity_g_per_kwh);
+    AUTO_FREE char *asked = clock_iso8601(asked_s * NS_PER_S);
+    if (from && to && asked)
+        text_printf(text, "%s,%s,%.17g,%s\n", from, to, step->intensity_g_per_kwh, asked);
 }
 
 /* Both are in order: of two that overlap the new one stays. */
-static void append_merged(struct text *text, const struct profile *kept, const struct profile *asked,
-                          int64_t least_s)
+static void append_merged(struct text *text, const struct cached *kept, const struct profile *told,
+                          int64_t now_s, int64_t least_s)
 {
-    size_t k = 0, a = 0;
-    while (k < kept->count || a < asked->count) {
-        const struct profile_step *old = k < kept->count ? &kept->steps[k] : NULL;
-        const struct profile_step *new = a < asked->count ? &asked->steps[a] : NULL;
+    size_t k = 0, n = 0;
+    while (k < kept->profile.count || n < told->count) {
+        const struct profile_step *old = k < kept->profile.count ? &kept->profile.steps[k] : NULL;
+        const struct profile_step *new = n < told->count ? &told->steps[n] : NULL;
         if (old && new && old->to_s > new->from_s && old->from_s < new->to_s) {
             k++;
             continue;
         }
         bool first_old = old && (!new || old->from_s < new->from_s);
         const struct profile_step *step = first_old ? old : new;
-        k += first_old;
-        a += !first_old;
         if (step->to_s > least_s)
-            append_step(text, step);
+            append_step(text, step, first_old ? kept->asked_s[k] : now_s);
+        k += first_old;
+        n += !first_old;
     }
 }
 
 void service_cache_add(const char *service, const char *zone, const struct profile *profile, int64_t now_s)
 {
-    AUTO_FREE char *path = cache_path(service, zone, "csv"), *now = clock_iso8601(now_s * NS_PER_S);
+    AUTO_FREE char *path = cache_path(service, zone, "csv");
     struct error ignored = ERROR_INIT;
-    if (!path || !now || profile->count == 0)
+    if (!path || profile->count == 0)
         return;
-    struct profile kept;
+    struct cached kept;
     struct text text = TEXT_INIT;
     read_whole(path, &kept);
-    text_printf(&text, ASKED "%s\nfrom,to,g_per_kwh\n", now);
-    append_merged(&text, &kept, profile, profile->steps[profile->count - 1].to_s - SERVICE_RANGE_MOST_S);
+    text_append(&text, "from,to,g_per_kwh,asked\n");
+    append_merged(&text, &kept, profile, now_s,
+                  profile->steps[profile->count - 1].to_s - SERVICE_RANGE_MOST_S);
     if (!text.failed && file_make_folders(path, &ignored) == 0)
         file_write(path, text.data, text.length, &ignored);
     text_free(&text);
-    profile_free(&kept);
+    cached_free(&kept);
     error_clear(&ignored);
 }
 

@@ -4,8 +4,9 @@
 
 #include "carbon/profile.h"
 
-/* What is kept of the time from..to; nothing: 0 steps. A file that can't be understood is as if there were
- * none. The caller frees `profile`. */
+/* What is kept of the time from..to; nothing: 0 steps. Its asked_s is the oldest step's; it is a forecast if
+ * some step was told before it ended. A file that can't be understood is as if there were none. The caller
+ * frees `profile`. */
 void service_cache_read(const char *service, const char *zone, int64_t from_s, int64_t to_s,
                         struct profile *profile);
 /* Puts newly asked steps over those kept; of more than SERVICE_RANGE_MOST_S the newest stay. What can't be

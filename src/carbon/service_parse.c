@@ -242,6 +242,8 @@ int watttime_parse(const char *text, size_t size, const char *zone, struct profi
     const json_t *meta = json_object_get(root, "meta");
     int result = expect_text(meta, "units", "lbs_co2_per_mwh", error);
     if (result == 0)
+        result = expect_text(meta, "signal_type", "co2_moer", error);
+    if (result == 0)
         result = expect_text(meta, "region", zone, error);
     if (result == 0)
         result = read_list(json_object_get(root, "data"), "data", &points, watttime_point, NULL, error);

@@ -1,5 +1,5 @@
 """Services of carbon intensity on loopback, as their documents say and as they should not be. The first part of a path is how it behaves:
-good, slow, huge, garbage, cut, unit, negative, zone, empty, list, 401, 403, 404, 429, 500, away. Prints its port. What it was asked, without
+good, past (no forecast), slow, huge, garbage, cut, unit, negative, zone, empty, list, 401, 403, 404, 429, 500, away. Prints its port. What it was asked, without
 its query, is in the log that is named, a line each, with the headers' secrets replaced by whether they were right."""
 import base64
 import datetime
@@ -37,7 +37,10 @@ class Handler(http.server.BaseHTTPRequestHandler):
         hour = datetime.timedelta(hours=1)
         ahead = path.endswith("forecast")
         now = datetime.datetime.now(UTC)
-        start, end = (now, now + 48 * hour) if ahead else (moment(query["start"]), moment(query["end"]))
+        if ahead and self.mode == "past":
+            return {}
+        ahead_h = int(query.get("horizonHours", 24)) if ahead else 0
+        start, end = (now, now + ahead_h * hour) if ahead else (moment(query["start"]), moment(query["end"]))
         zone = "XX" if self.mode == "zone" else query["zone"]
         points = [{"datetime": at.strftime("%Y-%m-%dT%H:%M:%S.000Z"), "carbonIntensity": intensity(at)} for at in steps(start, end, hour)]
         return {"zone": zone, "forecast" if ahead else "data": points}

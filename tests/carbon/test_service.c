@@ -251,6 +251,51 @@ static void what_was_told_before_holds_when_a_service_fails(void **state)
     error_clear(&error);
 }
 
+/* Part of an answer is no answer: what is missing is taken from what was told before, and is as old as that.
+ */
+static void a_forecast_that_fails_is_the_last_one(void **state)
+{
+    struct error error = ERROR_INIT;
+    struct profile profile;
+    char *trouble;
+    int64_t now_s = clock_wall_ns() / NS_PER_S;
+    const struct location *germany = known_location("DEU");
+    behave(*state, "good");
+    assert_int_equal(service_ask("electricitymaps", germany, now_s - HOUR_S, now_s + 60 * HOUR_S, &profile,
+                                 &trouble, &error),
+                     0);
+    double known;
+    profile_mean(&profile, (double)now_s, (double)now_s + 60 * HOUR_S, &known);
+    assert_true(known > 1 - 1e-9);
+    profile_free(&profile);
+    behave(*state, "past");
+    assert_int_equal(service_ask("electricitymaps", germany, now_s - HOUR_S, now_s + 20 * HOUR_S, &profile,
+                                 &trouble, &error),
+                     0);
+    assert_non_null(trouble);
+    assert_true(profile.forecast && profile.asked_s >= now_s);
+    profile_mean(&profile, (double)now_s, (double)now_s + 20 * HOUR_S, &known);
+    assert_true(known > 1 - 1e-9);
+    free(trouble);
+    profile_free(&profile);
+}
+
+static void an_empty_answer_is_nothing_and_no_failure(void **state)
+{
+    struct error error = ERROR_INIT;
+    struct profile profile;
+    char *trouble;
+    int64_t to_s = clock_wall_ns() / NS_PER_S - 48 * HOUR_S;
+    behave(*state, "empty");
+    for (size_t i = 0; i < ASKED; i++) {
+        assert_int_equal(service_ask(asked[i].given, known_location(asked[i].place), to_s - HOUR_S, to_s,
+                                     &profile, &trouble, &error),
+                         0);
+        assert_true(profile.count == 0 && !trouble);
+        profile_free(&profile);
+    }
+}
+
 static void spoil_cache(const struct peer *peer)
 {
     AUTO_FREE char *path = text_format("%s/joulery/intensity/uk-national.csv", peer->folder);
@@ -362,10 +407,20 @@ static void a_place_without_one_zone_is_told(void **state)
     (void)state;
     struct error error = ERROR_INIT;
     assert_int_equal(service_check("electricitymaps", known_location("USA"), &error), -1);
-    assert_non_null(strstr(error_text(&error), "--hourly electricitymaps:ZONE"));
+    assert_non_null(strstr(error_text(&error), "--hourly electricitymaps:US-CAL-CISO"));
     assert_int_equal(service_check("uk", known_location("DEU"), &error), -1);
     assert_int_equal(service_check("electricitymaps:../x", known_location("DEU"), &error), -1);
     assert_non_null(strstr(error_text(&error), "no name of a zone"));
+    assert_int_equal(service_check("uk:SCOTLAND", known_location("GBR"), &error), -1);
+    assert_non_null(strstr(error_text(&error), "has no zones"));
+    assert_int_equal(service_check("energidata", known_location("DNK"), &error), -1);
+    assert_non_null(strstr(error_text(&error), "--hourly energidata:DK1"));
+    setenv("JOULERY_SERVICE_URL_ELECTRICITYMAPS", "http://example.org", 1);
+    struct profile profile;
+    char *trouble;
+    assert_int_equal(service_ask("electricitymaps", known_location("DEU"), 0, 1, &profile, &trouble, &error),
+                     -1);
+    assert_non_null(strstr(error_text(&error), "a key goes to https://"));
     assert_null(service_find("profile.csv"));
     error_clear(&error);
 }
@@ -388,6 +443,8 @@ int main(void)
         WITH_PEER(every_failure_ends_in_a_clear_line),
         WITH_PEER(an_answer_of_another_zone_or_unit_is_refused),
         WITH_PEER(what_was_told_before_holds_when_a_service_fails),
+        WITH_PEER(a_forecast_that_fails_is_the_last_one),
+        WITH_PEER(an_empty_answer_is_nothing_and_no_failure),
         WITH_PEER(a_spoilt_cache_is_as_if_there_were_none),
         WITH_PEER(a_service_that_has_had_enough_is_left_alone),
         WITH_PEER(keys_are_asked_for_and_kept_to_themselves),
