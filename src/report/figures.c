@@ -184,10 +184,55 @@ static int draw_strips(struct figures *f, struct error *error)
 
 /* ---- plots of two quantities ---- */
 
-static void begin_plot(struct figures *f, struct svg *svg, const char *title, const char *words)
+/* Names beside their points, on the side with more room. */
+static void draw_name(struct svg *svg, double x, double y, const char *name)
+{
+    bool right = x + 5 + svg_text_width(name) < svg->x.to;
+    svg_text(svg, right ? x + 4 : x - 4, y - 3, right ? SVG_START : SVG_END, name);
+}
+
+/* More kinds than this have numbers beside their points, and their names below. */
+enum { NAMED_MOST = 4 };
+
+struct key {
+    size_t count, columns;
+    double column_pt;
+};
+
+static struct key key_of(const struct figures *f, size_t kinds)
+{
+    double widest = widest_label(f->report) + 16;
+    size_t columns = (size_t)((f->width - 12) / widest);
+    struct key key = {kinds > NAMED_MOST ? kinds : 0, columns ? columns : 1, widest};
+    return key;
+}
+
+static double key_height(const struct key *key)
+{
+    return key->count ? (double)((key->count + key->columns - 1) / key->columns) * SVG_LINE_PT + 4 : 0;
+}
+
+/* The name, or its number and an entry below the plot. `number` from 0. */
+static void name_kind(struct svg *svg, const struct key *key, size_t number, double x, double y,
+                      const char *name)
+{
+    if (!key->count) {
+        draw_name(svg, x, y, name);
+        return;
+    }
+    AUTO_FREE char *digits = text_format("%zu", number + 1),
+                   *entry = text_format("%zu  %s", number + 1, name);
+    double left = 8 + (double)(number % key->columns) * key->column_pt;
+    double top = svg->y.from + BOTTOM_PT + 8 + (double)(number / key->columns) * SVG_LINE_PT;
+    draw_name(svg, x, y, digits ? digits : "");
+    svg_text(svg, left, top, SVG_START, entry ? entry : "");
+}
+
+/* `below`: for a key. */
+static void begin_plot(struct figures *f, struct svg *svg, double below, const char *title, const char *words)
 {
     double height = 0.72 * f->width;
-    svg_begin(svg, f->width, height, title, words ? words : "");
+    svg_begin(svg, f->width, height + below, title, words ? words : "");
     svg->x = (struct svg_scale){INFINITY, -INFINITY, LEFT_PT, f->width - RIGHT_PT};
     svg->y = (struct svg_scale){INFINITY, -INFINITY, height - BOTTOM_PT, 6};
 }
@@ -200,14 +245,8 @@ static void widen(struct svg_scale *scale, double value)
     scale->high = fmax(scale->high, value);
 }
 
-/* Names beside their points, on the side with more room. */
-static void draw_name(struct svg *svg, double x, double y, const char *name)
-{
-    bool right = x + 5 + svg_text_width(name) < svg->x.to;
-    svg_text(svg, right ? x + 4 : x - 4, y - 3, right ? SVG_START : SVG_END, name);
-}
-
-static void draw_kind(struct svg *svg, const struct group *group, double size)
+static void draw_kind(struct svg *svg, const struct key *key, size_t number, const struct group *group,
+                      double size)
 {
     const struct summary *e = &group->energy_j, *a = &group->accuracy;
     double x = svg_at(&svg->x, e->mean / size), y = svg_at(&svg->y, a->mean);
@@ -217,7 +256,7 @@ static void draw_kind(struct svg *svg, const struct group *group, double size)
     if (isfinite(a->low))
         svg_line(svg, x, svg_at(&svg->y, a->low), x, svg_at(&svg->y, a->high), 0.6, colour);
     svg_dot(svg, x, y, 2.2, colour);
-    draw_name(svg, x, y, group->label);
+    name_kind(svg, key, number, x, y, group->label);
 }
 
 static int by_first(const void *a, const void *b)
@@ -248,12 +287,14 @@ static int draw_tradeoff(struct figures *f, struct error *error)
     struct svg svg;
     size_t count = 0;
     double most = 0;
-    begin_plot(f, &svg, "Accuracy and energy", words);
+    for (size_t i = 0; i < f->report->group_count; i++)
+        count += f->report->groups[i].accuracy.count > 0 && f->report->groups[i].energy_j.count > 0;
+    struct key key = key_of(f, count);
+    begin_plot(f, &svg, key_height(&key), "Accuracy and energy", words);
     for (size_t i = 0; i < f->report->group_count; i++) {
         const struct group *g = &f->report->groups[i];
         if (g->accuracy.count == 0 || g->energy_j.count == 0)
             continue;
-        count++;
         most = fmax(most, g->energy_j.mean);
         widen(&svg.x, g->energy_j.mean), widen(&svg.x, g->energy_j.low), widen(&svg.x, g->energy_j.high);
         widen(&svg.y, g->accuracy.mean), widen(&svg.y, g->accuracy.low), widen(&svg.y, g->accuracy.high);
@@ -270,14 +311,16 @@ static int draw_tradeoff(struct figures *f, struct error *error)
     svg_scale_round(&svg.y);
     svg_axes(&svg, unit.title, "Accuracy");
     draw_front(f, &svg, unit.size);
-    for (size_t i = 0; i < f->report->group_count; i++)
+    for (size_t i = 0, number = 0; i < f->report->group_count; i++)
         if (f->report->groups[i].accuracy.count > 0 && f->report->groups[i].energy_j.count > 0)
-            draw_kind(&svg, &f->report->groups[i], unit.size);
+            draw_kind(&svg, &key, number++, &f->report->groups[i], unit.size);
     return write_figure(f, &svg, "tradeoff.svg", error);
 }
 
 /* A curve a kind: accuracy against the energy so far, with its name at its end. */
-static void draw_curve(struct figures *f, struct svg *svg, size_t group, double size, int colour)
+/* Whether there was one. */
+static bool draw_curve(struct figures *f, struct svg *svg, const struct key *key, size_t number, size_t group,
+                       double size)
 {
     size_t count = 0;
     for (size_t i = 0; i < f->report->epoch_count; i++) {
@@ -286,13 +329,15 @@ static void draw_curve(struct figures *f, struct svg *svg, size_t group, double 
             continue;
         double x = svg_at(&svg->x, epoch->energy_so_far_j.mean / size),
                y = svg_at(&svg->y, epoch->accuracy.mean);
-        svg_dot(svg, x, y, 1.2, colour);
+        svg_dot(svg, x, y, 1.2, (int)number);
         f->points[2 * count] = x;
         f->points[2 * count++ + 1] = y;
     }
-    svg_path(svg, f->points, count, 0.8, colour);
+    svg_path(svg, f->points, count, 0.8, (int)number);
     if (count)
-        draw_name(svg, f->points[2 * count - 2], f->points[2 * count - 1], f->report->groups[group].label);
+        name_kind(svg, key, number, f->points[2 * count - 2], f->points[2 * count - 1],
+                  f->report->groups[group].label);
+    return count > 0;
 }
 
 static int draw_epochs(struct figures *f, struct error *error)
@@ -302,7 +347,8 @@ static int draw_epochs(struct figures *f, struct error *error)
                                "by kind");
     struct svg svg;
     bool any = false;
-    begin_plot(f, &svg, "Learning by energy", words);
+    struct key key = key_of(f, f->report->group_count);
+    begin_plot(f, &svg, key_height(&key), "Learning by energy", words);
     for (size_t i = 0; i < f->report->epoch_count; i++) {
         const struct epoch *epoch = &f->report->epochs[i];
         if (epoch->accuracy.count == 0 || epoch->energy_so_far_j.count == 0)
@@ -321,8 +367,8 @@ static int draw_epochs(struct figures *f, struct error *error)
     svg_scale_round(&svg.x);
     svg_scale_round(&svg.y);
     svg_axes(&svg, unit.title, "Accuracy");
-    for (size_t i = 0; i < f->report->group_count; i++)
-        draw_curve(f, &svg, i, unit.size, (int)i);
+    for (size_t i = 0, number = 0; i < f->report->group_count; i++)
+        number += draw_curve(f, &svg, &key, number, i, unit.size);
     return write_figure(f, &svg, "epochs.svg", error);
 }
 
@@ -335,7 +381,7 @@ static int draw_order(struct figures *f, struct error *error)
                             "which the runs were done");
     struct svg svg;
     size_t count = 0;
-    begin_plot(f, &svg, "Energy over the order of execution", words);
+    begin_plot(f, &svg, 0, "Energy over the order of execution", words);
     for (size_t i = 0; i < report->run_count; i++) {
         const struct run *run = &report->runs[i];
         if (run->state != RUN_DONE || run->group == NO_GROUP || !isfinite(run->energy_j) ||
@@ -435,7 +481,7 @@ static int plot_agreement(struct figures *f, const struct comparison *c, struct 
     AUTO_FREE char *x_title = text_format("%s (W)", c->software),
                    *y_title = text_format("%s (W)", c->hardware);
     struct svg svg;
-    begin_plot(f, &svg, "Two instruments", words);
+    begin_plot(f, &svg, 0, "Two instruments", words);
     for (size_t i = 0; i < c->row_count; i++)
         if (paired(&c->rows[i])) {
             widen(&svg.x, c->rows[i].software_j / c->rows[i].wall_s);
