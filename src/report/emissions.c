@@ -197,9 +197,11 @@ const char *report_place_text(struct report *report, struct error *error)
         AUTO_FREE char *figure = location_figure_text(report->location);
         text_printf(&text, "%s (%.4g g/kWh, %s", report->location->name,
                     report->location->intensity_g_per_kwh, figure ? figure : "");
-        if (report->hourly_source)
+        if (report->hourly_source && report->hourly_part > 0)
             text_printf(&text, "; %.3g %% of the energy by the hour, by %s", 100 * report->hourly_part,
-                        *report->hourly_source ? report->hourly_source : "nothing was known");
+                        report->hourly_source);
+        else if (report->hourly_source)
+            text_append(&text, "; nothing is known by the hour");
         text_append(&text, ")");
     } else {
         return NULL;
