@@ -119,10 +119,10 @@ int file_writer_put(struct file_writer *writer, const void *data, size_t size, s
     return write_all(writer->descriptor, data, size) == 0 ? 0 : error_errno(error, errno, writer->path);
 }
 
-int file_writer_finish(struct file_writer *writer, struct error *error)
+static int finish(struct file_writer *writer, bool sync, struct error *error)
 {
     int status = 0;
-    if (fsync(writer->descriptor) < 0 || rename(writer->temporary, writer->path) < 0) {
+    if ((sync && fsync(writer->descriptor) < 0) || rename(writer->temporary, writer->path) < 0) {
         status = error_errno(error, errno, writer->path);
     } else {
         close(writer->descriptor);
@@ -132,7 +132,12 @@ int file_writer_finish(struct file_writer *writer, struct error *error)
     return status;
 }
 
-int file_write(const char *path, const void *data, size_t size, struct error *error)
+int file_writer_finish(struct file_writer *writer, struct error *error)
+{
+    return finish(writer, true, error);
+}
+
+static int write_file(const char *path, const void *data, size_t size, bool sync, struct error *error)
 {
     if (strcmp(path, "-") == 0)
         return write_all(STDOUT_FILENO, data, size) == 0 ? 0 : error_errno(error, errno, "standard output");
@@ -151,7 +156,17 @@ int file_write(const char *path, const void *data, size_t size, struct error *er
         file_writer_drop(writer);
         return -1;
     }
-    return file_writer_finish(writer, error);
+    return finish(writer, sync, error);
+}
+
+int file_write(const char *path, const void *data, size_t size, struct error *error)
+{
+    return write_file(path, data, size, true, error);
+}
+
+int file_write_many(const char *path, const void *data, size_t size, struct error *error)
+{
+    return write_file(path, data, size, false, error);
 }
 
 int file_check_writable(const char *path, struct error *error)

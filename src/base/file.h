@@ -18,6 +18,9 @@ char *file_join(const char *directory, const char *name);
  * `path` "-" writes to standard output. */
 int file_write(const char *path, const void *data, size_t size, struct error *error);
 
+/* The same for one of many files that can be made again: the disk is not waited for. */
+int file_write_many(const char *path, const void *data, size_t size, struct error *error);
+
 /* The same for contents that come piece by piece. Until file_writer_finish the old file is untouched;
  * file_writer_drop leaves it so. Regular files only. Both free the writer; drop takes NULL. */
 struct file_writer;

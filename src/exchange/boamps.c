@@ -449,7 +449,7 @@ static int write_report(const struct exporting *out, int64_t run, json_t *report
     json_decref(report);
     if (!path || !lines)
         return error_memory(out->error, "BoAmps");
-    return file_write(path, lines, strlen(lines), out->error);
+    return file_write_many(path, lines, strlen(lines), out->error);
 }
 
 static int leave_out(const struct exporting *out, int64_t run, struct error *why)
