@@ -74,6 +74,20 @@
   const place = { code: report.emissions.location ? report.emissions.location.code : "", pue: report.emissions.pue,
     pueSet: report.emissions.pue_given }; // by the reader or the study, not by the place
   const places = new Map(locations.map((where) => [where.code, where]));
+  // Runs charged by their hour, or in places of their own, until the reader chooses another place for all.
+  const ownPlace = place.code, { hourly, site_factor: siteFactor } = report.emissions;
+  const asCharged = () => Boolean(hourly || siteFactor) && place.code === ownPlace;
+  const runKg = (group, where) => (asCharged() && known(group.kg_co2e) ? group.kg_co2e * place.pue / report.emissions.pue
+    : emitted(group.energy_j.mean, where));
+  const studyKg = (where) => (asCharged() ? measured.reduce((sum, group) => sum + runKg(group, where) * group.energy_j.n, 0)
+    : emitted(total_j, where));
+  const chargeText = () => {
+    if (!hourly && !siteFactor) return "";
+    if (!asCharged()) return "; by the yearly figure of this place";
+    if (siteFactor) return `; each run is charged in the place that its ${siteFactor} names`;
+    const how = hourly.part > 0 ? `; ${(100 * hourly.part).toFixed(0)} % of the energy is charged by the hour, by ${hourly.source}` : "; nothing is known by the hour";
+    return how + (hourly.trouble ? ` (${hourly.trouble})` : "");
+  };
   const figureText = (where) => [where.accounting, where.scope, where.year].filter(Boolean).join(", ");
   const rangeText = (where) => (where.low_g_per_kwh === null ? "" : `, range ${where.low_g_per_kwh} to ${where.high_g_per_kwh}`);
   const pueText = (where) => (place.pueSet ? "" : where.pue === null ? "; PUE 1: only the machine is counted"
@@ -786,8 +800,8 @@
         ? `${(a.low * 100).toFixed(1)} to ${(a.high * 100).toFixed(1)} %` : intervalText(a)) : null;
       cells.push(withSmall(accuracyText(mean(a)), between), withSmall(scoreText(mean(s)), intervalText(s), group.estimated && s ? estimate() : null));
     }
-    cells.push(el("td", { class: "mass" }, where && e ? massText(emitted(e.mean, where)) : "–",
-      where && e && group.estimated ? estimate() : null));
+    cells.push(el("td", { class: "mass" }, (where || asCharged()) && e ? massText(runKg(group, where)) : "–",
+      (where || asCharged()) && e && group.estimated ? estimate() : null));
     return el("tr", { class: group === groups[0] && measured.length > 1 ? "best" : null }, head, ...cells);
   }
 
@@ -806,17 +820,18 @@
     const where = places.get(place.code);
     const best = measured[0], note = byId("place-note"), line = byId("emitted");
     if (!where) {
-      note.textContent = "No place was set, and none is assumed: choose one to see what this emits.";
-      line.textContent = embodiedText();
+      note.textContent = asCharged() ? `Each run is charged in the place that its ${siteFactor} names; choose a place to see all of them there.`
+        : "No place was set, and none is assumed: choose one to see what this emits.";
+      line.textContent = (asCharged() && best ? `The whole study emits ${massText(studyKg())} CO₂e${anyEstimated ? " (from estimated energies)" : ""}.` : "") + embodiedText();
       return;
     }
-    note.textContent = `${where.intensity_g_per_kwh} g CO₂e per kWh${rangeText(where)} (${figureText(where)}; ${where.source})${pueText(where)}`;
+    note.textContent = `${where.intensity_g_per_kwh} g CO₂e per kWh${rangeText(where)} (${figureText(where)}; ${where.source})${pueText(where)}${chargeText()}`;
     if (!best) return;
     const sorted = [...places.values()].filter((p) => report.emissions.among.some((a) => a.code === p.code) && p !== where)
       .sort((a, b) => a.intensity_g_per_kwh - b.intensity_g_per_kwh);
     const elsewhere = sorted.length ? [sorted[0], sorted[sorted.length - 1]].filter((p, i, all) => all.indexOf(p) === i) : [];
-    line.textContent = `In ${where.name} a run of ${best.label} emits ${massText(emitted(best.energy_j.mean, where))} CO₂e, ` +
-      `the whole study ${massText(emitted(total_j, where))}` + (where.low_g_per_kwh === null ? ""
+    line.textContent = `In ${where.name} a run of ${best.label} emits ${massText(runKg(best, where))} CO₂e, ` +
+      `the whole study ${massText(studyKg(where))}` + (where.low_g_per_kwh === null || asCharged() ? ""
         : ` (${massText(emitted(total_j, { intensity_g_per_kwh: where.low_g_per_kwh }))} to ${massText(emitted(total_j, { intensity_g_per_kwh: where.high_g_per_kwh }))} by the range of the intensity)`) + (elsewhere.length
         ? `; the study would emit ${elsewhere.map((p) => `${massText(emitted(total_j, p))} in ${p.name}`).join(" and ")}` : "") + (anyEstimated ? " (from estimated energies)." : ".") + embodiedText();
   }

@@ -62,6 +62,8 @@ static CURLcode set_options(struct talk *talk)
                     {CURLOPT_WRITEDATA, talk},
                     {CURLOPT_HTTPHEADER, talk->headers},
                     {CURLOPT_ACCEPT_ENCODING, ""},
+                    {CURLOPT_NOPROXY, "127.0.0.1,::1,localhost"},
+                    {CURLOPT_PROTOCOLS_STR, "http,https"},
                     {CURLOPT_USERAGENT, "joulery/" JOULERY_VERSION}};
     CURLcode code = c->easy_setopt(talk->handle, CURLOPT_WRITEFUNCTION, keep);
     for (size_t i = 0; i < sizeof numbers / sizeof *numbers && !code; i++)
@@ -76,6 +78,8 @@ static int not_reached(const struct talk *talk, CURLcode code, struct error *err
     const struct http_question *q = talk->question;
     const char *host = strstr(q->url, "://");
     host = host ? host + 3 : q->url;
+    const char *at = memchr(host, '@', strcspn(host, "/?#")); /* what is before it may be a password */
+    host = at ? at + 1 : host;
     int length = (int)strcspn(host, "/?#");
     if (talk->too_long)
         return error_set(error, "%s: the answer is longer than %zu KiB: it can't be what was asked for",

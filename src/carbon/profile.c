@@ -40,6 +40,20 @@ int profile_add(struct profile *profile, struct profile_step step, struct error 
     return 0;
 }
 
+char *profile_text(const struct profile *profile)
+{
+    struct text text = TEXT_INIT;
+    text_append(&text, profile->source ? profile->source : "");
+    if (profile->marginal)
+        text_append(&text, ", marginal");
+    AUTO_FREE char *asked = profile->asked_s ? clock_iso8601(profile->asked_s * NS_PER_S) : NULL;
+    if (asked)
+        text_printf(&text, ", told %s", asked);
+    if (profile->forecast)
+        text_append(&text, ", forecast");
+    return text_take(&text);
+}
+
 /* ---- a file ---- */
 
 enum column { COLUMN_FROM, COLUMN_TO, COLUMN_INTENSITY, COLUMNS };

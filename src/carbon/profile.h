@@ -33,6 +33,9 @@ int profile_read(const char *path, struct profile *profile, struct error *error)
 int profile_parse(const char *text, size_t size, const char *path, struct profile *profile,
                   struct error *error);
 void profile_free(struct profile *profile);
+/* "WattTime, zone CAISO_NORTH, marginal, told 2026-11-28T04:00:00Z, forecast": whose it is, and of what sort.
+ * The caller frees it. */
+char *profile_text(const struct profile *profile);
 
 /* Appends a step. -1: it does not follow the last, or memory ran out. */
 int profile_add(struct profile *profile, struct profile_step step, struct error *error);

@@ -26,8 +26,9 @@
 struct asking {
     const struct service *service;
     const char *zone, *base;
-    const char *key; /* NULL: none is wanted */
-    char *token;     /* WattTime's, got by the key */
+    const char *cache; /* under which name its answers are kept: those of another address apart */
+    const char *key;   /* NULL: none is wanted */
+    char *token;       /* WattTime's, got by the key */
     int64_t from_s, to_s, now_s;
 };
 
@@ -312,7 +313,7 @@ static int refuse(const struct asking *a, const struct http_reply *reply, struct
     if (reply->status == 429) {
         int64_t rest_s = reply->retry_after_s > 0 ? reply->retry_after_s : REST_USUAL_S;
         rest_s = rest_s < REST_MOST_S ? rest_s : REST_MOST_S;
-        service_cache_set_rest(a->service->name, a->now_s + rest_s);
+        service_cache_set_rest(a->cache, a->now_s + rest_s);
         return error_set(error, "%s was asked too often: it is not asked again for %lld s (HTTP 429)", who,
                          (long long)rest_s);
     }
@@ -402,7 +403,7 @@ static int ask_all(struct asking *a, struct profile *profile, struct error *erro
 static int ask_service(struct asking *a, struct profile *profile, struct error *error)
 {
     char key[KEY_BYTES_MOST + 1];
-    int64_t rest_s = service_cache_rest(a->service->name) - a->now_s;
+    int64_t rest_s = service_cache_rest(a->cache) - a->now_s;
     if (rest_s > 0 && rest_s <= REST_MOST_S)
         return error_set(error, "%s was asked too often, and is not asked again for %lld s",
                          a->service->title, (long long)rest_s);
@@ -417,21 +418,48 @@ static int ask_service(struct asking *a, struct profile *profile, struct error *
     return result;
 }
 
-/* Where it failed, what it said before fills what is missing of this time. */
+/* Steps of `kept` that `profile` lacks; it had none where it did not know the time. */
+static int fill_from(struct profile *profile, const struct profile *kept, struct error *error)
+{
+    struct profile both = {.forecast = profile->forecast || kept->forecast, .marginal = profile->marginal};
+    size_t k = 0;
+    int result = 0;
+    for (size_t i = 0; i <= profile->count && result == 0; i++) {
+        int64_t until_s = i < profile->count ? profile->steps[i].from_s : INT64_MAX;
+        for (; k < kept->count && kept->steps[k].from_s < until_s && result == 0; k++) {
+            bool free_before = both.count == 0 || kept->steps[k].from_s >= both.steps[both.count - 1].to_s;
+            if (free_before && kept->steps[k].to_s <= until_s)
+                result = profile_add(&both, kept->steps[k], error);
+        }
+        if (i < profile->count && result == 0)
+            result = profile_add(&both, profile->steps[i], error);
+    }
+    both.asked_s = profile->count && profile->asked_s < kept->asked_s ? profile->asked_s : kept->asked_s;
+    profile_free(profile);
+    *profile = both;
+    return result;
+}
+
+/* What fails, or is not told, is taken from what was told before, where that knows it. */
 static int ask_or_remember(struct asking *a, struct profile *profile, char **trouble, struct error *error)
 {
     struct error why = ERROR_INIT;
     int result = ask_service(a, profile, &why);
     if (profile->count > 0)
-        service_cache_add(a->service->name, a->zone, profile, a->now_s);
+        service_cache_add(a->cache, a->zone, profile, a->now_s);
     profile->asked_s = a->now_s;
-    if (result == 0)
-        return 0;
-    profile_free(profile);
-    service_cache_read(a->service->name, a->zone, a->from_s, a->to_s, profile);
     profile->marginal = a->service == &watttime;
+    if (result == 0 && profile->count > 0)
+        return 0;
+    if (result == 0)
+        error_set(&why, "%s knows nothing of this time", a->service->title);
+    struct profile kept;
+    service_cache_read(a->cache, a->zone, a->from_s, a->to_s, &kept);
+    if (kept.count > 0 && fill_from(profile, &kept, error) < 0)
+        profile->count = 0;
+    profile_free(&kept);
     *trouble = strdup(error_text(&why));
-    result = profile->count > 0 ? 0 : error_set(error, "%s", error_text(&why));
+    result = profile->count > 0 || result == 0 ? 0 : error_set(error, "%s", error_text(&why));
     error_clear(&why);
     return result;
 }
@@ -446,13 +474,22 @@ int service_check(const char *given, const struct location *location, struct err
     return result;
 }
 
-/* Where nobody on the way can read a key. */
+/* Where nobody on the way can read a key. A name before an @ would hide where it goes. */
 static bool is_private(const char *url)
 {
-    static const char *const good[] = {"https://", "http://127.0.0.1:", "http://[::1]:", "http://localhost:"};
-    for (size_t i = 0; i < sizeof good / sizeof *good; i++)
-        if (strncmp(url, good[i], strlen(good[i])) == 0)
+    static const char *const hosts[] = {"127.0.0.1", "[::1]", "localhost"};
+    const char *host = strstr(url, "://");
+    if (!host || memchr(host, '@', strlen(host)))
+        return false;
+    if (strncmp(url, "https://", 8) == 0)
+        return true;
+    host += 3;
+    for (size_t i = 0; i < sizeof hosts / sizeof *hosts; i++) {
+        size_t length = strlen(hosts[i]);
+        if (strncmp(url, "http://", 7) == 0 && strncmp(host, hosts[i], length) == 0 &&
+            (host[length] == ':' || host[length] == '/' || host[length] == '\0'))
             return true;
+    }
     return false;
 }
 
@@ -471,7 +508,11 @@ int service_ask(const char *given, const struct location *location, int64_t from
     AUTO_FREE char *zone = zone_of(service, given, location, error);
     if (!zone)
         return -1;
+    AUTO_FREE char *cache = text_format("%s%s", service->name, base && *base ? "-elsewhere" : "");
+    if (!cache)
+        return error_memory(error, service->title);
     struct asking asking = {.service = service,
+                            .cache = cache,
                             .zone = zone,
                             .base = base && *base ? base : service->base,
                             .from_s = from_s,

@@ -23,7 +23,7 @@ void run_charge(struct run_call *call, const struct energy_course *course)
                    &profile, &charge->trouble, &error) < 0)
         charge->trouble = strdup(error_text(&error)); /* a file that was there before the run */
     charge->charge = course_charge(course, at, &profile, started_s, record->wall_s);
-    charge->source = profile.source ? strdup(profile.source) : NULL;
+    charge->source = profile.source ? profile_text(&profile) : NULL;
     profile_free(&profile);
     error_clear(&error);
 }

@@ -180,7 +180,7 @@ static int charge_by_the_hour(struct report *report, struct store *store, struct
         hourly_j += fabs(run->energy_j) * run->by_the_hour;
     }
     report->hourly_part = energy_j > 0 ? hourly_j / energy_j : 0;
-    report->hourly_source = report_keep(report, strdup(profile.source ? profile.source : ""), error);
+    report->hourly_source = report_keep(report, profile_text(&profile), error);
     report->hourly_trouble = trouble ? report_keep(report, trouble, error) : NULL;
     profile_free(&profile);
     return report->hourly_source ? result : -1;

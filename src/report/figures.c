@@ -398,7 +398,9 @@ static int draw_order(struct figures *f, struct error *error)
     svg.x.low = 0;
     svg_scale_round(&svg.x);
     svg_scale_round(&svg.y);
-    svg_axes(&svg, "Run, in order of execution", "Energy against its kind's mean (%)");
+    svg_axes(&svg, "Run, in order of execution",
+             any_estimated(report) ? "Energy, estimated, against its kind's mean (%)"
+                                   : "Energy against its kind's mean (%)");
     svg_line(&svg, svg.x.from, svg_at(&svg.y, 0), svg.x.to, svg_at(&svg.y, 0), 0.6, -1);
     for (size_t i = 0; i < count; i++)
         svg_dot(&svg, svg_at(&svg.x, f->points[2 * i]), svg_at(&svg.y, f->points[2 * i + 1]), 1.4, 0);
@@ -434,7 +436,9 @@ static int draw_places(struct figures *f, struct error *error)
     if (count > 0 && energy_j > 0 && sorted[count - 1]->intensity_g_per_kwh > 0) {
         double per_g = carbon_emissions_kg(energy_j, report->pue, 1);
         double most = per_g * sorted[count - 1]->intensity_g_per_kwh;
-        struct unit unit = unit_of("CO\342\202\202e of all runs", "kg", most);
+        struct unit unit = unit_of(any_estimated(report) ? "CO\342\202\202e of all runs, estimated"
+                                                         : "CO\342\202\202e of all runs",
+                                   "kg", most);
         AUTO_FREE char *words =
             description(report, "The energy of all finished runs by the yearly carbon intensity of "
                                 "each place");

@@ -68,7 +68,8 @@ static double step_of(const struct svg_scale *scale)
 
 void svg_scale_round(struct svg_scale *scale)
 {
-    if (!(scale->high > scale->low)) {
+    /* alike, or apart by rounding alone: no step would tell them apart */
+    if (!(scale->high - scale->low > 1e-9 * fmax(fabs(scale->low), fabs(scale->high)))) {
         double half = scale->low != 0 ? fabs(scale->low) / 10 : 1;
         scale->low -= half;
         scale->high += half;
@@ -76,6 +77,12 @@ void svg_scale_round(struct svg_scale *scale)
     double step = step_of(scale);
     scale->low = step * floor(scale->low / step + 1e-9);
     scale->high = step * ceil(scale->high / step - 1e-9);
+}
+
+static size_t ticks_of(const struct svg_scale *scale, double step)
+{
+    double ticks = round((scale->high - scale->low) / step);
+    return ticks > 0 && ticks < 1000 ? (size_t)ticks : 0;
 }
 
 double svg_at(const struct svg_scale *scale, double value)
@@ -161,7 +168,8 @@ static void tick_label(char *label, size_t size, double value, double step)
 static void add_x_axis(struct svg *svg, const char *title)
 {
     double step = step_of(&svg->x), bottom = svg->y.from;
-    for (double value = svg->x.low; value <= svg->x.high + step / 2; value += step) {
+    for (size_t tick = 0; tick <= ticks_of(&svg->x, step); tick++) {
+        double value = svg->x.low + (double)tick * step;
         double x = svg_at(&svg->x, value);
         char label[48];
         tick_label(label, sizeof label, value, step);
@@ -176,7 +184,8 @@ static void add_x_axis(struct svg *svg, const char *title)
 static void add_y_axis(struct svg *svg, const char *title)
 {
     double step = step_of(&svg->y), left = svg->x.from;
-    for (double value = svg->y.low; value <= svg->y.high + step / 2; value += step) {
+    for (size_t tick = 0; tick <= ticks_of(&svg->y, step); tick++) {
+        double value = svg->y.low + (double)tick * step;
         double y = svg_at(&svg->y, value);
         char label[48];
         tick_label(label, sizeof label, value, step);

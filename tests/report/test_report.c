@@ -9,6 +9,7 @@
 #include "report/analyse.h"
 #include "report/figures.h"
 #include "report/report.h"
+#include "report/svg.h"
 #include "report/tables.h"
 #include "report/trace.h"
 
@@ -660,6 +661,22 @@ static size_t count_of(const char *text, const char *word)
     return count;
 }
 
+/* 0.3 and 0.1 + 0.2 are no scale: no step tells them apart. */
+static void axes_of_values_that_rounding_tells_apart_end(void **state)
+{
+    (void)state;
+    struct svg svg;
+    svg_begin(&svg, 100, 100, "title", "description");
+    svg.x = (struct svg_scale){0.3, 0.1 + 0.2, 10, 90};
+    svg.y = (struct svg_scale){-5, -5, 90, 10};
+    svg_scale_round(&svg.x);
+    svg_scale_round(&svg.y);
+    assert_true(svg.x.high - svg.x.low > 0.01 && svg.y.low < -5 && svg.y.high > -5);
+    svg_axes(&svg, "x", "y");
+    AUTO_FREE char *document = svg_end(&svg);
+    assert_true(count_of(document, "<line") > 6 && count_of(document, "<line") < 100);
+}
+
 /* Every run is a dot; what comes from outside is text and nothing else; nothing outside is referred to. */
 static void figures_for_a_paper_show_every_run(void **state)
 {
@@ -728,6 +745,7 @@ int main(void)
         cmocka_unit_test(what_may_mislead_is_said),
         WITH_STORE(runs_are_charged_by_the_hour_they_ran_in),
         WITH_STORE(a_profile_that_ends_early_is_said),
+        cmocka_unit_test(axes_of_values_that_rounding_tells_apart_end),
         WITH_STORE(figures_for_a_paper_show_every_run),
         WITH_STORE(tables_for_a_paper_are_whole_and_escaped),
         cmocka_unit_test_setup_teardown(disturbed_runs_are_said, setup, teardown),
