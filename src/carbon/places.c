@@ -53,40 +53,28 @@ int places_add(struct places *places, struct place *place, struct error *error)
     return 0;
 }
 
+/* Of one code the last added stands last. */
 static int by_code(const void *a, const void *b)
 {
     const struct place *const *one = a, *const *other = b;
-    return strcasecmp((*one)->location.code, (*other)->location.code);
-}
-
-/* Stable, so that of one code the last added stands last. */
-static void sort_stably(struct place **items, struct place **scratch, size_t count)
-{
-    if (count < 2)
-        return;
-    size_t half = count / 2, left = 0, right = half;
-    sort_stably(items, scratch, half);
-    sort_stably(items + half, scratch, count - half);
-    for (size_t i = 0; i < count; i++)
-        scratch[i] = right == count || (left < half && by_code(&items[left], &items[right]) <= 0)
-                         ? items[left++]
-                         : items[right++];
-    memcpy(items, scratch, count * sizeof *items);
+    int codes = strcasecmp((*one)->location.code, (*other)->location.code);
+    return codes ? codes : ((*one)->order > (*other)->order) - ((*one)->order < (*other)->order);
 }
 
 int places_sort(struct places *places, struct error *error)
 {
-    struct place **scratch = calloc(places->count + 1, sizeof *scratch);
     places->sorted = calloc(places->count + 1, sizeof(struct location *));
-    if (!scratch || !places->sorted) {
-        free(scratch);
+    if (!places->sorted)
         return error_memory(error, "locations");
-    }
-    sort_stably(places->items, scratch, places->count);
-    free(scratch);
     for (size_t i = 0; i < places->count; i++)
-        if (i + 1 == places->count || by_code(&places->items[i], &places->items[i + 1]) != 0)
-            places->sorted[places->sorted_count++] = &places->items[i]->location;
+        places->items[i]->order = i;
+    if (places->count)
+        qsort(places->items, places->count, sizeof *places->items, by_code);
+    for (size_t i = 0; i < places->count; i++) {
+        const struct location *at = &places->items[i]->location;
+        if (i + 1 == places->count || strcasecmp(at->code, places->items[i + 1]->location.code) != 0)
+            places->sorted[places->sorted_count++] = at;
+    }
     return 0;
 }
 

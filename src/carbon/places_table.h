@@ -14,6 +14,7 @@ struct place {
     char *profile;
     char *source, *pue_source; /* where they are put together */
     size_t line;               /* of its table */
+    size_t order;              /* in which it came */
 };
 
 struct places {

@@ -49,8 +49,11 @@ char *profile_text(const struct profile *profile)
     AUTO_FREE char *asked = profile->asked_s ? clock_iso8601(profile->asked_s * NS_PER_S) : NULL;
     if (asked)
         text_printf(&text, ", told %s", asked);
-    if (profile->forecast)
-        text_append(&text, ", forecast");
+    size_t forecasts = 0;
+    for (size_t i = 0; i < profile->count; i++)
+        forecasts += profile->steps[i].forecast;
+    if (forecasts)
+        text_append(&text, forecasts < profile->count ? ", in part forecast" : ", forecast");
     return text_take(&text);
 }
 
@@ -129,7 +132,7 @@ static int read_time(const struct reader *reader, enum column column, int64_t *t
 /* Where the file says no ends, the step at hand is as long as a second until the next tells more. */
 static int read_step(struct reader *reader, struct error *error)
 {
-    struct profile_step step;
+    struct profile_step step = {0};
     const char *intensity = reader->row->fields[reader->at[COLUMN_INTENSITY]];
     if (read_time(reader, COLUMN_FROM, &step.from_s, error) < 0)
         return -1;

@@ -11,14 +11,14 @@
 struct profile_step {
     int64_t from_s, to_s; /* seconds since 1970, UTC; to_s > from_s */
     double intensity_g_per_kwh;
+    bool forecast; /* told before it was over, or instead of what was */
 };
 
 /* Steps are in order and do not overlap; between them may be holes, where nothing is known. */
 struct profile {
     struct profile_step *steps;
     size_t count;
-    char *source;  /* "Electricity Maps, zone DE", "a.csv" */
-    bool forecast; /* of some step: said before it came */
+    char *source; /* "Electricity Maps, zone DE", "a.csv" */
     bool marginal;
     int64_t asked_s; /* when a service gave it; 0: it is a file's */
 };

@@ -1,11 +1,11 @@
 #include "carbon/service.h"
 
 #include "base/clock.h"
-#include "base/csv.h"
 #include "base/file.h"
-#include "base/http_get.h"
+#include "base/http.h"
 #include "base/secret_file.h"
 #include "base/text.h"
+#include "carbon/fact_table.h"
 #include "carbon/service_cache.h"
 #include "carbon/service_parse.h"
 
@@ -39,7 +39,7 @@ struct service {
     bool one_zone;            /* the service is of one place, whose locations are in the table */
     const char *example_zone; /* for who must name one; NULL: there is one zone */
     int64_t range_s;          /* the longest time that one question may ask for */
-    int64_t ahead_s; /* how far it looks ahead at the most; 0: forecasts come with the past's question */
+    bool forecasts_apart;     /* by a question of their own; else with the past */
     service_parser *parse;
     /* The address of the past from..to; with to 0: of the forecast. */
     char *(*url)(const struct asking *asking, int64_t from_s, int64_t to_s);
@@ -105,7 +105,7 @@ static const struct service electricitymaps = {
     .key_variable = "JOULERY_KEY_ELECTRICITYMAPS",
     .url_variable = "JOULERY_SERVICE_URL_ELECTRICITYMAPS",
     .range_s = 9 * 86400,
-    .ahead_s = 72 * 3600,
+    .forecasts_apart = true,
     .parse = electricitymaps_parse,
     .url = electricitymaps_url};
 static const struct service watttime = {.name = "watttime",
@@ -116,7 +116,7 @@ static const struct service watttime = {.name = "watttime",
                                         .key_variable = "JOULERY_KEY_WATTTIME",
                                         .url_variable = "JOULERY_SERVICE_URL_WATTTIME",
                                         .range_s = 30 * 86400,
-                                        .ahead_s = 72 * 3600,
+                                        .forecasts_apart = true,
                                         .parse = watttime_parse,
                                         .url = watttime_url};
 static const struct service uk = {.name = "uk",
@@ -135,7 +135,7 @@ static const struct service energidata = {.name = "energidata",
                                           .base = "https://api.energidataservice.dk",
                                           .url_variable = "JOULERY_SERVICE_URL_ENERGIDATA",
                                           .range_s = 31 * 86400,
-                                          .ahead_s = 48 * 3600,
+                                          .forecasts_apart = true,
                                           .parse = energidata_parse,
                                           .url = energidata_url};
 
@@ -183,22 +183,23 @@ const char *service_key_variable(const struct service *service)
 extern const unsigned char service_zones_csv[];
 extern const size_t service_zones_csv_size;
 
-/* The zone of data/service_zones.csv for a location; NULL: it has none there. */
-static char *zone_in_table(const char *service, const char *location)
+enum zone_column { ZONE_SERVICE, ZONE_LOCATION, ZONE_NAME, ZONE_COLUMNS };
+
+/* The zone of data/service_zones.csv for a location; NULL: it has none there, or with `error` the table is
+ * wrong. */
+static char *zone_in_table(const char *service, const char *location, struct error *error)
 {
-    const char *text = (const char *)service_zones_csv;
-    struct error ignored = ERROR_INIT;
+    static const char *const columns[ZONE_COLUMNS] = {"service", "location", "zone"};
+    struct fact_table table;
     char *zone = NULL;
-    for (size_t at = 0; at < service_zones_csv_size && !zone;) {
-        struct csv_row row;
-        if (csv_parse_row(text + at, service_zones_csv_size - at, &row, &ignored) < 0)
-            break;
-        if (row.count == 3 && strcmp(row.fields[0], service) == 0 && strcmp(row.fields[1], location) == 0)
-            zone = strdup(row.fields[2]);
-        at += row.size;
-        csv_row_free(&row);
-    }
-    error_clear(&ignored);
+    if (fact_table_read(&table, (const char *)service_zones_csv, service_zones_csv_size,
+                        "data/service_zones.csv", columns, ZONE_COLUMNS, error) < 0)
+        return NULL;
+    for (size_t i = 0; i < table.count && !zone; i++)
+        if (strcmp(table.rows[i].fields[ZONE_SERVICE], service) == 0 &&
+            strcmp(table.rows[i].fields[ZONE_LOCATION], location) == 0)
+            zone = strdup(table.rows[i].fields[ZONE_NAME]);
+    fact_table_free(&table);
     return zone;
 }
 
@@ -230,9 +231,9 @@ static char *zone_of(const struct service *service, const char *given, const str
                      struct error *error)
 {
     const char *colon = strchr(given, ':');
-    char *zone = colon ? strdup(colon + 1) : zone_in_table(service->name, location->code);
+    char *zone = colon ? strdup(colon + 1) : zone_in_table(service->name, location->code, error);
     if (!zone && !colon && location->kind == LOCATION_CLOUD)
-        zone = zone_in_table(service->name, location->country);
+        zone = zone_in_table(service->name, location->country, error);
     if (zone && is_zone(zone) && !(colon && service->one_zone))
         return zone;
     refuse_zone(service, location, colon ? colon + 1 : NULL, error);
@@ -322,6 +323,40 @@ static int refuse(const struct asking *a, const struct http_reply *reply, struct
     return error_set(error, "%s failed (HTTP %ld)", who, reply->status);
 }
 
+/* Of the address the host alone is shown: before it may stand a password, behind it a key. */
+static int not_reached(const struct http_question *q, const struct http_reply *reply, struct error *error)
+{
+    const char *host = strstr(q->url, "://");
+    host = host ? host + 3 : q->url;
+    const char *at = memchr(host, '@', strcspn(host, "/?#"));
+    host = at ? at + 1 : host;
+    int length = (int)strcspn(host, "/?#");
+    if (reply->failure == HTTP_TOO_LONG)
+        return error_set(error, "%s: the answer is longer than %zu KiB: it can't be what was asked for",
+                         q->who, q->most_bytes >> 10);
+    if (reply->failure == HTTP_TIMEOUT)
+        return error_set(error, "%s: %.*s gave no whole answer within %g s", q->who, length, host,
+                         q->timeout_s);
+    return error_set(error, "%s: %.*s: %s", q->who, length, host, reply->why);
+}
+
+static char *ask_client(const struct asking *a, const struct http_question *question,
+                        struct http_client *client, size_t *size, struct error *error)
+{
+    struct http_reply reply;
+    if (http_ask(client, &reply) < 0 ? not_reached(question, &reply, error) < 0
+                                     : reply.status != 200 && refuse(a, &reply, error) < 0)
+        return NULL;
+    char *body = malloc(reply.size + 1);
+    if (!body) {
+        error_memory(error, question->who);
+        return NULL;
+    }
+    memcpy(body, reply.body, reply.size + 1);
+    *size = reply.size;
+    return body;
+}
+
 /* The body of an answer 200; NULL and `error`. */
 static char *get(const struct asking *a, const char *url, const char *user, const char *password,
                  size_t *size, struct error *error)
@@ -336,19 +371,12 @@ static char *get(const struct asking *a, const char *url, const char *user, cons
                                            .bearer = user ? NULL : a->token,
                                            .timeout_s = TIMEOUT_S,
                                            .most_bytes = ANSWER_BYTES_MOST};
-    struct http_reply reply;
-    int result = http_get(&question, &reply, error);
+    struct http_client *client = http_open(&question, error);
+    char *body = client ? ask_client(a, &question, client, size, error) : NULL;
+    http_close(client);
     if (header)
         explicit_bzero(header, strlen(header));
-    if (result < 0)
-        return NULL;
-    if (reply.status == 200) {
-        *size = reply.size;
-        return reply.body;
-    }
-    refuse(a, &reply, error);
-    free(reply.body);
-    return NULL;
+    return body;
 }
 
 /* WattTime gives a token for half an hour. */
@@ -384,7 +412,7 @@ static int ask_once(const struct asking *a, int64_t from_s, int64_t to_s, struct
 static int ask_all(struct asking *a, struct profile *profile, struct error *error)
 {
     const struct service *service = a->service;
-    bool ahead = service->ahead_s > 0;
+    bool ahead = service->forecasts_apart;
     int64_t past_to_s = ahead && a->to_s > a->now_s ? a->now_s : a->to_s;
     if (service == &watttime && log_in(a, error) < 0)
         return -1;
@@ -396,8 +424,11 @@ static int ask_all(struct asking *a, struct profile *profile, struct error *erro
     int64_t from_s = a->from_s > a->now_s ? a->from_s : a->now_s;
     if (!ahead || a->to_s <= a->now_s)
         return 0;
-    profile->forecast = true;
-    return ask_once(a, from_s, 0, profile, error);
+    size_t past = profile->count;
+    int result = ask_once(a, from_s, 0, profile, error);
+    for (size_t i = past; i < profile->count; i++)
+        profile->steps[i].forecast = true;
+    return result;
 }
 
 static int ask_service(struct asking *a, struct profile *profile, struct error *error)
@@ -421,7 +452,7 @@ static int ask_service(struct asking *a, struct profile *profile, struct error *
 /* Steps of `kept` that `profile` lacks; it had none where it did not know the time. */
 static int fill_from(struct profile *profile, const struct profile *kept, struct error *error)
 {
-    struct profile both = {.forecast = profile->forecast || kept->forecast, .marginal = profile->marginal};
+    struct profile both = {.marginal = profile->marginal};
     size_t k = 0;
     int result = 0;
     for (size_t i = 0; i <= profile->count && result == 0; i++) {

@@ -25,7 +25,7 @@ static char *cache_path(const char *service, const char *zone, const char *endin
     return NULL;
 }
 
-/* Steps, and when each was told: one that was told before it ended is a forecast. */
+/* Steps, and when each was told. */
 struct cached {
     struct profile profile;
     int64_t *asked_s; /* of each step */
@@ -53,16 +53,17 @@ static int add_step(struct cached *cached, struct profile_step step, int64_t ask
     return 0;
 }
 
-/* "from,to,g_per_kwh,asked" */
+/* "from,to,g_per_kwh,asked,forecast" */
 static int read_row(const struct csv_row *row, struct cached *cached, struct error *error)
 {
     int64_t from, to, asked;
     double g_per_kwh;
-    if (row->count != 4 || clock_parse_iso8601(row->fields[0], &from) < 0 ||
+    if (row->count != 5 || clock_parse_iso8601(row->fields[0], &from) < 0 ||
         clock_parse_iso8601(row->fields[1], &to) < 0 || text_to_double(row->fields[2], &g_per_kwh) < 0 ||
-        clock_parse_iso8601(row->fields[3], &asked) < 0)
+        clock_parse_iso8601(row->fields[3], &asked) < 0 || strlen(row->fields[4]) != 1 ||
+        !strchr("01", row->fields[4][0]))
         return error_set(error, "not a row of the cache");
-    const struct profile_step step = {from / NS_PER_S, to / NS_PER_S, g_per_kwh};
+    const struct profile_step step = {from / NS_PER_S, to / NS_PER_S, g_per_kwh, row->fields[4][0] == '1'};
     return add_step(cached, step, asked / NS_PER_S, error);
 }
 
@@ -112,7 +113,6 @@ void service_cache_read(const char *service, const char *zone, int64_t from_s, i
         const struct profile_step *step = &whole.profile.steps[i];
         if (step->to_s <= from_s || step->from_s >= to_s || profile_add(profile, *step, &ignored) < 0)
             continue;
-        profile->forecast = profile->forecast || whole.asked_s[i] < step->to_s;
         if (profile->count == 1 || whole.asked_s[i] < profile->asked_s)
             profile->asked_s = whole.asked_s[i];
     }
@@ -125,7 +125,7 @@ static void append_step(struct text *text, const struct profile_step *step, int6
     AUTO_FREE char *from = clock_iso8601(step->from_s * NS_PER_S), *to = clock_iso8601(step->to_s * NS_PER_S);
     AUTO_FREE char *asked = clock_iso8601(asked_s * NS_PER_S);
     if (from && to && asked)
-        text_printf(text, "%s,%s,%.17g,%s\n", from, to, step->intensity_g_per_kwh, asked);
+        text_printf(text, "%s,%s,%.17g,%s,%d\n", from, to, step->intensity_g_per_kwh, asked, step->forecast);
 }
 
 /* Both are in order: of two that overlap the new one stays. */
@@ -158,7 +158,7 @@ void service_cache_add(const char *service, const char *zone, const struct profi
     struct cached kept;
     struct text text = TEXT_INIT;
     read_whole(path, &kept);
-    text_append(&text, "from,to,g_per_kwh,asked\n");
+    text_append(&text, "from,to,g_per_kwh,asked,forecast\n");
     append_merged(&text, &kept, profile, now_s,
                   profile->steps[profile->count - 1].to_s - SERVICE_RANGE_MOST_S);
     if (!text.failed && file_make_folders(path, &ignored) == 0)

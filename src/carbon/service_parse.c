@@ -162,7 +162,6 @@ int electricitymaps_parse(const char *text, size_t size, const char *zone, struc
     int result = expect_text(root, "zone", zone, error);
     if (result == 0)
         result = read_list(json_object_get(root, key), key, &points, electricitymaps_point, NULL, error);
-    profile->forecast = profile->forecast || strcmp(key, "forecast") == 0;
     return finish(root, &points, result, profile, error);
 }
 
@@ -170,14 +169,14 @@ int electricitymaps_parse(const char *text, size_t size, const char *zone, struc
 
 static int uk_point(const json_t *item, const void *context, struct profile_step *step, struct error *error)
 {
-    bool *forecast = *(bool *const *)context;
+    (void)context;
     const json_t *intensity = json_object_get(item, "intensity");
     int told =
         parse_figure(json_object_get(intensity, "actual"), "actual", 1, &step->intensity_g_per_kwh, error);
     if (told == 0) {
         told = parse_figure(json_object_get(intensity, "forecast"), "forecast", 1, &step->intensity_g_per_kwh,
                             error);
-        *forecast = *forecast || told > 0;
+        step->forecast = true;
     }
     if (told > 0 && (parse_time(item, "from", false, &step->from_s, error) < 0 ||
                      parse_time(item, "to", false, &step->to_s, error) < 0))
@@ -192,8 +191,7 @@ int uk_parse(const char *text, size_t size, const char *zone, struct profile *pr
     if (!root)
         return -1;
     struct points points = {.usual_s = HOUR_S / 2};
-    bool *forecast = &profile->forecast;
-    int result = read_list(json_object_get(root, "data"), "data", &points, uk_point, &forecast, error);
+    int result = read_list(json_object_get(root, "data"), "data", &points, uk_point, NULL, error);
     return finish(root, &points, result, profile, error);
 }
 

@@ -1,19 +1,10 @@
 /* An analysis as JSON. */
-#include "base/text.h"
 #include "report/analyse.h"
+#include "report/analysis.h"
 #include "report/place_effect.h"
 
 #include <math.h>
 #include <string.h>
-
-/* A database that others wrote may hold any bytes. */
-static json_t *words(const char *text)
-{
-    if (!text)
-        return json_null();
-    AUTO_FREE char *valid = text_utf8(text, strlen(text));
-    return valid ? json_string(valid) : NULL;
-}
 
 static json_t *real(double value)
 {
@@ -34,12 +25,12 @@ static json_t *test_json(const struct group_test *test)
 static json_t *level_json(const struct level_figures *l)
 {
     const struct summary *s = &l->summary;
-    return json_pack("{s:o, s:I, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "level", words(l->level), "n",
-                     (json_int_t)s->count, "mean", real(s->mean), "median", real(s->median), "sd",
-                     real(s->sd), "least", real(s->least), "most", real(s->most), "mean_bootstrap",
-                     bounds(l->bootstrap.mean.low, l->bootstrap.mean.high), "median_bootstrap",
-                     bounds(l->bootstrap.median.low, l->bootstrap.median.high), "mean_student",
-                     bounds(s->low, s->high));
+    return json_pack("{s:o, s:I, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "level",
+                     report_text_json(l->level), "n", (json_int_t)s->count, "mean", real(s->mean), "median",
+                     real(s->median), "sd", real(s->sd), "least", real(s->least), "most", real(s->most),
+                     "mean_bootstrap", bounds(l->bootstrap.mean.low, l->bootstrap.mean.high),
+                     "median_bootstrap", bounds(l->bootstrap.median.low, l->bootstrap.median.high),
+                     "mean_student", bounds(s->low, s->high));
 }
 
 static json_t *effect_json(double value, const char *word)
@@ -50,10 +41,10 @@ static json_t *effect_json(double value, const char *word)
 static json_t *pair_json(const struct factor_figures *f, const struct pair_figures *pair)
 {
     const struct contrast *c = &pair->contrast;
-    return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "a", words(f->levels[c->a].level), "b",
-                     words(f->levels[c->b].level), "difference", real(pair->difference), "interval",
-                     bounds(c->low, c->high), "statistic", real(c->statistic), "p", real(c->p), "adjusted_p",
-                     real(c->adjusted_p), "cliffs_delta",
+    return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "a",
+                     report_text_json(f->levels[c->a].level), "b", report_text_json(f->levels[c->b].level),
+                     "difference", real(pair->difference), "interval", bounds(c->low, c->high), "statistic",
+                     real(c->statistic), "p", real(c->p), "adjusted_p", real(c->adjusted_p), "cliffs_delta",
                      effect_json(pair->cliffs_delta, stats_delta_word(pair->cliffs_delta)), "hedges_g",
                      effect_json(pair->hedges_g, stats_g_word(pair->hedges_g)));
 }
@@ -67,11 +58,11 @@ static json_t *factor_json(const struct factor_figures *f)
         json_array_append_new(pairs, pair_json(f, &f->pairs[i]));
     return json_pack(
         "{s:o, s:o, s:I, s:{s:o, s:o, s:I}, s:o, s:o, s:o, s:o, s:s?, s:s, s:o, s:o, s:o, s:s?, s:o}",
-        "factor", words(f->factor), "levels", levels, "levels_without_value", (json_int_t)f->without_value,
-        "shapiro_wilk", "w", real(f->shapiro_w), "p", real(f->shapiro_p), "residuals",
-        (json_int_t)f->shapiro_count, "levene", test_json(&f->levene), "anova", test_json(&f->anova.test),
-        "welch", test_json(&f->welch), "kruskal_wallis", test_json(&f->kruskal), "chosen",
-        analyse_test_name(f->choice), "reason", f->reason, "eta_squared",
+        "factor", report_text_json(f->factor), "levels", levels, "levels_without_value",
+        (json_int_t)f->without_value, "shapiro_wilk", "w", real(f->shapiro_w), "p", real(f->shapiro_p),
+        "residuals", (json_int_t)f->shapiro_count, "levene", test_json(&f->levene), "anova",
+        test_json(&f->anova.test), "welch", test_json(&f->welch), "kruskal_wallis", test_json(&f->kruskal),
+        "chosen", analyse_test_name(f->choice), "reason", f->reason, "eta_squared",
         effect_json(f->anova.eta_squared, stats_share_word(f->anova.eta_squared)), "omega_squared",
         real(f->anova.omega_squared), "epsilon_squared",
         effect_json(f->epsilon_squared, stats_share_word(f->epsilon_squared)), "pairs_by",
@@ -80,10 +71,10 @@ static json_t *factor_json(const struct factor_figures *f)
 
 static json_t *interaction_json(const struct interaction *i)
 {
-    return json_pack("{s:[o, o], s:o, s:o, s:o, s:o, s:o}", "factors", words(i->a), words(i->b), "first",
-                     test_json(&i->two_way.rows), "second", test_json(&i->two_way.columns), "interaction",
-                     test_json(&i->two_way.interaction), "aligned_ranks", test_json(&i->aligned), "refused",
-                     words(i->refused));
+    return json_pack("{s:[o, o], s:o, s:o, s:o, s:o, s:o}", "factors", report_text_json(i->a),
+                     report_text_json(i->b), "first", test_json(&i->two_way.rows), "second",
+                     test_json(&i->two_way.columns), "interaction", test_json(&i->two_way.interaction),
+                     "aligned_ranks", test_json(&i->aligned), "refused", report_text_json(i->refused));
 }
 
 static json_t *response_json(const struct analysis *analysis, const struct response_figures *r)
@@ -102,20 +93,21 @@ static json_t *response_json(const struct analysis *analysis, const struct respo
 
 static json_t *correlation_json(const struct correlation *c)
 {
-    return json_pack("{s:o, s:o, s:I, s:{s:o, s:o, s:o, s:o}, s:{s:o, s:o}}", "with", words(c->with),
-                     "counts_1", words(c->second), "n", (json_int_t)c->count,
-                     c->second ? "point_biserial" : "pearson", "value", real(c->pearson.value), "low",
-                     real(c->pearson.low), "high", real(c->pearson.high), "p", real(c->pearson_p), "spearman",
-                     "value", real(c->spearman), "p", real(c->spearman_p));
+    return json_pack("{s:o, s:o, s:I, s:{s:o, s:o, s:o, s:o}, s:{s:o, s:o}}", "with",
+                     report_text_json(c->with), "counts_1", report_text_json(c->second), "n",
+                     (json_int_t)c->count, c->second ? "point_biserial" : "pearson", "value",
+                     real(c->pearson.value), "low", real(c->pearson.low), "high", real(c->pearson.high), "p",
+                     real(c->pearson_p), "spearman", "value", real(c->spearman), "p", real(c->spearman_p));
 }
 
 static json_t *group_json(const struct group_figures *g)
 {
-    return json_pack("{s:o, s:I, s:o, s:o, s:o, s:b, s:o, s:{s:I, s:o, s:o, s:o}}", "label", words(g->label),
-                     "n", (json_int_t)g->count, "energy_j", real(g->energy_j), "accuracy", real(g->accuracy),
-                     "score_per_kwh", real(g->score_per_kwh), "front", g->front, "dominated_by",
-                     words(g->dominated_by), "reach", "runs", (json_int_t)g->reached, "energy_j",
-                     real(g->reach_energy_j), "wall_s", real(g->reach_s), "epochs", real(g->reach_epochs));
+    return json_pack("{s:o, s:I, s:o, s:o, s:o, s:b, s:o, s:{s:I, s:o, s:o, s:o}}", "label",
+                     report_text_json(g->label), "n", (json_int_t)g->count, "energy_j", real(g->energy_j),
+                     "accuracy", real(g->accuracy), "score_per_kwh", real(g->score_per_kwh), "front",
+                     g->front, "dominated_by", report_text_json(g->dominated_by), "reach", "runs",
+                     (json_int_t)g->reached, "energy_j", real(g->reach_energy_j), "wall_s", real(g->reach_s),
+                     "epochs", real(g->reach_epochs));
 }
 
 json_t *analyse_to_json(const struct analysis *a)
@@ -130,11 +122,11 @@ json_t *analyse_to_json(const struct analysis *a)
     return json_pack(
         "{s:s, s:s, s:o, s:I, s:I, s:I, s:b, s:b, s:I, s:s, s:b, s:s?, s:s?, s:f, s:s?, s:I, s:o, "
         "s:o, s:o, s:o, s:o}",
-        "schema", "joulery.analysis/1", "version", JOULERY_VERSION, "study", words(a->study), "planned",
-        (json_int_t)a->planned, "done", (json_int_t)a->done, "imported", (json_int_t)a->imported, "repaired",
-        a->repaired, "sound", a->sound, "replaced", (json_int_t)a->replaced, "basis", a->basis, "estimated",
-        a->estimated, "accuracy_metric", a->accuracy_metric, "location", a->location, "pue", a->pue,
-        "pue_source", a->pue_source, "seed", (json_int_t)a->seed, "reach",
+        "schema", "joulery.analysis/1", "version", JOULERY_VERSION, "study", report_text_json(a->study),
+        "planned", (json_int_t)a->planned, "done", (json_int_t)a->done, "imported", (json_int_t)a->imported,
+        "repaired", a->repaired, "sound", a->sound, "replaced", (json_int_t)a->replaced, "basis", a->basis,
+        "estimated", a->estimated, "accuracy_metric", a->accuracy_metric, "location", a->location, "pue",
+        a->pue, "pue_source", a->pue_source, "seed", (json_int_t)a->seed, "reach",
         a->reach > 0 ? json_real(a->reach) : json_null(), "responses", responses, "correlations",
         correlations, "groups", groups, "place_effect",
         a->place_effect ? place_effect_to_json(a->place_effect) : json_null());

@@ -154,6 +154,9 @@ struct report {
     size_t threat_count;
 };
 
+/* Whatever text comes from outside as JSON: valid UTF-8; null of NULL. */
+json_t *report_text_json(const char *text);
+
 /* Zeroed memory that goes with the report; NULL and an error if there is none. */
 void *report_alloc(struct report *report, size_t count, size_t size, struct error *error);
 /* Copies; NULL stays NULL. `failed` is set when memory ran out, left alone otherwise. */

@@ -80,6 +80,13 @@ static bool any_estimated(const struct report *report)
     return false;
 }
 
+/* What stands on an axis of energies says what they are. */
+static char *of_energies(const struct report *report, const char *what)
+{
+    return text_format("%s%s%s", what, any_estimated(report) ? ", estimated" : "",
+                       report->repaired && report->replaced ? ", in part reconstructed" : "");
+}
+
 /* ---- one row a kind: every run, mean, interval ---- */
 
 struct strip {
@@ -142,8 +149,7 @@ static int draw_strip(struct figures *f, const struct strip *strip, struct error
     size_t rows;
     if (!strip_scale(f, strip, &scale, &rows))
         return 0;
-    bool estimated = strip->of_energy && any_estimated(f->report);
-    AUTO_FREE char *what = text_format("%s%s", strip->what, estimated ? ", estimated" : "");
+    AUTO_FREE char *what = strip->of_energy ? of_energies(f->report, strip->what) : strdup(strip->what);
     AUTO_FREE char *words =
         description(f->report, "A dot is a run, a tick the mean, a bar its 95 % interval by Student's t");
     struct unit unit = unit_of(what ? what : strip->what, strip->unit, scale.high);
@@ -303,8 +309,8 @@ static int draw_tradeoff(struct figures *f, struct error *error)
         text_free(&svg.out);
         return 0;
     }
-    struct unit unit =
-        unit_of(any_estimated(f->report) ? "Energy of a run, estimated" : "Energy of a run", "J", most);
+    AUTO_FREE char *what = of_energies(f->report, "Energy of a run");
+    struct unit unit = unit_of(what ? what : "Energy of a run", "J", most);
     svg.x.low = fmin(svg.x.low, 0) / unit.size;
     svg.x.high /= unit.size;
     svg_scale_round(&svg.x);
@@ -360,8 +366,8 @@ static int draw_epochs(struct figures *f, struct error *error)
         text_free(&svg.out);
         return 0;
     }
-    struct unit unit =
-        unit_of(any_estimated(f->report) ? "Energy so far, estimated" : "Energy so far", "J", svg.x.high);
+    AUTO_FREE char *what = of_energies(f->report, "Energy so far");
+    struct unit unit = unit_of(what ? what : "Energy so far", "J", svg.x.high);
     svg.x.low = 0;
     svg.x.high /= unit.size;
     svg_scale_round(&svg.x);
@@ -398,9 +404,9 @@ static int draw_order(struct figures *f, struct error *error)
     svg.x.low = 0;
     svg_scale_round(&svg.x);
     svg_scale_round(&svg.y);
-    svg_axes(&svg, "Run, in order of execution",
-             any_estimated(report) ? "Energy, estimated, against its kind's mean (%)"
-                                   : "Energy against its kind's mean (%)");
+    AUTO_FREE char *energy = of_energies(report, "Energy"),
+                   *y_title = text_format("%s, against its kind's mean (%%)", energy ? energy : "Energy");
+    svg_axes(&svg, "Run, in order of execution", y_title ? y_title : "");
     svg_line(&svg, svg.x.from, svg_at(&svg.y, 0), svg.x.to, svg_at(&svg.y, 0), 0.6, -1);
     for (size_t i = 0; i < count; i++)
         svg_dot(&svg, svg_at(&svg.x, f->points[2 * i]), svg_at(&svg.y, f->points[2 * i + 1]), 1.4, 0);
@@ -436,9 +442,8 @@ static int draw_places(struct figures *f, struct error *error)
     if (count > 0 && energy_j > 0 && sorted[count - 1]->intensity_g_per_kwh > 0) {
         double per_g = carbon_emissions_kg(energy_j, report->pue, 1);
         double most = per_g * sorted[count - 1]->intensity_g_per_kwh;
-        struct unit unit = unit_of(any_estimated(report) ? "CO\342\202\202e of all runs, estimated"
-                                                         : "CO\342\202\202e of all runs",
-                                   "kg", most);
+        AUTO_FREE char *what = of_energies(report, "CO\342\202\202e of all runs");
+        struct unit unit = unit_of(what ? what : "", "kg", most);
         AUTO_FREE char *words =
             description(report, "The energy of all finished runs by the yearly carbon intensity of "
                                 "each place");

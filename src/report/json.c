@@ -16,7 +16,7 @@ static json_t *number(double value)
 }
 
 /* Texts from outside may hold any bytes: the tail of an output is cut anywhere. */
-static json_t *string(const char *text)
+json_t *report_text_json(const char *text)
 {
     if (!text)
         return json_null();
@@ -46,9 +46,9 @@ static json_t *span(const struct summary *s)
 
 static json_t *study(const struct report *report)
 {
-    return json_pack("{s:o, s:o, s:o, s:I, s:o}", "name", string(report->study_name), "question",
-                     string(report->question), "created", string(report->created), "seed",
-                     (json_int_t)report->seed, "definition", string(report->definition));
+    return json_pack("{s:o, s:o, s:o, s:I, s:o}", "name", report_text_json(report->study_name), "question",
+                     report_text_json(report->question), "created", report_text_json(report->created), "seed",
+                     (json_int_t)report->seed, "definition", report_text_json(report->definition));
 }
 
 static json_t *counts(const struct report *report)
@@ -66,9 +66,9 @@ static json_t *factors(const struct report *report)
         const struct factor *factor = &report->factors[f];
         json_t *levels = json_array();
         for (size_t i = 0; i < factor->level_count; i++)
-            json_array_append_new(levels, string(factor->levels[i]));
-        json_array_append_new(list, json_pack("{s:o, s:o, s:b, s:b}", "name", string(factor->name), "levels",
-                                              levels, "varies", factor->level_count > 1, "main",
+            json_array_append_new(levels, report_text_json(factor->levels[i]));
+        json_array_append_new(list, json_pack("{s:o, s:o, s:b, s:b}", "name", report_text_json(factor->name),
+                                              "levels", levels, "varies", factor->level_count > 1, "main",
                                               f == report->main_factor));
     }
     return list;
@@ -104,7 +104,7 @@ static json_t *group_levels(const struct report *report, const struct group *gro
     for (size_t f = 0; f < report->factor_count; f++)
         if (group->level[f] < report->factors[f].level_count)
             json_object_set_new(levels, report->factors[f].name,
-                                string(report->factors[f].levels[group->level[f]]));
+                                report_text_json(report->factors[f].levels[group->level[f]]));
     return levels;
 }
 
@@ -113,17 +113,17 @@ static json_t *groups(const struct report *report)
     json_t *list = json_array();
     for (size_t i = 0; i < report->group_count; i++) {
         const struct group *group = &report->groups[i];
-        json_t *item =
-            json_pack("{s:o, s:o, s:o, s:I, s:I, s:b, s:b, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "label",
-                      string(group->label), "main", string(report_main_level(report, group)), "levels",
-                      group_levels(report, group), "planned", (json_int_t)group->planned, "unmeasured",
-                      (json_int_t)group->unmeasured, "estimated", group->estimated, "front", group->front,
-                      "energy_j", summary(&group->energy_j), "wall_s", summary(&group->wall_s), "power_w",
-                      summary(&group->power_w), "accuracy", summary(&group->accuracy), "accuracy_per_kwh",
-                      summary(&group->score_per_kwh), "hardware_j", summary(&group->hardware_j),
-                      "instrument_uncertainty", number(group->instrument_uncertainty), "calibrated",
-                      predicted(group->calibrated > 0, group->calibrated_j, group->calibrated_low_j,
-                                group->calibrated_high_j));
+        json_t *item = json_pack(
+            "{s:o, s:o, s:o, s:I, s:I, s:b, s:b, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "label",
+            report_text_json(group->label), "main", report_text_json(report_main_level(report, group)),
+            "levels", group_levels(report, group), "planned", (json_int_t)group->planned, "unmeasured",
+            (json_int_t)group->unmeasured, "estimated", group->estimated, "front", group->front, "energy_j",
+            summary(&group->energy_j), "wall_s", summary(&group->wall_s), "power_w", summary(&group->power_w),
+            "accuracy", summary(&group->accuracy), "accuracy_per_kwh", summary(&group->score_per_kwh),
+            "hardware_j", summary(&group->hardware_j), "instrument_uncertainty",
+            number(group->instrument_uncertainty), "calibrated",
+            predicted(group->calibrated > 0, group->calibrated_j, group->calibrated_low_j,
+                      group->calibrated_high_j));
         add_emissions(item, report, group);
         json_array_append_new(list, item);
     }
@@ -136,7 +136,8 @@ static int add_end(json_t *item, const struct run *run, size_t *tails)
     enum { TAILS_MOST = 100 };
     if (run->state == RUN_DONE)
         return 0;
-    json_t *tail = run->output_tail && (*tails)++ < TAILS_MOST ? string(run->output_tail) : json_null();
+    json_t *tail =
+        run->output_tail && (*tails)++ < TAILS_MOST ? report_text_json(run->output_tail) : json_null();
     return json_object_set_new(item, "exit_status", json_integer(run->exit_status)) |
            json_object_set_new(item, "term_signal", json_integer(run->term_signal)) |
            json_object_set_new(item, "output_tail", tail);
@@ -153,12 +154,12 @@ static json_t *runs(const struct report *report)
             (json_int_t)run->id, "position", (json_int_t)run->position, "repetition",
             (json_int_t)run->repetition, "group",
             run->group == NO_GROUP ? json_null() : json_integer((json_int_t)run->group), "state",
-            report_state_name(run->state), "started", string(run->started), "wall_s", number(run->wall_s),
-            "energy_j", number(run->energy_j), "uncertainty_j", number(run->uncertainty_j), "estimated",
-            run->estimated, "hardware_j", number(run->hardware_j), "accuracy", number(run->accuracy),
-            "accuracy_per_kwh", number(run->score_per_kwh), "gap_s", number(run->gap_s), "recorder_cpu_s",
-            number(run->recorder_cpu_s), "intensity_g_per_kwh", number(run->intensity_g_per_kwh),
-            "calibrated",
+            report_state_name(run->state), "started", report_text_json(run->started), "wall_s",
+            number(run->wall_s), "energy_j", number(run->energy_j), "uncertainty_j",
+            number(run->uncertainty_j), "estimated", run->estimated, "hardware_j", number(run->hardware_j),
+            "accuracy", number(run->accuracy), "accuracy_per_kwh", number(run->score_per_kwh), "gap_s",
+            number(run->gap_s), "recorder_cpu_s", number(run->recorder_cpu_s), "intensity_g_per_kwh",
+            number(run->intensity_g_per_kwh), "calibrated",
             predicted(run->calibrated.known, run->calibrated.wall_j, run->calibrated.low_j,
                       run->calibrated.high_j));
         if (!item || add_end(item, run, &tails) != 0) {
@@ -192,12 +193,13 @@ static json_t *instruments(const struct report *report)
         const struct channel_use *channel = &report->channels[i];
         json_array_append_new(
             list, json_pack("{s:o, s:o, s:o, s:o, s:o, s:b, s:o, s:o, s:I, s:o, s:o, s:I}", "meter",
-                            string(channel->meter), "name", string(channel->name), "part_of",
-                            string(channel->part_of), "scope", string(channel->scope), "kind",
-                            string(channel->kind), "apart", channel->apart, "accuracy",
-                            number(channel->accuracy), "accuracy_source", string(channel->accuracy_source),
-                            "runs", (json_int_t)channel->runs, "energy_j", number(channel->energy_j), "gap_s",
-                            number(channel->gap_s), "gaps", (json_int_t)channel->gaps));
+                            report_text_json(channel->meter), "name", report_text_json(channel->name),
+                            "part_of", report_text_json(channel->part_of), "scope",
+                            report_text_json(channel->scope), "kind", report_text_json(channel->kind),
+                            "apart", channel->apart, "accuracy", number(channel->accuracy), "accuracy_source",
+                            report_text_json(channel->accuracy_source), "runs", (json_int_t)channel->runs,
+                            "energy_j", number(channel->energy_j), "gap_s", number(channel->gap_s), "gaps",
+                            (json_int_t)channel->gaps));
     }
     return list;
 }
@@ -208,12 +210,13 @@ static json_t *hosts(const struct report *report)
     for (size_t i = 0; i < report->host_count; i++) {
         const struct host_use *host = &report->hosts[i];
         json_array_append_new(
-            list, json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:I, s:I, s:I, s:I}", "name", string(host->name),
-                            "cpu_model", string(host->cpu_model), "kernel", string(host->kernel), "os",
-                            string(host->os), "virtualisation", string(host->virtualisation), "version",
-                            string(host->version), "sockets", (json_int_t)host->sockets, "logical_cpus",
-                            (json_int_t)host->logical_cpus, "memory_bytes", (json_int_t)host->memory_bytes,
-                            "runs", (json_int_t)host->runs));
+            list,
+            json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:I, s:I, s:I, s:I}", "name",
+                      report_text_json(host->name), "cpu_model", report_text_json(host->cpu_model), "kernel",
+                      report_text_json(host->kernel), "os", report_text_json(host->os), "virtualisation",
+                      report_text_json(host->virtualisation), "version", report_text_json(host->version),
+                      "sockets", (json_int_t)host->sockets, "logical_cpus", (json_int_t)host->logical_cpus,
+                      "memory_bytes", (json_int_t)host->memory_bytes, "runs", (json_int_t)host->runs));
     }
     return list;
 }
@@ -222,8 +225,8 @@ static json_t *notes(const struct note_use *uses, size_t count)
 {
     json_t *list = json_array();
     for (size_t i = 0; i < count; i++)
-        json_array_append_new(
-            list, json_pack("{s:o, s:I}", "text", string(uses[i].text), "runs", (json_int_t)uses[i].runs));
+        json_array_append_new(list, json_pack("{s:o, s:I}", "text", report_text_json(uses[i].text), "runs",
+                                              (json_int_t)uses[i].runs));
     return list;
 }
 
@@ -231,7 +234,7 @@ static json_t *calibration(const struct report *report)
 {
     if (!report->calibration)
         return json_null();
-    return json_pack("{s:o, s:b, s:o}", "calibration", string(report->calibration), "estimated",
+    return json_pack("{s:o, s:b, s:o}", "calibration", report_text_json(report->calibration), "estimated",
                      report->calibration_estimated, "warnings",
                      notes(report->calibration_notes, report->calibration_note_count));
 }
@@ -252,8 +255,9 @@ static json_t *traces(const struct report *report)
         const struct run_trace *trace = &report->traces[i];
         json_t *channels = json_array();
         for (size_t c = 0; c < trace->bins.channels; c++)
-            json_array_append_new(channels, json_pack("{s:o, s:o}", "channel", string(trace->channels[c]),
-                                                      "power_w", power(&trace->bins, c)));
+            json_array_append_new(channels,
+                                  json_pack("{s:o, s:o}", "channel", report_text_json(trace->channels[c]),
+                                            "power_w", power(&trace->bins, c)));
         json_t *starts = json_array();
         for (size_t e = 0; e < trace->epoch_count; e++)
             json_array_append_new(starts, number(trace->epoch_starts[e]));
@@ -268,12 +272,12 @@ static json_t *answer(const struct report *report)
 {
     json_t *sentences = json_array();
     for (size_t i = 0; i < report->sentence_count; i++)
-        json_array_append_new(sentences, string(report->sentences[i]));
+        json_array_append_new(sentences, report_text_json(report->sentences[i]));
     json_t *threats = json_array();
     for (size_t i = 0; i < report->threat_count; i++)
-        json_array_append_new(threats, string(report->threats[i]));
-    return json_pack("{s:o, s:o, s:o}", "headline", string(report->headline), "sentences", sentences,
-                     "threats", threats);
+        json_array_append_new(threats, report_text_json(report->threats[i]));
+    return json_pack("{s:o, s:o, s:o}", "headline", report_text_json(report->headline), "sentences",
+                     sentences, "threats", threats);
 }
 
 /* null: each by the yearly figure. */
@@ -281,8 +285,8 @@ static json_t *hourly(const struct report *report)
 {
     if (!report->hourly_source)
         return json_null();
-    return json_pack("{s:o, s:f, s:o}", "source", string(report->hourly_source), "part", report->hourly_part,
-                     "trouble", string(report->hourly_trouble));
+    return json_pack("{s:o, s:f, s:o}", "source", report_text_json(report->hourly_source), "part",
+                     report->hourly_part, "trouble", report_text_json(report->hourly_trouble));
 }
 
 /* The machine's share by the time of all finished runs. */
@@ -301,12 +305,13 @@ static json_t *carbon(const struct report *report)
     json_t *among = json_array();
     for (size_t i = 0; i < report->among_count; i++)
         json_array_append_new(among, location_to_json(report->among[i]));
-    return json_pack("{s:o, s:f, s:b, s:o, s:o, s:o, s:o, s:o}", "location",
-                     location_to_json(report->location), "pue", report->pue, "pue_given", report->pue_given,
-                     "pue_source", report->pue_own ? string(report->location->pue_source) : json_null(),
-                     "embodied", embodied(report), "among", among, "site_factor",
-                     report->sites ? string(report->factors[report->site_factor].name) : json_null(),
-                     "hourly", hourly(report));
+    return json_pack(
+        "{s:o, s:f, s:b, s:o, s:o, s:o, s:o, s:o}", "location", location_to_json(report->location), "pue",
+        report->pue, "pue_given", report->pue_given, "pue_source",
+        report->pue_own ? report_text_json(report->location->pue_source) : json_null(), "embodied",
+        embodied(report), "among", among, "site_factor",
+        report->sites ? report_text_json(report->factors[report->site_factor].name) : json_null(), "hourly",
+        hourly(report));
 }
 
 static json_t *accuracy(const struct report *report)
@@ -326,7 +331,7 @@ json_t *report_to_json(const struct report *report)
     return json_pack(
         "{s:s, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:s, s:s, s:I, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, "
         "s:o, s:o, s:o, s:O?, s:O?}",
-        "schema", "joulery.report/1", "version", JOULERY_VERSION, "generated", string(now), "study",
+        "schema", "joulery.report/1", "version", JOULERY_VERSION, "generated", report_text_json(now), "study",
         study(report), "answer", answer(report), "counts", counts(report), "factors", factors(report),
         "accuracy", accuracy(report), "energy_basis", report->basis, "view",
         report->repaired ? "repaired"

@@ -433,13 +433,6 @@ char *place_effect_text(const struct place_effect *e)
     return text_take(&text);
 }
 
-/* From a study: it may be anything but UTF-8. */
-static json_t *word(const char *text)
-{
-    AUTO_FREE char *valid = text ? text_utf8(text, strlen(text)) : NULL;
-    return valid ? json_string(valid) : json_null();
-}
-
 static json_t *share_to_json(const struct effect_share *share)
 {
     json_t *low = isnan(share->low) ? json_null() : json_real(share->low);
@@ -457,13 +450,14 @@ json_t *place_effect_to_json(const struct place_effect *e)
         json_array_append_new(outweighing, json_string(e->outweighing[i]->code));
     return json_pack("{s:b, s:o, s:o, s:I, s:I, s:I, s:o, s:o, s:o, s:o, s:o, s:{s:f, s:o, s:o}, s:{s:f, "
                      "s:s, s:s}, s:s?, s:o, s:o}",
-                     "observed", e->observed, "factor", word(e->factor), "site_factor", word(e->site_factor),
-                     "runs", (json_int_t)e->runs, "levels", (json_int_t)e->levels, "places",
-                     (json_int_t)e->places, "by_factor", share_to_json(&e->by_main), "by_place",
-                     share_to_json(&e->by_place), "by_both", share_to_json(&e->by_both), "by_other_factors",
-                     share_to_json(&e->by_others), "by_chance", share_to_json(&e->by_chance),
-                     "between_levels", "ratio", e->main_factor, "least", word(e->main_least), "most",
-                     word(e->main_most), "between_places", "ratio", e->place_factor, "least",
-                     e->place_least->code, "most", e->place_most->code, "here",
-                     e->here ? e->here->code : NULL, "outweighing", outweighing, "text", word(words));
+                     "observed", e->observed, "factor", report_text_json(e->factor), "site_factor",
+                     report_text_json(e->site_factor), "runs", (json_int_t)e->runs, "levels",
+                     (json_int_t)e->levels, "places", (json_int_t)e->places, "by_factor",
+                     share_to_json(&e->by_main), "by_place", share_to_json(&e->by_place), "by_both",
+                     share_to_json(&e->by_both), "by_other_factors", share_to_json(&e->by_others),
+                     "by_chance", share_to_json(&e->by_chance), "between_levels", "ratio", e->main_factor,
+                     "least", report_text_json(e->main_least), "most", report_text_json(e->main_most),
+                     "between_places", "ratio", e->place_factor, "least", e->place_least->code, "most",
+                     e->place_most->code, "here", e->here ? e->here->code : NULL, "outweighing", outweighing,
+                     "text", report_text_json(words));
 }

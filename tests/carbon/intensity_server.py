@@ -1,5 +1,5 @@
 """Services of carbon intensity on loopback, as their documents say and as they should not be. The first part of a path is how it behaves:
-good, past (no forecast), slow, huge, garbage, cut, unit, negative, zone, empty, list, 401, 403, 404, 429, 500, away. Prints its port. What it was asked, without
+good, past (no forecast), unsaid (nothing but forecasts), slow, huge, garbage, cut, unit, negative, zone, empty, list, 401, 403, 404, 429, 500, away. Prints its port. What it was asked, without
 its query, is in the log that is named, a line each, with the headers' secrets replaced by whether they were right."""
 import base64
 import datetime
@@ -50,7 +50,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         start, end = (moment(part) for part in path.split("/")[-2:])
         now = datetime.datetime.now(UTC)
         return {"data": [{"from": at.strftime("%Y-%m-%dT%H:%MZ"), "to": (at + half).strftime("%Y-%m-%dT%H:%MZ"),
-                          "intensity": {"forecast": intensity(at) + 1, "actual": intensity(at) if at < now else None, "index": "low"}}
+                          "intensity": {"forecast": intensity(at) + 1, "actual": intensity(at) if at < now and self.mode != "unsaid" else None, "index": "low"}}
                          for at in steps(start, end, half)]}
 
     def energidata(self, path, query):

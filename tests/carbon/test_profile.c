@@ -136,7 +136,9 @@ static void cutting_pieces_changes_nothing(void **state)
             time += (int64_t)random_below(&random, 2) * 600; /* holes */
             int64_t end = time + 1 + (int64_t)random_below(&random, 7200);
             assert_int_equal(
-                profile_add(&p, (struct profile_step){time, end, 900 * random_uniform(&random)}, &error), 0);
+                profile_add(&p, (struct profile_step){time, end, 900 * random_uniform(&random), false},
+                            &error),
+                0);
             time = end;
         }
         double from = 0.7 * (double)time * random_uniform(&random), to = from + 0.5 * (double)time;

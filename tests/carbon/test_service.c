@@ -89,6 +89,14 @@ static void behave(const struct peer *peer, const char *how)
     }
 }
 
+static size_t forecasts_in(const struct profile *profile)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < profile->count; i++)
+        count += profile->steps[i].forecast;
+    return count;
+}
+
 static double hour_of(int64_t time_s)
 {
     return (double)(time_s / HOUR_S % 24);
@@ -122,7 +130,7 @@ static void what_was_is_told_by_the_hour(void **state)
             assert_null(trouble);
             assert_non_null(strstr(profile.source, asked[i].title));
             assert_int_equal(profile.marginal, strncmp(asked[i].given, "watttime", 8) == 0);
-            assert_false(profile.forecast);
+            assert_int_equal(forecasts_in(&profile), 0);
             for (int64_t at = from_s; at < to_s; at += HOUR_S) {
                 double known, mean = profile_mean(&profile, (double)at, (double)at + HOUR_S, &known);
                 assert_true(known > 1 - 1e-12);
@@ -146,7 +154,7 @@ static void what_will_be_is_told_and_is_a_forecast(void **state)
         double known;
         profile_mean(&profile, (double)now_s, (double)now_s + 11 * HOUR_S, &known);
         assert_true(known > 0.9);
-        assert_true(profile.forecast);
+        assert_true(forecasts_in(&profile) > 0 && forecasts_in(&profile) < profile.count);
         assert_true(profile.asked_s >= now_s);
         profile_free(&profile);
     }
@@ -273,11 +281,32 @@ static void a_forecast_that_fails_is_the_last_one(void **state)
                                  &trouble, &error),
                      0);
     assert_non_null(trouble);
-    assert_true(profile.forecast && profile.asked_s >= now_s);
+    assert_true(forecasts_in(&profile) > 0 && profile.asked_s >= now_s);
     profile_mean(&profile, (double)now_s, (double)now_s + 20 * HOUR_S, &known);
     assert_true(known > 1 - 1e-9);
     free(trouble);
     profile_free(&profile);
+}
+
+/* Great Britain's of an hour that is over but was not measured: a forecast, also when it is remembered. */
+static void a_forecast_that_is_remembered_stays_one(void **state)
+{
+    struct error error = ERROR_INIT;
+    struct profile profile;
+    char *trouble;
+    int64_t to_s = clock_wall_ns() / NS_PER_S - 48 * HOUR_S;
+    static const char *const ways[] = {"unsaid", "500"};
+    for (size_t i = 0; i < 2; i++) {
+        behave(*state, ways[i]);
+        assert_int_equal(
+            service_ask("uk", known_location("GBR"), to_s - 3 * HOUR_S, to_s, &profile, &trouble, &error), 0);
+        assert_true(profile.count >= 6);
+        assert_int_equal(forecasts_in(&profile), profile.count);
+        AUTO_FREE char *text = profile_text(&profile);
+        assert_non_null(strstr(text, ", forecast"));
+        free(trouble);
+        profile_free(&profile);
+    }
 }
 
 static void an_empty_answer_is_nothing_and_no_failure(void **state)
@@ -446,6 +475,7 @@ int main(void)
         WITH_PEER(an_answer_of_another_zone_or_unit_is_refused),
         WITH_PEER(what_was_told_before_holds_when_a_service_fails),
         WITH_PEER(a_forecast_that_fails_is_the_last_one),
+        WITH_PEER(a_forecast_that_is_remembered_stays_one),
         WITH_PEER(an_empty_answer_is_nothing_and_no_failure),
         WITH_PEER(a_spoilt_cache_is_as_if_there_were_none),
         WITH_PEER(a_service_that_has_had_enough_is_left_alone),
