@@ -100,7 +100,7 @@ static const struct service electricitymaps = {
     .name = "electricitymaps",
     .example_zone = "US-CAL-CISO",
     .title = "Electricity Maps",
-    .about = "most grids of the world, average over the life cycle, by the hour",
+    .about = "most grids of the world, average over the life cycle, by the hour; forecasts of three days",
     .base = "https://api.electricitymaps.com",
     .key_variable = "JOULERY_KEY_ELECTRICITYMAPS",
     .url_variable = "JOULERY_SERVICE_URL_ELECTRICITYMAPS",
@@ -108,36 +108,38 @@ static const struct service electricitymaps = {
     .forecasts_apart = true,
     .parse = electricitymaps_parse,
     .url = electricitymaps_url};
-static const struct service watttime = {.name = "watttime",
-                                        .example_zone = "CAISO_NORTH",
-                                        .title = "WattTime",
-                                        .about = "grids of America and others, marginal, by five minutes",
-                                        .base = "https://api.watttime.org",
-                                        .key_variable = "JOULERY_KEY_WATTTIME",
-                                        .url_variable = "JOULERY_SERVICE_URL_WATTTIME",
-                                        .range_s = 30 * 86400,
-                                        .forecasts_apart = true,
-                                        .parse = watttime_parse,
-                                        .url = watttime_url};
+static const struct service watttime = {
+    .name = "watttime",
+    .example_zone = "CAISO_NORTH",
+    .title = "WattTime",
+    .about = "grids of America and others, marginal, by five minutes; forecasts of three days",
+    .base = "https://api.watttime.org",
+    .key_variable = "JOULERY_KEY_WATTTIME",
+    .url_variable = "JOULERY_SERVICE_URL_WATTTIME",
+    .range_s = 30 * 86400,
+    .forecasts_apart = true,
+    .parse = watttime_parse,
+    .url = watttime_url};
 static const struct service uk = {.name = "uk",
                                   .title = "Carbon Intensity (Great Britain)",
-                                  .about = "Great Britain, average, by the half hour, two days ahead",
+                                  .about = "Great Britain, average, by the half hour; forecasts of two days",
                                   .base = "https://api.carbonintensity.org.uk",
                                   .url_variable = "JOULERY_SERVICE_URL_UK",
                                   .one_zone = true,
                                   .range_s = 13 * 86400,
                                   .parse = uk_parse,
                                   .url = uk_url};
-static const struct service energidata = {.name = "energidata",
-                                          .example_zone = "DK1",
-                                          .title = "Energi Data Service",
-                                          .about = "Denmark's zones DK1 and DK2, average, by five minutes",
-                                          .base = "https://api.energidataservice.dk",
-                                          .url_variable = "JOULERY_SERVICE_URL_ENERGIDATA",
-                                          .range_s = 31 * 86400,
-                                          .forecasts_apart = true,
-                                          .parse = energidata_parse,
-                                          .url = energidata_url};
+static const struct service energidata = {
+    .name = "energidata",
+    .example_zone = "DK1",
+    .title = "Energi Data Service",
+    .about = "Denmark's zones DK1 and DK2, average, by five minutes; forecasts",
+    .base = "https://api.energidataservice.dk",
+    .url_variable = "JOULERY_SERVICE_URL_ENERGIDATA",
+    .range_s = 31 * 86400,
+    .forecasts_apart = true,
+    .parse = energidata_parse,
+    .url = energidata_url};
 
 static const struct service *const services[] = {&electricitymaps, &energidata, &uk, &watttime};
 
@@ -176,6 +178,11 @@ const char *service_about(const struct service *service)
 const char *service_key_variable(const struct service *service)
 {
     return service->key_variable;
+}
+
+const char *service_key_form(const struct service *service)
+{
+    return service == &watttime ? "USER PASSWORD" : "KEY";
 }
 
 /* ---- zones ---- */
@@ -298,7 +305,7 @@ static int find_key(const struct service *service, char key[KEY_BYTES_MOST + 1],
         error,
         "%s wants %s: in the environment, %s, or in ~/.config/joulery/keys, a line '%s %s' (chmod 600)",
         service->title, pair ? "a user and a password" : "a key", service->key_variable, service->name,
-        pair ? "USER PASSWORD" : "KEY");
+        service_key_form(service));
 }
 
 /* ---- asking ---- */

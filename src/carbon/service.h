@@ -17,6 +17,8 @@ const char *service_title(const struct service *service); /* "Electricity Maps" 
 const char *service_about(const struct service *service); /* what it covers; for people */
 /* The environment variable that may hold its key; NULL: it wants none. */
 const char *service_key_variable(const struct service *service);
+/* "KEY", "USER PASSWORD": what it holds. */
+const char *service_key_form(const struct service *service);
 
 /* Whether it can be asked at all: the zone of the location is known, and so is the key. Asks nobody. */
 int service_check(const char *given, const struct location *location, struct error *error);

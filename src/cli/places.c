@@ -90,9 +90,11 @@ static int list_services(void)
     const struct service *const *all = service_all(&count);
     for (size_t i = 0; i < count; i++) {
         const char *variable = service_key_variable(all[i]);
-        printf("%-16s %s: %s; %s%s%s\n", service_name(all[i]), service_title(all[i]), service_about(all[i]),
-               variable ? "wants a key, " : "no key", variable ? variable : "",
-               variable && !secure_getenv(variable) ? " (not set)" : "");
+        printf("%-16s %s: %s\n", service_name(all[i]), service_title(all[i]), service_about(all[i]));
+        if (variable)
+            printf("%-16s wants %s='%s'%s, or a line '%s %s' in ~/.config/joulery/keys\n", "", variable,
+                   service_key_form(all[i]), secure_getenv(variable) ? " (set)" : "", service_name(all[i]),
+                   service_key_form(all[i]));
     }
     printf("\n--hourly NAME or NAME:ZONE of run, report, analyse and when asks one of them "
            "(docs/services.md)\n");
