@@ -13,8 +13,8 @@ struct energy_piece {
 
 struct charge {
     double intensity_g_per_kwh;           /* weighted by energy */
-    double low_g_per_kwh, high_g_per_kwh; /* the location's range for what it is charged by, and the profile's
-                                             own figure for the rest; NAN: the range is not known */
+    double low_g_per_kwh, high_g_per_kwh; /* weighted alike, of the profile's range and the location's; NAN:
+                                             the range is not known */
     double by_the_hour;                   /* the part of the energy charged by the profile, 0..1 */
 };
 

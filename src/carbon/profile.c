@@ -28,6 +28,11 @@ int profile_add(struct profile *profile, struct profile_step step, struct error 
     if (!(step.intensity_g_per_kwh >= 0) || step.intensity_g_per_kwh > INTENSITY_MOST_G_PER_KWH)
         return error_set(error, "an intensity is from 0 to %g g/kWh, found %g", INTENSITY_MOST_G_PER_KWH,
                          step.intensity_g_per_kwh);
+    bool ranged = step.low_g_per_kwh != 0 || step.high_g_per_kwh != 0;
+    if (ranged && !(step.low_g_per_kwh >= 0 && step.low_g_per_kwh <= step.intensity_g_per_kwh &&
+                    step.high_g_per_kwh >= step.intensity_g_per_kwh && isfinite(step.high_g_per_kwh)))
+        return error_set(error, "the range of an intensity holds it: %g is not from %g to %g",
+                         step.intensity_g_per_kwh, step.low_g_per_kwh, step.high_g_per_kwh);
     /* room grows by doubling: it is full where the count is a power of two */
     if ((profile->count & (profile->count - 1)) == 0) {
         size_t room = profile->count ? 2 * profile->count : 1;
@@ -40,6 +45,12 @@ int profile_add(struct profile *profile, struct profile_step step, struct error 
     return 0;
 }
 
+static void append_part(struct text *text, size_t part, size_t count, const char *word)
+{
+    if (part)
+        text_printf(text, ", %s%s", part < count ? "in part " : "", word);
+}
+
 char *profile_text(const struct profile *profile)
 {
     struct text text = TEXT_INIT;
@@ -49,17 +60,19 @@ char *profile_text(const struct profile *profile)
     AUTO_FREE char *asked = profile->asked_s ? clock_iso8601(profile->asked_s * NS_PER_S) : NULL;
     if (asked)
         text_printf(&text, ", told %s", asked);
-    size_t forecasts = 0;
-    for (size_t i = 0; i < profile->count; i++)
+    size_t forecasts = 0, estimates = 0;
+    for (size_t i = 0; i < profile->count; i++) {
         forecasts += profile->steps[i].forecast;
-    if (forecasts)
-        text_append(&text, forecasts < profile->count ? ", in part forecast" : ", forecast");
+        estimates += profile->steps[i].estimated;
+    }
+    append_part(&text, forecasts, profile->count, "forecast");
+    append_part(&text, estimates, profile->count, "estimated");
     return text_take(&text);
 }
 
 /* ---- a file ---- */
 
-enum column { COLUMN_FROM, COLUMN_TO, COLUMN_INTENSITY, COLUMNS };
+enum column { COLUMN_FROM, COLUMN_TO, COLUMN_INTENSITY, COLUMN_LOW, COLUMN_HIGH, COLUMNS };
 
 struct reader {
     struct profile *profile;
@@ -81,7 +94,8 @@ static int read_header(struct reader *reader, struct error *error)
         const char *name;
         enum column column;
     } names[] = {
-        {"time", COLUMN_FROM}, {"from", COLUMN_FROM}, {"to", COLUMN_TO}, {"g_per_kwh", COLUMN_INTENSITY}};
+        {"time", COLUMN_FROM},           {"from", COLUMN_FROM},         {"to", COLUMN_TO},
+        {"g_per_kwh", COLUMN_INTENSITY}, {"low_g_per_kwh", COLUMN_LOW}, {"high_g_per_kwh", COLUMN_HIGH}};
     const struct csv_row *row = reader->row;
     reader->fields = row->count;
     for (size_t c = 0; c < COLUMNS; c++)
@@ -95,9 +109,13 @@ static int read_header(struct reader *reader, struct error *error)
                 }
                 reader->at[names[n].column] = i;
             }
-    if (reader->at[COLUMN_FROM] != SIZE_MAX && reader->at[COLUMN_INTENSITY] != SIZE_MAX)
+    if (reader->at[COLUMN_FROM] == SIZE_MAX || reader->at[COLUMN_INTENSITY] == SIZE_MAX)
+        error_set(error,
+                  "expected a row that names the columns, among them time (or from and to) and g_per_kwh");
+    else if ((reader->at[COLUMN_LOW] == SIZE_MAX) != (reader->at[COLUMN_HIGH] == SIZE_MAX))
+        error_set(error, "a range has two columns, low_g_per_kwh and high_g_per_kwh: one of them is missing");
+    else
         return 0;
-    error_set(error, "expected a row that names the columns, among them time (or from and to) and g_per_kwh");
     return wrong(reader, error);
 }
 
@@ -129,20 +147,32 @@ static int read_time(const struct reader *reader, enum column column, int64_t *t
     return wrong(reader, error);
 }
 
+/* A column that the file lacks leaves the figure as it is. */
+static int read_figure(const struct reader *reader, enum column column, const char *name, double *g_per_kwh,
+                       struct error *error)
+{
+    if (reader->at[column] == SIZE_MAX)
+        return 0;
+    const char *text = reader->row->fields[reader->at[column]];
+    if (text_to_double(text, g_per_kwh) == 0)
+        return 0;
+    error_set(error, "%s: expected a number, found '%s'", name, text);
+    return wrong(reader, error);
+}
+
 /* Where the file says no ends, the step at hand is as long as a second until the next tells more. */
 static int read_step(struct reader *reader, struct error *error)
 {
     struct profile_step step = {0};
-    const char *intensity = reader->row->fields[reader->at[COLUMN_INTENSITY]];
     if (read_time(reader, COLUMN_FROM, &step.from_s, error) < 0)
         return -1;
     step.to_s = step.from_s + 1;
     if (reader->at[COLUMN_TO] != SIZE_MAX && read_time(reader, COLUMN_TO, &step.to_s, error) < 0)
         return -1;
-    if (text_to_double(intensity, &step.intensity_g_per_kwh) < 0) {
-        error_set(error, "g_per_kwh: expected a number, found '%s'", intensity);
-        return wrong(reader, error);
-    }
+    if (read_figure(reader, COLUMN_INTENSITY, "g_per_kwh", &step.intensity_g_per_kwh, error) < 0 ||
+        read_figure(reader, COLUMN_LOW, "low_g_per_kwh", &step.low_g_per_kwh, error) < 0 ||
+        read_figure(reader, COLUMN_HIGH, "high_g_per_kwh", &step.high_g_per_kwh, error) < 0)
+        return -1;
     return profile_add(reader->profile, step, error) < 0 ? wrong(reader, error) : 0;
 }
 
@@ -240,16 +270,37 @@ static size_t first_after(const struct profile *profile, double time_s)
     return low;
 }
 
-double profile_mean(const struct profile *profile, double from_s, double to_s, double *known_part)
+struct means {
+    double known_s, intensity, low, high; /* sums over the time known */
+};
+
+static struct means sum_up(const struct profile *profile, double from_s, double to_s)
 {
-    double known_s = 0, sum = 0;
+    struct means sum = {0};
     for (size_t i = first_after(profile, from_s);
          i < profile->count && (double)profile->steps[i].from_s < to_s; i++) {
         const struct profile_step *step = &profile->steps[i];
         double wall_s = fmin(to_s, (double)step->to_s) - fmax(from_s, (double)step->from_s);
-        known_s += wall_s;
-        sum += wall_s * step->intensity_g_per_kwh;
+        bool ranged = step->low_g_per_kwh != 0 || step->high_g_per_kwh != 0;
+        sum.known_s += wall_s;
+        sum.intensity += wall_s * step->intensity_g_per_kwh;
+        sum.low += wall_s * (ranged ? step->low_g_per_kwh : step->intensity_g_per_kwh);
+        sum.high += wall_s * (ranged ? step->high_g_per_kwh : step->intensity_g_per_kwh);
     }
-    *known_part = to_s > from_s ? fmin(known_s / (to_s - from_s), 1) : 0;
-    return known_s > 0 ? sum / known_s : NAN;
+    return sum;
+}
+
+double profile_mean(const struct profile *profile, double from_s, double to_s, double *known_part)
+{
+    struct means sum = sum_up(profile, from_s, to_s);
+    *known_part = to_s > from_s ? fmin(sum.known_s / (to_s - from_s), 1) : 0;
+    return sum.known_s > 0 ? sum.intensity / sum.known_s : NAN;
+}
+
+void profile_range(const struct profile *profile, double from_s, double to_s, double *low_g_per_kwh,
+                   double *high_g_per_kwh)
+{
+    struct means sum = sum_up(profile, from_s, to_s);
+    *low_g_per_kwh = sum.known_s > 0 ? sum.low / sum.known_s : NAN;
+    *high_g_per_kwh = sum.known_s > 0 ? sum.high / sum.known_s : NAN;
 }

@@ -21,6 +21,9 @@
 #define REST_USUAL_S      60 /* after a 429 that does not say how long */
 #define REST_MOST_S       86400
 #define KEY_BYTES_MOST    512
+#define KEY_IN_URL        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-"
+#define HOUR_S            3600
+#define UK_REGIONS        17
 
 /* One answer at a time: `key` is the key, or for WattTime "USER PASSWORD". */
 struct asking {
@@ -32,14 +35,18 @@ struct asking {
     int64_t from_s, to_s, now_s;
 };
 
+enum forecasts { FORECASTS_NONE, FORECASTS_WITH_PAST, FORECASTS_APART };
+
 struct service {
     const char *name, *title, *about, *base;
     const char *key_variable; /* NULL: it wants none */
     const char *url_variable;
-    bool one_zone;            /* the service is of one place, whose locations are in the table */
-    const char *example_zone; /* for who must name one; NULL: there is one zone */
+    bool one_place;           /* the table has all its locations */
+    bool key_in_url;          /* the only way it takes one */
+    const char *example_zone; /* for who must name one */
     int64_t range_s;          /* the longest time that one question may ask for */
-    bool forecasts_apart;     /* by a question of their own; else with the past */
+    enum forecasts forecasts; /* the last by a question of their own */
+    bool (*is_zone)(const char *zone);
     service_parser *parse;
     /* The address of the past from..to; with to 0: of the forecast. */
     char *(*url)(const struct asking *asking, int64_t from_s, int64_t to_s);
@@ -67,7 +74,11 @@ static char *electricitymaps_url(const struct asking *a, int64_t from_s, int64_t
 static char *uk_url(const struct asking *a, int64_t from_s, int64_t to_s)
 {
     AUTO_FREE char *from = minute(from_s, "Z"), *to = minute(to_s + 59, "Z");
-    return from && to ? text_format("%s/intensity/%s/%s", a->base, from, to) : NULL;
+    if (!from || !to)
+        return NULL;
+    if (strcmp(a->zone, UK_NATIONAL) == 0)
+        return text_format("%s/intensity/%s/%s", a->base, from, to);
+    return text_format("%s/regional/intensity/%s/%s/regionid/%s", a->base, from, to, a->zone);
 }
 
 /* {"PriceArea":["DK1"]}; two hours more on either side, for a start without a zone may be taken for Danish
@@ -96,6 +107,39 @@ static char *watttime_url(const struct asking *a, int64_t from_s, int64_t to_s)
                       : NULL;
 }
 
+/* "202601010000" of the hour that begins before, or for the end ends after */
+static char *entsoe_hour(int64_t time_s)
+{
+    AUTO_FREE char *time = clock_iso8601(time_s / HOUR_S * HOUR_S * NS_PER_S);
+    return time ? text_format("%.4s%.2s%.2s%.2s00", time, time + 5, time + 8, time + 11) : NULL;
+}
+
+/* Actual generation per production type, realised. */
+static char *entsoe_url(const struct asking *a, int64_t from_s, int64_t to_s)
+{
+    AUTO_FREE char *from = entsoe_hour(from_s), *to = entsoe_hour(to_s + HOUR_S - 1);
+    return from && to ? text_format("%s/api?documentType=A75&processType=A16&in_Domain=%s&periodStart=%s&"
+                                    "periodEnd=%s&securityToken=%s",
+                                    a->base, a->zone, from, to, a->key)
+                      : NULL;
+}
+
+/* What may stand in an address and in the name of a file. */
+static bool is_zone(const char *zone)
+{
+    for (const char *c = zone; *c; c++)
+        if (!isalnum((unsigned char)*c) && *c != '-' && *c != '_')
+            return false;
+    return *zone != '\0' && strlen(zone) < 64;
+}
+
+static bool is_uk_zone(const char *zone)
+{
+    int64_t region;
+    return strcmp(zone, UK_NATIONAL) == 0 ||
+           (is_zone(zone) && text_to_i64(zone, &region) == 0 && region >= 1 && region <= UK_REGIONS);
+}
+
 static const struct service electricitymaps = {
     .name = "electricitymaps",
     .example_zone = "US-CAL-CISO",
@@ -105,7 +149,8 @@ static const struct service electricitymaps = {
     .key_variable = "JOULERY_KEY_ELECTRICITYMAPS",
     .url_variable = "JOULERY_SERVICE_URL_ELECTRICITYMAPS",
     .range_s = 9 * 86400,
-    .forecasts_apart = true,
+    .forecasts = FORECASTS_APART,
+    .is_zone = is_zone,
     .parse = electricitymaps_parse,
     .url = electricitymaps_url};
 static const struct service watttime = {
@@ -117,16 +162,22 @@ static const struct service watttime = {
     .key_variable = "JOULERY_KEY_WATTTIME",
     .url_variable = "JOULERY_SERVICE_URL_WATTTIME",
     .range_s = 30 * 86400,
-    .forecasts_apart = true,
+    .forecasts = FORECASTS_APART,
+    .is_zone = is_zone,
     .parse = watttime_parse,
     .url = watttime_url};
 static const struct service uk = {.name = "uk",
                                   .title = "Carbon Intensity (Great Britain)",
-                                  .about = "Great Britain, average, by the half hour; forecasts of two days",
+                                  .about =
+                                      "Great Britain, average, by the half hour; forecasts of two days; its "
+                                      "regions, forecasts only, as uk:13 (London)",
                                   .base = "https://api.carbonintensity.org.uk",
                                   .url_variable = "JOULERY_SERVICE_URL_UK",
-                                  .one_zone = true,
+                                  .one_place = true,
+                                  .example_zone = "13",
                                   .range_s = 13 * 86400,
+                                  .forecasts = FORECASTS_WITH_PAST,
+                                  .is_zone = is_uk_zone,
                                   .parse = uk_parse,
                                   .url = uk_url};
 static const struct service energidata = {
@@ -137,11 +188,27 @@ static const struct service energidata = {
     .base = "https://api.energidataservice.dk",
     .url_variable = "JOULERY_SERVICE_URL_ENERGIDATA",
     .range_s = 31 * 86400,
-    .forecasts_apart = true,
+    .forecasts = FORECASTS_APART,
+    .is_zone = is_zone,
     .parse = energidata_parse,
     .url = energidata_url};
 
-static const struct service *const services[] = {&electricitymaps, &energidata, &uk, &watttime};
+static const struct service entsoe = {.name = "entsoe",
+                                      .example_zone = "10Y1001A1001A82H",
+                                      .title = "ENTSO-E",
+                                      .about = "Europe, average over the life cycle, estimated of the "
+                                               "generation by source, by the hour or finer; no "
+                                               "forecasts",
+                                      .base = "https://web-api.tp.entsoe.eu",
+                                      .key_variable = "JOULERY_KEY_ENTSOE",
+                                      .url_variable = "JOULERY_SERVICE_URL_ENTSOE",
+                                      .key_in_url = true,
+                                      .range_s = 14 * 86400,
+                                      .is_zone = is_zone,
+                                      .parse = entsoe_parse,
+                                      .url = entsoe_url};
+
+static const struct service *const services[] = {&electricitymaps, &energidata, &entsoe, &uk, &watttime};
 
 #define SERVICES (sizeof services / sizeof *services)
 
@@ -180,6 +247,11 @@ const char *service_key_variable(const struct service *service)
     return service->key_variable;
 }
 
+bool service_forecasts(const struct service *service)
+{
+    return service->forecasts != FORECASTS_NONE;
+}
+
 const char *service_key_form(const struct service *service)
 {
     return service == &watttime ? "USER PASSWORD" : "KEY";
@@ -210,23 +282,18 @@ static char *zone_in_table(const char *service, const char *location, struct err
     return zone;
 }
 
-static bool is_zone(const char *zone)
-{
-    for (const char *c = zone; *c; c++)
-        if (!isalnum((unsigned char)*c) && *c != '-' && *c != '_')
-            return false;
-    return *zone != '\0' && strlen(zone) < 64;
-}
-
 static void refuse_zone(const struct service *service, const struct location *location, const char *zone,
                         struct error *error)
 {
-    if (zone && service->one_zone)
-        error_set(error, "%s has no zones: name it alone, --hourly %s", service->title, service->name);
+    if (zone && service == &uk)
+        error_set(
+            error,
+            "%s: a region is a number from 1 to %d, as in --hourly uk:13, found '%s' (docs/services.md)",
+            service->title, UK_REGIONS, zone);
     else if (zone)
         error_set(error, "%s: '%s' is no name of a zone: expected letters, digits, '-' and '_'",
                   service->title, zone);
-    else if (service->one_zone)
+    else if (service->one_place)
         error_set(error, "%s does not know %s", service->title, location->name);
     else
         error_set(error, "%s has no one zone for %s: name it, as in --hourly %s:%s (docs/services.md)",
@@ -241,7 +308,7 @@ static char *zone_of(const struct service *service, const char *given, const str
     char *zone = colon ? strdup(colon + 1) : zone_in_table(service->name, location->code, error);
     if (!zone && !colon && location->kind == LOCATION_CLOUD)
         zone = zone_in_table(service->name, location->country, error);
-    if (zone && is_zone(zone) && !(colon && service->one_zone))
+    if (zone && service->is_zone(zone))
         return zone;
     refuse_zone(service, location, colon ? colon + 1 : NULL, error);
     free(zone);
@@ -299,6 +366,9 @@ static int find_key(const struct service *service, char key[KEY_BYTES_MOST + 1],
         return -1;
     bool pair = service == &watttime;
     bool good = *key && !strpbrk(key, "\r\n") && (!pair || (strchr(key, ' ') && strchr(key, ' ') > key));
+    if (good && service->key_in_url && key[strspn(key, KEY_IN_URL)])
+        return error_set(error, "the key of %s is letters, digits and '-': what was found is none",
+                         service->title);
     if (good)
         return 0;
     return error_set(
@@ -408,6 +478,7 @@ static int ask_once(const struct asking *a, int64_t from_s, int64_t to_s, struct
     AUTO_FREE char *body = url ? get(a, url, NULL, NULL, &size, error) : NULL;
     if (!url)
         return error_memory(error, a->service->title);
+    explicit_bzero(url, strlen(url));
     if (!body)
         return -1;
     if (a->service->parse(body, size, a->zone, profile, error) < 0)
@@ -419,8 +490,8 @@ static int ask_once(const struct asking *a, int64_t from_s, int64_t to_s, struct
 static int ask_all(struct asking *a, struct profile *profile, struct error *error)
 {
     const struct service *service = a->service;
-    bool ahead = service->forecasts_apart;
-    int64_t past_to_s = ahead && a->to_s > a->now_s ? a->now_s : a->to_s;
+    bool with_past = service->forecasts == FORECASTS_WITH_PAST;
+    int64_t past_to_s = !with_past && a->to_s > a->now_s ? a->now_s : a->to_s;
     if (service == &watttime && log_in(a, error) < 0)
         return -1;
     for (int64_t from_s = a->from_s; from_s < past_to_s; from_s += service->range_s) {
@@ -429,7 +500,7 @@ static int ask_all(struct asking *a, struct profile *profile, struct error *erro
             return -1;
     }
     int64_t from_s = a->from_s > a->now_s ? a->from_s : a->now_s;
-    if (!ahead || a->to_s <= a->now_s)
+    if (service->forecasts != FORECASTS_APART || a->to_s <= a->now_s)
         return 0;
     size_t past = profile->count;
     int result = ask_once(a, from_s, 0, profile, error);

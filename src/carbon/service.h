@@ -15,6 +15,8 @@ const struct service *const *service_all(size_t *count);
 const char *service_name(const struct service *service);
 const char *service_title(const struct service *service); /* "Electricity Maps" */
 const char *service_about(const struct service *service); /* what it covers; for people */
+/* Whether it tells what will be. */
+bool service_forecasts(const struct service *service);
 /* The environment variable that may hold its key; NULL: it wants none. */
 const char *service_key_variable(const struct service *service);
 /* "KEY", "USER PASSWORD": what it holds. */

@@ -6,10 +6,13 @@
 #include "base/text.h"
 #include "carbon/service.h"
 
+#include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
+#include <unistd.h>
 
 #define CACHE_BYTES_MOST ((size_t)32 << 20)
 
@@ -53,18 +56,38 @@ static int add_step(struct cached *cached, struct profile_step step, int64_t ask
     return 0;
 }
 
-/* "from,to,g_per_kwh,asked,forecast" */
+enum column { FROM, TO, INTENSITY, LOW, HIGH, FORECAST, ESTIMATED, ASKED, COLUMNS };
+#define HEADER "from,to,g_per_kwh,low_g_per_kwh,high_g_per_kwh,forecast,estimated,asked\n"
+
+static int read_time(const char *field, int64_t *time_s)
+{
+    int64_t ns;
+    if (clock_parse_iso8601(field, &ns) < 0)
+        return -1;
+    *time_s = ns / NS_PER_S;
+    return 0;
+}
+
+static int read_flag(const char *field, bool *flag)
+{
+    *flag = strcmp(field, "1") == 0;
+    return *flag || strcmp(field, "0") == 0 ? 0 : -1;
+}
+
 static int read_row(const struct csv_row *row, struct cached *cached, struct error *error)
 {
-    int64_t from, to, asked;
-    double g_per_kwh;
-    if (row->count != 5 || clock_parse_iso8601(row->fields[0], &from) < 0 ||
-        clock_parse_iso8601(row->fields[1], &to) < 0 || text_to_double(row->fields[2], &g_per_kwh) < 0 ||
-        clock_parse_iso8601(row->fields[3], &asked) < 0 || strlen(row->fields[4]) != 1 ||
-        !strchr("01", row->fields[4][0]))
+    char *const *fields = row->fields;
+    struct profile_step step;
+    int64_t asked_s;
+    if (row->count != COLUMNS || read_time(fields[FROM], &step.from_s) < 0 ||
+        read_time(fields[TO], &step.to_s) < 0 ||
+        text_to_double(fields[INTENSITY], &step.intensity_g_per_kwh) < 0 ||
+        text_to_double(fields[LOW], &step.low_g_per_kwh) < 0 ||
+        text_to_double(fields[HIGH], &step.high_g_per_kwh) < 0 ||
+        read_flag(fields[FORECAST], &step.forecast) < 0 ||
+        read_flag(fields[ESTIMATED], &step.estimated) < 0 || read_time(fields[ASKED], &asked_s) < 0)
         return error_set(error, "not a row of the cache");
-    const struct profile_step step = {from / NS_PER_S, to / NS_PER_S, g_per_kwh, row->fields[4][0] == '1'};
-    return add_step(cached, step, asked / NS_PER_S, error);
+    return add_step(cached, step, asked_s, error);
 }
 
 static int read_rows(const char *text, size_t size, struct cached *cached, struct error *error)
@@ -125,7 +148,8 @@ static void append_step(struct text *text, const struct profile_step *step, int6
     AUTO_FREE char *from = clock_iso8601(step->from_s * NS_PER_S), *to = clock_iso8601(step->to_s * NS_PER_S);
     AUTO_FREE char *asked = clock_iso8601(asked_s * NS_PER_S);
     if (from && to && asked)
-        text_printf(text, "%s,%s,%.17g,%s,%d\n", from, to, step->intensity_g_per_kwh, asked, step->forecast);
+        text_printf(text, "%s,%s,%.17g,%.17g,%.17g,%d,%d,%s\n", from, to, step->intensity_g_per_kwh,
+                    step->low_g_per_kwh, step->high_g_per_kwh, step->forecast, step->estimated, asked);
 }
 
 /* Both are in order: of two that overlap the new one stays. */
@@ -149,20 +173,36 @@ static void append_merged(struct text *text, const struct cached *kept, const st
     }
 }
 
+/* Of the folder, so that what another process adds in between is not lost; closing it lets go. Where there
+ * are no locks, it goes without. -1: there is no such folder. */
+static int lock_folder(const char *path)
+{
+    AUTO_FREE char *folder = strndup(path, (size_t)(strrchr(path, '/') - path));
+    int lock = folder ? open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
+    if (lock >= 0)
+        flock(lock, LOCK_EX);
+    return lock;
+}
+
 void service_cache_add(const char *service, const char *zone, const struct profile *profile, int64_t now_s)
 {
     AUTO_FREE char *path = cache_path(service, zone, "csv");
     struct error ignored = ERROR_INIT;
     if (!path || profile->count == 0)
         return;
+    int lock = file_make_folders(path, &ignored) == 0 ? lock_folder(path) : -1;
+    error_clear(&ignored);
+    if (lock < 0)
+        return;
     struct cached kept;
     struct text text = TEXT_INIT;
     read_whole(path, &kept);
-    text_append(&text, "from,to,g_per_kwh,asked,forecast\n");
+    text_append(&text, HEADER);
     append_merged(&text, &kept, profile, now_s,
                   profile->steps[profile->count - 1].to_s - SERVICE_RANGE_MOST_S);
-    if (!text.failed && file_make_folders(path, &ignored) == 0)
+    if (!text.failed)
         file_write(path, text.data, text.length, &ignored);
+    close(lock);
     text_free(&text);
     cached_free(&kept);
     error_clear(&ignored);

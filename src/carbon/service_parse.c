@@ -144,6 +144,7 @@ static int electricitymaps_point(const json_t *item, const void *context, struct
     (void)context;
     int told = parse_figure(json_object_get(item, "carbonIntensity"), "carbonIntensity", 1,
                             &step->intensity_g_per_kwh, error);
+    step->estimated = json_is_true(json_object_get(item, "isEstimated"));
     return told > 0 && parse_time(item, "datetime", false, &step->from_s, error) < 0 ? -1 : told;
 }
 
@@ -184,14 +185,30 @@ static int uk_point(const json_t *item, const void *context, struct profile_step
     return told;
 }
 
+static int expect_region(const json_t *region, const char *wanted, struct error *error)
+{
+    const json_t *found = json_object_get(region, "regionid");
+    AUTO_FREE char *number = text_format("%lld", (long long)json_integer_value(found));
+    if (json_is_integer(found) && number && strcmp(number, wanted) == 0)
+        return 0;
+    return error_set(error, "regionid: expected %s, found %s", wanted,
+                     json_is_integer(found) ? number : "none");
+}
+
 int uk_parse(const char *text, size_t size, const char *zone, struct profile *profile, struct error *error)
 {
-    (void)zone;
     json_t *root = load(text, size, error);
     if (!root)
         return -1;
     struct points points = {.usual_s = HOUR_S / 2};
-    int result = read_list(json_object_get(root, "data"), "data", &points, uk_point, NULL, error);
+    const json_t *data = json_object_get(root, "data");
+    int result = 0;
+    if (strcmp(zone, UK_NATIONAL) != 0) {
+        result = expect_region(data, zone, error);
+        data = json_object_get(data, "data");
+    }
+    if (result == 0)
+        result = read_list(data, "data", &points, uk_point, NULL, error);
     return finish(root, &points, result, profile, error);
 }
 

@@ -4,6 +4,7 @@
 #include "base/text.h"
 #include "base/units.h"
 #include "carbon/hourly.h"
+#include "carbon/service.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -59,6 +60,12 @@ int clean_parse_duration(const char *option, const char *text, double *duration_
 
 int clean_check_source(const char *hourly, const struct location *location, struct error *error)
 {
+    const struct service *service = hourly ? service_find(hourly) : NULL;
+    if (service && !service_forecasts(service))
+        return error_set(error,
+                         "%s tells what was, and nothing of what will be: joulery places --services names "
+                         "others",
+                         service_title(service));
     if (hourly_is_asked(hourly, location))
         return 0;
     return error_set(

@@ -40,7 +40,8 @@ struct run {
     double score_per_kwh;
     double gap_s;
     double recorder_cpu_s;
-    double intensity_g_per_kwh;   /* of what it emits; NAN: no place is known */
+    double intensity_g_per_kwh;           /* of what it emits; NAN: no place is known */
+    double low_g_per_kwh, high_g_per_kwh; /* what that may be; NAN: not known */
     double by_the_hour;           /* the part of its energy charged by an intensity of its hour, 0..1 */
     double others_share;          /* of the processors' busy time, other programs'; 0: it was not disturbed */
     struct calibrated calibrated; /* what the report's calibration predicts; its texts are not kept */
@@ -55,7 +56,8 @@ struct group {
     bool estimated;    /* of some run */
     bool front;        /* on the Pareto front of means */
     struct summary energy_j, wall_s, accuracy, score_per_kwh, hardware_j, power_w, kg_co2e;
-    size_t calibrated; /* runs with a predicted wall energy, whose means follow */
+    double low_kg_co2e, high_kg_co2e; /* of the mean run, by the range of the intensity; NAN: not known */
+    size_t calibrated;                /* runs with a predicted wall energy, whose means follow */
     double calibrated_j, calibrated_low_j, calibrated_high_j;
     double instrument_uncertainty; /* mean relative standard uncertainty of a run's energy */
 };

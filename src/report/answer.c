@@ -359,15 +359,23 @@ int report_conclude(struct report *report, struct error *error)
     return say_progress(report, error);
 }
 
+/* Ranges of runs add up: they are of the same sources. Nothing is said where there is none, or of a run not.
+ */
 static void append_range(struct text *lines, const struct report *report, double energy_j)
 {
-    const struct location *at = report->location;
-    if (isnan(at->low_g_per_kwh))
+    double low_kg = 0, high_kg = 0, kg_per_g = carbon_emissions_kg(energy_j, report->pue, 1);
+    for (size_t i = 0; i < report->run_count; i++) {
+        const struct run *run = &report->runs[i];
+        if (run->state != RUN_DONE || !isfinite(run->energy_j))
+            continue;
+        low_kg += carbon_emissions_kg(run->energy_j, report->pue, run->low_g_per_kwh);
+        high_kg += carbon_emissions_kg(run->energy_j, report->pue, run->high_g_per_kwh);
+    }
+    if (!(high_kg > low_kg))
         return;
-    AUTO_FREE char *low = units_mass(carbon_emissions_kg(energy_j, report->pue, at->low_g_per_kwh));
-    AUTO_FREE char *high = units_mass(carbon_emissions_kg(energy_j, report->pue, at->high_g_per_kwh));
+    AUTO_FREE char *low = units_mass(low_kg), *high = units_mass(high_kg);
     text_printf(lines, "; %s to %s by the range of its intensity, %.0f to %.0f g/kWh", low ? low : "",
-                high ? high : "", at->low_g_per_kwh, at->high_g_per_kwh);
+                high ? high : "", low_kg / kg_per_g, high_kg / kg_per_g);
 }
 
 static void append_embodied(struct text *lines, const struct report *report)
@@ -398,8 +406,7 @@ static void append_emissions(struct text *lines, const struct report *report)
     AUTO_FREE char *mass = units_mass(kg);
     text_printf(lines, ", %s CO2e in %s; PUE %.2f%s%s", mass ? mass : "", report->place, report->pue,
                 report->pue_own ? " of " : "", report->pue_own ? report->location->pue_source : "");
-    if (report->location && !report->sites && !report->hourly_source)
-        append_range(lines, report, energy_j);
+    append_range(lines, report, energy_j);
     text_append(lines, ".\n");
     if (report->hourly_trouble)
         text_printf(lines, "By the hour: %s\n", report->hourly_trouble);

@@ -140,6 +140,8 @@ static int charge_run(struct report *report, struct store *store, const struct p
     struct charge charge =
         course_charge(&course, place_of(report, run), profile, (double)started_ns / NS_PER_S, run->wall_s);
     run->intensity_g_per_kwh = charge.intensity_g_per_kwh;
+    run->low_g_per_kwh = charge.low_g_per_kwh;
+    run->high_g_per_kwh = charge.high_g_per_kwh;
     run->by_the_hour = charge.by_the_hour;
     return 0;
 }
@@ -220,8 +222,11 @@ int report_charge(struct report *report, struct store *store, const struct repor
     if (options->site_factor && report_find_sites(report, options->site_factor, error) < 0)
         return -1;
     for (size_t i = 0; i < report->run_count; i++) {
-        const struct location *at = place_of(report, &report->runs[i]);
-        report->runs[i].intensity_g_per_kwh = at ? at->intensity_g_per_kwh : NAN;
+        struct run *run = &report->runs[i];
+        const struct location *at = place_of(report, run);
+        run->intensity_g_per_kwh = at ? at->intensity_g_per_kwh : NAN;
+        run->low_g_per_kwh = at ? at->low_g_per_kwh : NAN;
+        run->high_g_per_kwh = at ? at->high_g_per_kwh : NAN;
     }
     report->hourly = options->hourly;
     if (options->hourly && (report->sites || !report->location))

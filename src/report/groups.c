@@ -2,6 +2,7 @@
 #include "report/analysis.h"
 
 #include "base/units.h"
+#include "carbon/carbon.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -62,20 +63,27 @@ static int summarise_group(struct report *report, size_t place, double *values, 
         if (figures[i].summary->least >= 0)
             stats_bound_interval(figures[i].summary, 0, share ? 1 : INFINITY);
     }
-    double relative = 0;
-    size_t known = 0;
+    double relative = 0, low_kg = 0, high_kg = 0;
+    size_t known = 0, measured = 0;
     for (size_t i = 0; i < report->run_count; i++) {
         const struct run *run = &report->runs[i];
         if (run->group != place || run->state != RUN_DONE)
             continue;
         group->estimated = group->estimated || (run->estimated && isfinite(run->energy_j));
         group->unmeasured += !isfinite(run->energy_j);
+        if (isfinite(run->energy_j)) {
+            low_kg += carbon_emissions_kg(run->energy_j, report->pue, run->low_g_per_kwh);
+            high_kg += carbon_emissions_kg(run->energy_j, report->pue, run->high_g_per_kwh);
+            measured++;
+        }
         if (run->energy_j > 0 && isfinite(run->uncertainty_j)) {
             relative += run->uncertainty_j / run->energy_j;
             known++;
         }
     }
     group->instrument_uncertainty = known ? relative / (double)known : NAN;
+    group->low_kg_co2e = measured ? low_kg / (double)measured : NAN;
+    group->high_kg_co2e = measured ? high_kg / (double)measured : NAN;
     return 0;
 }
 

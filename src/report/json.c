@@ -81,23 +81,6 @@ static json_t *predicted(bool known, double wall_j, double low_j, double high_j)
     return json_pack("{s:f, s:f, s:f}", "wall_j", wall_j, "low_j", low_j, "high_j", high_j);
 }
 
-/* What a group's mean run emits, and from where to where by the range of a yearly intensity. */
-static void add_emissions(json_t *item, const struct report *report, const struct group *group)
-{
-    bool yearly = report->location && !report->sites && !report->hourly_source && group->energy_j.count > 0;
-    const struct location *at = yearly ? report->location : NULL;
-    const struct {
-        const char *key;
-        double kg;
-    } figures[] = {
-        {"kg_co2e", group->kg_co2e.count ? group->kg_co2e.mean : NAN},
-        {"low_kg_co2e", at ? carbon_emissions_kg(group->energy_j.mean, report->pue, at->low_g_per_kwh) : NAN},
-        {"high_kg_co2e",
-         at ? carbon_emissions_kg(group->energy_j.mean, report->pue, at->high_g_per_kwh) : NAN}};
-    for (size_t i = 0; i < sizeof figures / sizeof *figures; i++)
-        json_object_set_new(item, figures[i].key, number(figures[i].kg));
-}
-
 static json_t *group_levels(const struct report *report, const struct group *group)
 {
     json_t *levels = json_object();
@@ -114,17 +97,19 @@ static json_t *groups(const struct report *report)
     for (size_t i = 0; i < report->group_count; i++) {
         const struct group *group = &report->groups[i];
         json_t *item = json_pack(
-            "{s:o, s:o, s:o, s:I, s:I, s:b, s:b, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "label",
-            report_text_json(group->label), "main", report_text_json(report_main_level(report, group)),
-            "levels", group_levels(report, group), "planned", (json_int_t)group->planned, "unmeasured",
-            (json_int_t)group->unmeasured, "estimated", group->estimated, "front", group->front, "energy_j",
-            summary(&group->energy_j), "wall_s", summary(&group->wall_s), "power_w", summary(&group->power_w),
-            "accuracy", summary(&group->accuracy), "accuracy_per_kwh", summary(&group->score_per_kwh),
-            "hardware_j", summary(&group->hardware_j), "instrument_uncertainty",
-            number(group->instrument_uncertainty), "calibrated",
+            "{s:o, s:o, s:o, s:I, s:I, s:b, s:b, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}",
+            "label", report_text_json(group->label), "main",
+            report_text_json(report_main_level(report, group)), "levels", group_levels(report, group),
+            "planned", (json_int_t)group->planned, "unmeasured", (json_int_t)group->unmeasured, "estimated",
+            group->estimated, "front", group->front, "energy_j", summary(&group->energy_j), "wall_s",
+            summary(&group->wall_s), "power_w", summary(&group->power_w), "accuracy",
+            summary(&group->accuracy), "accuracy_per_kwh", summary(&group->score_per_kwh), "hardware_j",
+            summary(&group->hardware_j), "instrument_uncertainty", number(group->instrument_uncertainty),
+            "calibrated",
             predicted(group->calibrated > 0, group->calibrated_j, group->calibrated_low_j,
-                      group->calibrated_high_j));
-        add_emissions(item, report, group);
+                      group->calibrated_high_j),
+            "kg_co2e", number(group->kg_co2e.count ? group->kg_co2e.mean : NAN), "low_kg_co2e",
+            number(group->low_kg_co2e), "high_kg_co2e", number(group->high_kg_co2e));
         json_array_append_new(list, item);
     }
     return list;

@@ -19,7 +19,8 @@
 static void add(struct profile *profile, int64_t from_s, int64_t to_s, double intensity)
 {
     struct error error = ERROR_INIT;
-    struct profile_step step = {EPOCH_S + from_s, EPOCH_S + to_s, intensity, false};
+    struct profile_step step = {
+        .from_s = EPOCH_S + from_s, .to_s = EPOCH_S + to_s, .intensity_g_per_kwh = intensity};
     if (profile_add(profile, step, &error) < 0)
         fail_msg("%s", error_text(&error));
 }

@@ -76,6 +76,12 @@ static void every_mistake_is_told_by_its_line(void **state)
     static const struct {
         const char *text, *words;
     } cases[] = {
+        {"time,g_per_kwh,low_g_per_kwh\n1970-01-01T00:00Z,1,1\n",
+         "a.csv:1: a range has two columns, low_g_per_kwh and high_g_per_kwh"},
+        {"from,to,g_per_kwh,low_g_per_kwh,high_g_per_kwh\n1970-01-01T00:00Z,1970-01-01T01:00Z,9,10,12\n",
+         "a.csv:2: the range of an intensity holds it: 9 is not from 10 to 12"},
+        {"from,to,g_per_kwh,low_g_per_kwh,high_g_per_kwh\n1970-01-01T00:00Z,1970-01-01T01:00Z,9,x,12\n",
+         "a.csv:2: low_g_per_kwh: expected a number, found 'x'"},
         {"", "a.csv: no intensity in it"},
         {"time,g_per_kwh\n", "a.csv: no intensity in it"},
         {"time,g\n", "a.csv:1: expected a row that names the columns"},
@@ -122,6 +128,26 @@ static void energy_is_charged_by_the_hour_it_was_used_in(void **state)
     profile_free(&p);
 }
 
+static void a_profile_may_tell_ranges(void **state)
+{
+    (void)state;
+    struct profile p = parse("from,to,low_g_per_kwh,g_per_kwh,high_g_per_kwh\n"
+                             "1970-01-01T00:00Z,1970-01-01T01:00Z,80,100,150\n"
+                             "1970-01-01T01:00Z,1970-01-01T02:00Z,0,200,200\n");
+    const struct energy_piece pieces[] = {{0, 3600, 10}, {3600, 7200, 30}, {7200, 10800, 40}};
+    struct charge known = charge_energy(&somewhere, &p, pieces, 2);
+    assert_true(fabs(known.low_g_per_kwh - (10 * 80 + 0) / 40.0) < 1e-12);
+    assert_true(fabs(known.high_g_per_kwh - (10 * 150 + 30 * 200) / 40.0) < 1e-12);
+    struct charge all = charge_energy(&somewhere, &p, pieces, 3);
+    assert_true(fabs(all.low_g_per_kwh - (10 * 80 + 0 + 40 * 300) / 80.0) < 1e-12);
+    /* a place without a range says nothing against one that is not charged by it */
+    struct location rangeless = somewhere;
+    rangeless.low_g_per_kwh = rangeless.high_g_per_kwh = NAN;
+    assert_true(charge_energy(&rangeless, &p, pieces, 2).high_g_per_kwh == known.high_g_per_kwh);
+    assert_true(isnan(charge_energy(&rangeless, &p, pieces, 3).high_g_per_kwh));
+    profile_free(&p);
+}
+
 /* However a time is cut into pieces of the same power. */
 static void cutting_pieces_changes_nothing(void **state)
 {
@@ -136,7 +162,10 @@ static void cutting_pieces_changes_nothing(void **state)
             time += (int64_t)random_below(&random, 2) * 600; /* holes */
             int64_t end = time + 1 + (int64_t)random_below(&random, 7200);
             assert_int_equal(
-                profile_add(&p, (struct profile_step){time, end, 900 * random_uniform(&random), false},
+                profile_add(&p,
+                            (struct profile_step){.from_s = time,
+                                                  .to_s = end,
+                                                  .intensity_g_per_kwh = 900 * random_uniform(&random)},
                             &error),
                 0);
             time = end;
@@ -162,6 +191,7 @@ int main(void)
         cmocka_unit_test(ends_can_be_given),
         cmocka_unit_test(every_mistake_is_told_by_its_line),
         cmocka_unit_test(energy_is_charged_by_the_hour_it_was_used_in),
+        cmocka_unit_test(a_profile_may_tell_ranges),
         cmocka_unit_test(cutting_pieces_changes_nothing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

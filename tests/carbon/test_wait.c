@@ -80,8 +80,10 @@ static int world_ask(void *context, double from_s, double to_s, struct profile *
     if (++world->asked >= world->fail_from)
         return error_set(error, "the service: no answer");
     for (size_t i = 0; i < world->known; i++) {
-        struct profile_step step = {(int64_t)EPOCH_S + 3600 * (int64_t)i,
-                                    (int64_t)EPOCH_S + 3600 * (int64_t)(i + 1), world->hours[i], true};
+        struct profile_step step = {.from_s = (int64_t)EPOCH_S + 3600 * (int64_t)i,
+                                    .to_s = (int64_t)EPOCH_S + 3600 * (int64_t)(i + 1),
+                                    .intensity_g_per_kwh = world->hours[i],
+                                    .forecast = true};
         if (world->hours[i] >= 0 && profile_add(profile, step, error) < 0)
             fail_msg("%s", error_text(error));
     }
