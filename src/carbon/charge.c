@@ -2,6 +2,13 @@
 
 #include <math.h>
 
+#define MIXED_FROM 1e-9 /* rounding apart */
+
+bool charge_is_mixed(const struct profile *profile, const struct location *location, double by_the_hour)
+{
+    return profile->marginal != location->marginal && by_the_hour > 0 && by_the_hour < 1 - MIXED_FROM;
+}
+
 struct charge charge_energy(const struct location *location, const struct profile *profile,
                             const struct energy_piece *pieces, size_t count)
 {
@@ -28,5 +35,6 @@ struct charge charge_energy(const struct location *location, const struct profil
         .low_g_per_kwh = (low_sum + rest_low) / energy_j,
         .high_g_per_kwh = (high_sum + rest_high) / energy_j,
         .by_the_hour = by_profile_j / energy_j,
+        .mixed = profile && charge_is_mixed(profile, location, by_profile_j / energy_j),
     };
 }

@@ -16,11 +16,16 @@ struct charge {
     double low_g_per_kwh, high_g_per_kwh; /* weighted alike, of the profile's range and the location's; NAN:
                                              the range is not known */
     double by_the_hour;                   /* the part of the energy charged by the profile, 0..1 */
+    bool mixed;                           /* charge_is_mixed */
 };
 
 /* Each piece by the profile where that knows its time, by the location's yearly figure where it doesn't.
  * `profile` may be NULL. The energies' sum must be over 0. */
 struct charge charge_energy(const struct location *location, const struct profile *profile,
                             const struct energy_piece *pieces, size_t count);
+
+/* Whether part of an energy, `by_the_hour` of it, is charged by marginal and the rest by average figures, so
+ * that the sum is of two kinds. */
+bool charge_is_mixed(const struct profile *profile, const struct location *location, double by_the_hour);
 
 #endif

@@ -114,10 +114,11 @@ static char *entsoe_hour(int64_t time_s)
     return time ? text_format("%.4s%.2s%.2s%.2s00", time, time + 5, time + 8, time + 11) : NULL;
 }
 
-/* Actual generation per production type, realised. */
+/* Actual generation per production type, realised; with a day before, by which a source that is told late is
+ * known to be missing. */
 static char *entsoe_url(const struct asking *a, int64_t from_s, int64_t to_s)
 {
-    AUTO_FREE char *from = entsoe_hour(from_s), *to = entsoe_hour(to_s + HOUR_S - 1);
+    AUTO_FREE char *from = entsoe_hour(from_s - 86400), *to = entsoe_hour(to_s + HOUR_S - 1);
     return from && to ? text_format("%s/api?documentType=A75&processType=A16&in_Domain=%s&periodStart=%s&"
                                     "periodEnd=%s&securityToken=%s",
                                     a->base, a->zone, from, to, a->key)
@@ -492,6 +493,8 @@ static int ask_all(struct asking *a, struct profile *profile, struct error *erro
     const struct service *service = a->service;
     bool with_past = service->forecasts == FORECASTS_WITH_PAST;
     int64_t past_to_s = !with_past && a->to_s > a->now_s ? a->now_s : a->to_s;
+    if (service->forecasts == FORECASTS_NONE && past_to_s == a->from_s)
+        past_to_s++; /* a run that began this second */
     if (service == &watttime && log_in(a, error) < 0)
         return -1;
     for (int64_t from_s = a->from_s; from_s < past_to_s; from_s += service->range_s) {
@@ -549,6 +552,14 @@ static int fill_from(struct profile *profile, const struct profile *kept, struct
     return result;
 }
 
+/* Of the time asked for; an answer may be of other times alone. */
+static bool knows_some(const struct asking *a, const struct profile *profile)
+{
+    double known;
+    profile_mean(profile, (double)a->from_s, (double)a->to_s, &known);
+    return known > 0;
+}
+
 /* What fails, or is not told, is taken from what was told before, where that knows it. */
 static int ask_or_remember(struct asking *a, struct profile *profile, char **trouble, struct error *error)
 {
@@ -558,7 +569,7 @@ static int ask_or_remember(struct asking *a, struct profile *profile, char **tro
         service_cache_add(a->cache, a->zone, profile, a->now_s);
     profile->asked_s = a->now_s;
     profile->marginal = a->service == &watttime;
-    if (result == 0 && profile->count > 0)
+    if (result == 0 && knows_some(a, profile))
         return 0;
     if (result == 0)
         error_set(&why, "%s knows nothing of this time", a->service->title);

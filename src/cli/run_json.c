@@ -15,9 +15,9 @@ static json_t *hourly_to_json(const struct run_charge *charge, const struct loca
 {
     if (!charge->hourly)
         return json_null();
-    return json_pack("{s:o, s:f, s:f, s:o}", "source", json_text(charge->source), "part",
-                     charge->charge.by_the_hour, "yearly_g_per_kwh", at->intensity_g_per_kwh, "trouble",
-                     json_text(charge->trouble));
+    return json_pack("{s:o, s:f, s:b, s:f, s:o}", "source", json_text(charge->source), "part",
+                     charge->charge.by_the_hour, "mixed", charge->charge.mixed, "yearly_g_per_kwh",
+                     at->intensity_g_per_kwh, "trouble", json_text(charge->trouble));
 }
 
 static json_t *emissions_to_json(const struct run_call *call, const struct record *record)

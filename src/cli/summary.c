@@ -68,7 +68,7 @@ static void print_range(const struct run_options *options, const struct charge *
         units_mass(carbon_emissions_kg(totals->software_j, options->pue, charge->low_g_per_kwh));
     AUTO_FREE char *high =
         units_mass(carbon_emissions_kg(totals->software_j, options->pue, charge->high_g_per_kwh));
-    fprintf(stderr, "  %11s   %-10s  %s to %s by the range of the intensity, %g to %g g/kWh\n", "", "",
+    fprintf(stderr, "  %11s   %-10s  %s to %s by the range of the intensity, %.4g to %.4g g/kWh\n", "", "",
             or_empty(low), or_empty(high), charge->low_g_per_kwh, charge->high_g_per_kwh);
 }
 
@@ -81,6 +81,8 @@ static void print_hourly(const struct run_charge *charged)
         fprintf(stderr, "  %11s   the yearly figure holds for %s%s%s\n", "",
                 charged->charge.by_the_hour > 0 ? "the rest" : "all of it", charged->trouble ? ": " : "",
                 or_empty(charged->trouble));
+    if (charged->charge.mixed)
+        fprintf(stderr, "  %11s   part of it by marginal, part by average figures: a sum of two kinds\n", "");
 }
 
 static void print_emissions(const struct run_call *call, const struct energy_totals *totals)

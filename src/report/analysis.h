@@ -136,6 +136,7 @@ struct report {
     char *hourly_source, *hourly_trouble; /* NULL: nothing is charged by the hour; there was no trouble */
     const char *place;                    /* report_place_text */
     double hourly_part;                   /* of the energy of all runs */
+    bool hourly_mixed;                    /* charge_is_mixed */
     const struct location **among;
     size_t among_count;
     char *calibration; /* "2026-11-23T10:00:00Z, load ladder of 27 windows"; NULL: none was given */

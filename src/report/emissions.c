@@ -182,6 +182,7 @@ static int charge_by_the_hour(struct report *report, struct store *store, struct
         hourly_j += fabs(run->energy_j) * run->by_the_hour;
     }
     report->hourly_part = energy_j > 0 ? hourly_j / energy_j : 0;
+    report->hourly_mixed = charge_is_mixed(&profile, report->location, report->hourly_part);
     report->hourly_source = report_keep(report, profile_text(&profile), error);
     report->hourly_trouble = trouble ? report_keep(report, trouble, error) : NULL;
     profile_free(&profile);
@@ -200,8 +201,9 @@ const char *report_place_text(struct report *report, struct error *error)
         text_printf(&text, "%s (%.4g g/kWh, %s", report->location->name,
                     report->location->intensity_g_per_kwh, figure ? figure : "");
         if (report->hourly_source && report->hourly_part > 0)
-            text_printf(&text, "; %.3g %% of the energy by the hour, by %s", 100 * report->hourly_part,
-                        report->hourly_source);
+            text_printf(&text, "; %.3g %% of the energy by the hour, by %s%s", 100 * report->hourly_part,
+                        report->hourly_source,
+                        report->hourly_mixed ? "; a sum of marginal and of average figures" : "");
         else if (report->hourly_source)
             text_append(&text, "; nothing is known by the hour");
         text_append(&text, ")");

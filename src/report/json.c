@@ -270,8 +270,8 @@ static json_t *hourly(const struct report *report)
 {
     if (!report->hourly_source)
         return json_null();
-    return json_pack("{s:o, s:f, s:o}", "source", report_text_json(report->hourly_source), "part",
-                     report->hourly_part, "trouble", report_text_json(report->hourly_trouble));
+    return json_pack("{s:o, s:f, s:b, s:o}", "source", report_text_json(report->hourly_source), "part",
+                     report->hourly_part, "mixed", report->hourly_mixed, "trouble", report_text_json(report->hourly_trouble));
 }
 
 /* The machine's share by the time of all finished runs. */

@@ -148,6 +148,20 @@ static void a_profile_may_tell_ranges(void **state)
     profile_free(&p);
 }
 
+static void a_sum_of_two_kinds_is_said(void **state)
+{
+    (void)state;
+    struct profile p = parse("from,to,g_per_kwh\n1970-01-01T00:00Z,1970-01-01T01:00Z,100\n");
+    const struct energy_piece pieces[] = {{0, 3600, 10}, {3600, 7200, 30}};
+    assert_false(charge_energy(&somewhere, &p, pieces, 2).mixed);
+    p.marginal = true;
+    assert_true(charge_energy(&somewhere, &p, pieces, 2).mixed);
+    assert_false(charge_energy(&somewhere, &p, pieces, 1).mixed);     /* all marginal */
+    assert_false(charge_energy(&somewhere, &p, pieces + 1, 1).mixed); /* all average */
+    assert_false(charge_energy(&somewhere, NULL, pieces, 2).mixed);
+    profile_free(&p);
+}
+
 /* However a time is cut into pieces of the same power. */
 static void cutting_pieces_changes_nothing(void **state)
 {
@@ -192,6 +206,7 @@ int main(void)
         cmocka_unit_test(every_mistake_is_told_by_its_line),
         cmocka_unit_test(energy_is_charged_by_the_hour_it_was_used_in),
         cmocka_unit_test(a_profile_may_tell_ranges),
+        cmocka_unit_test(a_sum_of_two_kinds_is_said),
         cmocka_unit_test(cutting_pieces_changes_nothing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -310,6 +310,20 @@ static void regions_of_great_britain_are_forecasts(void **state)
     error_clear(&error);
 }
 
+static void a_run_of_this_second_is_asked_for(void **state)
+{
+    behave(*state, "good");
+    struct error error = ERROR_INIT;
+    struct profile profile;
+    char *trouble;
+    int64_t now_s = clock_wall_ns() / NS_PER_S;
+    assert_int_equal(
+        service_ask("entsoe", known_location("DEU"), now_s, now_s + 1, &profile, &trouble, &error), 0);
+    double known, mean = profile_mean(&profile, (double)now_s, (double)now_s + 1, &known);
+    assert_true(known == 1 && fabs(mean - (100 + 10 * hour_of(now_s))) < 1e-4);
+    profile_free(&profile);
+}
+
 static void what_is_estimated_is_said(void **state)
 {
     static const char *const cases[][3] = {{"good", "electricitymaps", NULL},
@@ -343,11 +357,21 @@ static void a_mix_has_the_range_of_its_sources(void **state)
 static void a_source_that_is_late_leaves_a_hole(void **state)
 {
     behave(*state, "late");
-    struct profile profile = ask_past("entsoe", "DEU", 6);
+    struct error error = ERROR_INIT;
+    struct profile profile;
+    char *trouble;
     int64_t to_s = clock_wall_ns() / NS_PER_S / HOUR_S * HOUR_S - 48 * HOUR_S;
-    assert_int_equal(profile.count, 16);
-    assert_int_equal(profile.steps[15].to_s, to_s - 2 * HOUR_S);
-    profile_free(&profile);
+    for (int64_t hours = 1; hours <= 6; hours += 5) {
+        double known;
+        assert_int_equal(service_ask("entsoe", known_location("DEU"), to_s - hours * HOUR_S, to_s, &profile,
+                                     &trouble, &error),
+                         0);
+        assert_int_equal(trouble && strstr(trouble, "knows nothing of this time"), hours == 1);
+        profile_mean(&profile, (double)(to_s - hours * HOUR_S), (double)to_s, &known);
+        assert_true(fabs(known - (hours == 1 ? 0 : 4.0 / 6)) < 1e-9);
+        free(trouble);
+        profile_free(&profile);
+    }
 }
 
 /* Part of an answer is no answer: what is missing is taken from what was told before, and is as old as that.
@@ -637,6 +661,7 @@ int main(void)
         WITH_PEER(an_answer_of_another_zone_or_unit_is_refused),
         WITH_PEER(what_was_told_before_holds_when_a_service_fails),
         WITH_PEER(regions_of_great_britain_are_forecasts),
+        WITH_PEER(a_run_of_this_second_is_asked_for),
         WITH_PEER(what_is_estimated_is_said),
         WITH_PEER(a_mix_has_the_range_of_its_sources),
         WITH_PEER(a_source_that_is_late_leaves_a_hole),

@@ -599,6 +599,16 @@ static void a_profile_that_ends_early_is_said(void **state)
     json_array_foreach(json_object_get(json, "runs"), i, run) most =
         fmax(most, number_at(run, "intensity_g_per_kwh"));
     assert_near(most, poland);
+    /* the range is of what the yearly figure charges: a file of one column has none */
+    double energy_j = 0, below_kg = 0, low = known_location("POL")->low_g_per_kwh;
+    json_t *group;
+    json_array_foreach(json_object_get(json, "groups"), i, group)
+    {
+        energy_j += number_at(group, "energy_j/n") * number_at(group, "energy_j/mean");
+        below_kg +=
+            number_at(group, "energy_j/n") * (number_at(group, "kg_co2e") - number_at(group, "low_kg_co2e"));
+    }
+    assert_near(below_kg, carbon_emissions_kg((1 - part) * energy_j, 1, poland - low));
     AUTO_FREE char *answer = report_answer(report);
     assert_non_null(strstr(answer, "% of the energy by the hour"));
     json_decref(json);
