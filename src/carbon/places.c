@@ -367,11 +367,11 @@ static void list_candidates(const struct location **found, size_t count, const c
 {
     struct text list = TEXT_INIT;
     for (size_t i = 0; i < count; i++)
-        text_printf(&list, "%s%s (%s)",
+        text_printf(&list, "%s%s (%s, %s)",
                     i == 0          ? ""
                     : i + 1 < count ? ", "
                                     : " or ",
-                    found[i]->name, found[i]->code);
+                    found[i]->name, found[i]->code, location_kind_name(found[i]->kind));
     error_set(error, "'%s' may be %s: write the code of the one that is meant", name,
               list.data ? list.data : "several");
     text_free(&list);

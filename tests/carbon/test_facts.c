@@ -52,7 +52,7 @@ static void found_as(size_t row, const char *name)
     if (location && (strcmp(location->code, code) != 0 || location->intensity_g_per_kwh != g_per_kwh))
         fail_msg("'%s' is %s with %g, not %s with %g", name, location->code, location->intensity_g_per_kwh,
                  code, g_per_kwh);
-    AUTO_FREE char *listed = text_format("(%s)", code);
+    AUTO_FREE char *listed = text_format("(%s, ", code);
     if (!location && !strstr(error_text(&error), listed))
         fail_msg("'%s' is not %s: %s", name, code, error_text(&error));
     error_clear(&error);

@@ -123,7 +123,7 @@ static void what_is_no_place_and_no_group_is_refused(void **state)
         {"Nordik", "or the group Nordic?"},
         {"SWE,Atlantis under the sea", "groups of places: countries, world, EU"},
         {"Swedne", "did you mean Sweden?"},
-        {"Georgia", "Georgia (GEO) or Georgia (US-GA)"},
+        {"Georgia", "Georgia (GEO, country) or Georgia (US-GA, region)"},
         {"", "found none"},
         {" , ,", "found none"},
     };

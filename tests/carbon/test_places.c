@@ -91,7 +91,7 @@ static void refused(const char *name, const char *words)
 static void several_candidates_are_listed(void **state)
 {
     (void)state;
-    refused("Georgia", "Georgia (GEO) or Georgia (US-GA)");
+    refused("Georgia", "Georgia (GEO, country) or Georgia (US-GA, region)");
     refused("CA", "Canada (CAN) or California (US-CA)");
     refused("fi", "Finland (FIN)");
 }
