@@ -92,8 +92,8 @@ static void several_candidates_are_listed(void **state)
 {
     (void)state;
     refused("Georgia", "Georgia (GEO, country) or Georgia (US-GA, region)");
-    refused("CA", "Canada (CAN) or California (US-CA)");
-    refused("fi", "Finland (FIN)");
+    refused("CA", "Canada (CAN, country) or California (US-CA, region)");
+    refused("fi", "Finland (FIN, country)");
 }
 
 static void an_unknown_location_names_the_nearest(void **state)
