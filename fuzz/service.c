@@ -1,6 +1,6 @@
 /* Answers of services of carbon intensity: refused, or steps in order. The first byte says whose. */
 #include "carbon/carbon.h"
-#include "carbon/service_parse.h"
+#include "carbon/service/driver.h"
 
 #include <stdint.h>
 #include <stdlib.h>
@@ -27,19 +27,22 @@ static void check(const struct profile *profile)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    static service_parser *const parsers[] = {electricitymaps_parse, uk_parse,     energidata_parse,
-                                              watttime_parse,        entsoe_parse, uk_parse};
-    static const char *const zones[] = {"DE", UK_NATIONAL, "DK1", "CAISO_NORTH", "10Y1001A1001A83F", "13"};
+    static const struct {
+        const struct service *service;
+        const char *zone;
+    } asked[] = {{&service_electricitymaps, "DE"},      {&service_uk, "national"},
+                 {&service_energidata, "DK1"},          {&service_watttime, "CAISO_NORTH"},
+                 {&service_entsoe, "10Y1001A1001A83F"}, {&service_uk, "13"}};
     struct error error = ERROR_INIT;
     struct profile profile = {0};
     if (size == 0)
         return 0;
-    size_t who = data[0] % 6;
-    parsers[who]((const char *)data + 1, size - 1, zones[who], &profile, &error);
+    size_t who = data[0] % (sizeof asked / sizeof *asked);
+    asked[who].service->parse((const char *)data + 1, size - 1, asked[who].zone, &profile, &error);
     check(&profile);
     profile_free(&profile);
     error_clear(&error);
-    char *token = watttime_token((const char *)data + 1, size - 1, &error);
+    char *token = service_watttime.token((const char *)data + 1, size - 1, &error);
     free(token);
     error_clear(&error);
     return 0;

@@ -1,215 +1,25 @@
 #include "carbon/service.h"
 
 #include "base/clock.h"
-#include "base/file.h"
 #include "base/http.h"
-#include "base/secret_file.h"
 #include "base/text.h"
 #include "carbon/fact_table.h"
-#include "carbon/service_cache.h"
-#include "carbon/service_parse.h"
+#include "carbon/service/cache.h"
+#include "carbon/service/driver.h"
 
 #include <ctype.h>
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
 #define TIMEOUT_S         10
 #define ANSWER_BYTES_MOST ((size_t)8 << 20)
-#define KEYS_BYTES_MOST   4096
 #define REST_USUAL_S      60 /* after a 429 that does not say how long */
 #define REST_MOST_S       86400
-#define KEY_BYTES_MOST    512
-#define KEY_IN_URL        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-"
-#define HOUR_S            3600
-#define UK_REGIONS        17
+#define ZONE_BYTES_MOST   63
 
-/* One answer at a time: `key` is the key, or for WattTime "USER PASSWORD". */
-struct asking {
-    const struct service *service;
-    const char *zone, *base;
-    const char *cache; /* under which name its answers are kept: those of another address apart */
-    const char *key;   /* NULL: none is wanted */
-    char *token;       /* WattTime's, got by the key */
-    int64_t from_s, to_s, now_s;
-};
-
-enum forecasts { FORECASTS_NONE, FORECASTS_WITH_PAST, FORECASTS_APART };
-
-struct service {
-    const char *name, *title, *about, *base;
-    const char *key_variable; /* NULL: it wants none */
-    const char *url_variable;
-    bool one_place;           /* the table has all its locations */
-    bool key_in_url;          /* the only way it takes one */
-    const char *example_zone; /* for who must name one */
-    int64_t range_s;          /* the longest time that one question may ask for */
-    enum forecasts forecasts; /* the last by a question of their own */
-    bool (*is_zone)(const char *zone);
-    service_parser *parse;
-    /* The address of the past from..to; with to 0: of the forecast. */
-    char *(*url)(const struct asking *asking, int64_t from_s, int64_t to_s);
-};
-
-/* ---- what each is asked ---- */
-
-/* "2026-01-01T00:00Z", as all of them take it */
-static char *minute(int64_t time_s, const char *ending)
-{
-    AUTO_FREE char *time = clock_iso8601(time_s / 60 * 60 * NS_PER_S);
-    return time ? text_format("%.16s%s", time, ending) : NULL;
-}
-
-static char *electricitymaps_url(const struct asking *a, int64_t from_s, int64_t to_s)
-{
-    AUTO_FREE char *from = minute(from_s, "Z"), *to = minute(to_s + 59, "Z");
-    if (to_s == 0)
-        return text_format("%s/v3/carbon-intensity/forecast?zone=%s&horizonHours=72", a->base, a->zone);
-    return from && to ? text_format("%s/v3/carbon-intensity/past-range?zone=%s&start=%s&end=%s", a->base,
-                                    a->zone, from, to)
-                      : NULL;
-}
-
-static char *uk_url(const struct asking *a, int64_t from_s, int64_t to_s)
-{
-    AUTO_FREE char *from = minute(from_s, "Z"), *to = minute(to_s + 59, "Z");
-    if (!from || !to)
-        return NULL;
-    if (strcmp(a->zone, UK_NATIONAL) == 0)
-        return text_format("%s/intensity/%s/%s", a->base, from, to);
-    return text_format("%s/regional/intensity/%s/%s/regionid/%s", a->base, from, to, a->zone);
-}
-
-/* {"PriceArea":["DK1"]}; two hours more on either side, for a start without a zone may be taken for Danish
- * time
- */
-static char *energidata_url(const struct asking *a, int64_t from_s, int64_t to_s)
-{
-    bool forecast = to_s == 0;
-    AUTO_FREE char *from = minute(from_s - 7200, ""), *to = forecast ? NULL : minute(to_s + 7200, "");
-    if (!from || (!forecast && !to))
-        return NULL;
-    return text_format("%s/dataset/%s?start=%s%s%s&timezone=UTC&limit=0&sort=Minutes5UTC%%20ASC&filter="
-                       "%%7B%%22PriceArea%%22%%3A%%5B%%22%s%%22%%5D%%7D",
-                       a->base, forecast ? "CO2EmisProg" : "CO2Emis", from, to ? "&end=" : "", to ? to : "",
-                       a->zone);
-}
-
-static char *watttime_url(const struct asking *a, int64_t from_s, int64_t to_s)
-{
-    AUTO_FREE char *from = minute(from_s, "Z"), *to = minute(to_s + 59, "Z");
-    if (to_s == 0)
-        return text_format("%s/v3/forecast?region=%s&signal_type=co2_moer&horizon_hours=72", a->base,
-                           a->zone);
-    return from && to ? text_format("%s/v3/historical?region=%s&signal_type=co2_moer&start=%s&end=%s",
-                                    a->base, a->zone, from, to)
-                      : NULL;
-}
-
-/* "202601010000" of the hour that begins before, or for the end ends after */
-static char *entsoe_hour(int64_t time_s)
-{
-    AUTO_FREE char *time = clock_iso8601(time_s / HOUR_S * HOUR_S * NS_PER_S);
-    return time ? text_format("%.4s%.2s%.2s%.2s00", time, time + 5, time + 8, time + 11) : NULL;
-}
-
-/* Actual generation per production type, realised; with a day before, by which a source that is told late is
- * known to be missing. */
-static char *entsoe_url(const struct asking *a, int64_t from_s, int64_t to_s)
-{
-    AUTO_FREE char *from = entsoe_hour(from_s - 86400), *to = entsoe_hour(to_s + HOUR_S - 1);
-    return from && to ? text_format("%s/api?documentType=A75&processType=A16&in_Domain=%s&periodStart=%s&"
-                                    "periodEnd=%s&securityToken=%s",
-                                    a->base, a->zone, from, to, a->key)
-                      : NULL;
-}
-
-/* What may stand in an address and in the name of a file. */
-static bool is_zone(const char *zone)
-{
-    for (const char *c = zone; *c; c++)
-        if (!isalnum((unsigned char)*c) && *c != '-' && *c != '_')
-            return false;
-    return *zone != '\0' && strlen(zone) < 64;
-}
-
-static bool is_uk_zone(const char *zone)
-{
-    int64_t region;
-    return strcmp(zone, UK_NATIONAL) == 0 ||
-           (is_zone(zone) && text_to_i64(zone, &region) == 0 && region >= 1 && region <= UK_REGIONS);
-}
-
-static const struct service electricitymaps = {
-    .name = "electricitymaps",
-    .example_zone = "US-CAL-CISO",
-    .title = "Electricity Maps",
-    .about = "most grids of the world, average over the life cycle, by the hour; forecasts of three days",
-    .base = "https://api.electricitymaps.com",
-    .key_variable = "JOULERY_KEY_ELECTRICITYMAPS",
-    .url_variable = "JOULERY_SERVICE_URL_ELECTRICITYMAPS",
-    .range_s = 9 * 86400,
-    .forecasts = FORECASTS_APART,
-    .is_zone = is_zone,
-    .parse = electricitymaps_parse,
-    .url = electricitymaps_url};
-static const struct service watttime = {
-    .name = "watttime",
-    .example_zone = "CAISO_NORTH",
-    .title = "WattTime",
-    .about = "grids of America and others, marginal, by five minutes; forecasts of three days",
-    .base = "https://api.watttime.org",
-    .key_variable = "JOULERY_KEY_WATTTIME",
-    .url_variable = "JOULERY_SERVICE_URL_WATTTIME",
-    .range_s = 30 * 86400,
-    .forecasts = FORECASTS_APART,
-    .is_zone = is_zone,
-    .parse = watttime_parse,
-    .url = watttime_url};
-static const struct service uk = {.name = "uk",
-                                  .title = "Carbon Intensity (Great Britain)",
-                                  .about =
-                                      "Great Britain, average, by the half hour; forecasts of two days; its "
-                                      "regions, forecasts only, as uk:13 (London)",
-                                  .base = "https://api.carbonintensity.org.uk",
-                                  .url_variable = "JOULERY_SERVICE_URL_UK",
-                                  .one_place = true,
-                                  .example_zone = "13",
-                                  .range_s = 13 * 86400,
-                                  .forecasts = FORECASTS_WITH_PAST,
-                                  .is_zone = is_uk_zone,
-                                  .parse = uk_parse,
-                                  .url = uk_url};
-static const struct service energidata = {
-    .name = "energidata",
-    .example_zone = "DK1",
-    .title = "Energi Data Service",
-    .about = "Denmark's zones DK1 and DK2, average, by five minutes; forecasts",
-    .base = "https://api.energidataservice.dk",
-    .url_variable = "JOULERY_SERVICE_URL_ENERGIDATA",
-    .range_s = 31 * 86400,
-    .forecasts = FORECASTS_APART,
-    .is_zone = is_zone,
-    .parse = energidata_parse,
-    .url = energidata_url};
-
-static const struct service entsoe = {.name = "entsoe",
-                                      .example_zone = "10Y1001A1001A82H",
-                                      .title = "ENTSO-E",
-                                      .about = "Europe, average over the life cycle, estimated of the "
-                                               "generation by source, by the hour or finer; no "
-                                               "forecasts",
-                                      .base = "https://web-api.tp.entsoe.eu",
-                                      .key_variable = "JOULERY_KEY_ENTSOE",
-                                      .url_variable = "JOULERY_SERVICE_URL_ENTSOE",
-                                      .key_in_url = true,
-                                      .range_s = 14 * 86400,
-                                      .is_zone = is_zone,
-                                      .parse = entsoe_parse,
-                                      .url = entsoe_url};
-
-static const struct service *const services[] = {&electricitymaps, &energidata, &entsoe, &uk, &watttime};
+static const struct service *const services[] = {&service_electricitymaps, &service_energidata,
+                                                 &service_entsoe, &service_uk, &service_watttime};
 
 #define SERVICES (sizeof services / sizeof *services)
 
@@ -255,7 +65,20 @@ bool service_forecasts(const struct service *service)
 
 const char *service_key_form(const struct service *service)
 {
-    return service == &watttime ? "USER PASSWORD" : "KEY";
+    return service->key_form;
+}
+
+/* ---- times, as they all take them ---- */
+
+char *service_minute(int64_t time_s, const char *ending)
+{
+    AUTO_FREE char *time = clock_iso8601(time_s / 60 * 60 * NS_PER_S);
+    return time ? text_format("%.16s%s", time, ending) : NULL;
+}
+
+char *service_minute_after(int64_t time_s, const char *ending)
+{
+    return service_minute(time_s + 59, ending);
 }
 
 /* ---- zones ---- */
@@ -283,18 +106,22 @@ static char *zone_in_table(const char *service, const char *location, struct err
     return zone;
 }
 
-static void refuse_zone(const struct service *service, const struct location *location, const char *zone,
-                        struct error *error)
+/* What may stand in an address and in the name of a file. */
+static int check_zone(const struct service *service, const char *zone, struct error *error)
 {
-    if (zone && service == &uk)
-        error_set(
-            error,
-            "%s: a region is a number from 1 to %d, as in --hourly uk:13, found '%s' (docs/services.md)",
-            service->title, UK_REGIONS, zone);
-    else if (zone)
-        error_set(error, "%s: '%s' is no name of a zone: expected letters, digits, '-' and '_'",
-                  service->title, zone);
-    else if (service->one_place)
+    bool plain = *zone && strlen(zone) <= ZONE_BYTES_MOST;
+    for (const char *c = zone; *c; c++)
+        plain = plain && (isalnum((unsigned char)*c) || *c == '-' || *c == '_');
+    if (!plain)
+        error_set(error, "'%s' is no name of a zone: expected letters, digits, '-' and '_'", zone);
+    if (plain && (!service->check_zone || service->check_zone(zone, error) == 0))
+        return 0;
+    return error_prefix(error, "%s", service->title);
+}
+
+static void miss_zone(const struct service *service, const struct location *location, struct error *error)
+{
+    if (service->one_place)
         error_set(error, "%s does not know %s", service->title, location->name);
     else
         error_set(error, "%s has no one zone for %s: name it, as in --hourly %s:%s (docs/services.md)",
@@ -309,74 +136,12 @@ static char *zone_of(const struct service *service, const char *given, const str
     char *zone = colon ? strdup(colon + 1) : zone_in_table(service->name, location->code, error);
     if (!zone && !colon && location->kind == LOCATION_CLOUD)
         zone = zone_in_table(service->name, location->country, error);
-    if (zone && service->is_zone(zone))
+    if (zone && check_zone(service, zone, error) == 0)
         return zone;
-    refuse_zone(service, location, colon ? colon + 1 : NULL, error);
+    if (!zone)
+        miss_zone(service, location, error);
     free(zone);
     return NULL;
-}
-
-/* ---- keys ---- */
-
-/* The rest of the line that begins with the service's name, into `key`. */
-static void take_line(const char *text, const char *name, char *key)
-{
-    size_t length = strlen(name);
-    for (const char *line = text; line && *line; line = strchr(line, '\n') ? strchr(line, '\n') + 1 : NULL) {
-        size_t bytes = strcspn(line, "\r\n");
-        size_t blanks = strncmp(line, name, length) == 0 ? strspn(line + length, " \t") : 0;
-        size_t begin = length + blanks;
-        if (blanks == 0 || begin >= bytes || bytes - begin > KEY_BYTES_MOST)
-            continue;
-        memcpy(key, line + begin, bytes - begin);
-        key[bytes - begin] = '\0';
-        return;
-    }
-}
-
-static int read_key_file(const struct service *service, char key[KEY_BYTES_MOST + 1], struct error *error)
-{
-    const char *config = secure_getenv("XDG_CONFIG_HOME"), *home = secure_getenv("HOME");
-    AUTO_FREE char *path = config && config[0] == '/' ? text_format("%s/joulery/keys", config)
-                           : home && home[0] == '/'   ? text_format("%s/.config/joulery/keys", home)
-                                                      : NULL;
-    char text[KEYS_BYTES_MOST + 1];
-    size_t size;
-    if (!path || !file_exists(path))
-        return 0;
-    int result = secret_file_read(path, text, KEYS_BYTES_MOST, &size, error);
-    if (result == 0)
-        take_line(text, service->name, key);
-    explicit_bzero(text, sizeof text);
-    return result;
-}
-
-/* -1 and `error`: it wants one, and there is none. */
-static int find_key(const struct service *service, char key[KEY_BYTES_MOST + 1], struct error *error)
-{
-    key[0] = '\0';
-    if (!service->key_variable)
-        return 0;
-    const char *given = secure_getenv(service->key_variable);
-    if (given && strlen(given) > KEY_BYTES_MOST)
-        return error_set(error, "%s: longer than %d bytes: that is no key", service->key_variable,
-                         KEY_BYTES_MOST);
-    if (given)
-        memcpy(key, given, strlen(given) + 1);
-    else if (read_key_file(service, key, error) < 0)
-        return -1;
-    bool pair = service == &watttime;
-    bool good = *key && !strpbrk(key, "\r\n") && (!pair || (strchr(key, ' ') && strchr(key, ' ') > key));
-    if (good && service->key_in_url && key[strspn(key, KEY_IN_URL)])
-        return error_set(error, "the key of %s is letters, digits and '-': what was found is none",
-                         service->title);
-    if (good)
-        return 0;
-    return error_set(
-        error,
-        "%s wants %s: in the environment, %s, or in ~/.config/joulery/keys, a line '%s %s' (chmod 600)",
-        service->title, pair ? "a user and a password" : "a key", service->key_variable, service->name,
-        service_key_form(service));
 }
 
 /* ---- asking ---- */
@@ -439,7 +204,8 @@ static char *ask_client(const struct asking *a, const struct http_question *ques
 static char *get(const struct asking *a, const char *url, const char *user, const char *password,
                  size_t *size, struct error *error)
 {
-    AUTO_FREE char *header = a->service == &electricitymaps ? text_format("auth-token: %s", a->key) : NULL;
+    AUTO_FREE char *header =
+        a->service->key_header ? text_format("%s: %s", a->service->key_header, a->key) : NULL;
     const struct http_question question = {.who = a->service->title,
                                            .what = "services of carbon intensity",
                                            .url = url,
@@ -457,15 +223,15 @@ static char *get(const struct asking *a, const char *url, const char *user, cons
     return body;
 }
 
-/* WattTime gives a token for half an hour. */
+/* The key is the user and the password, with a blank between. */
 static int log_in(struct asking *a, struct error *error)
 {
-    AUTO_FREE char *url = text_format("%s/login", a->base), *user = strndup(a->key, strcspn(a->key, " "));
+    AUTO_FREE char *url = a->service->login_url(a), *user = strndup(a->key, strcspn(a->key, " "));
     size_t size;
     char *body = url && user ? get(a, url, user, strchr(a->key, ' ') + 1, &size, error) : NULL;
     if (!body)
         return -1;
-    a->token = watttime_token(body, size, error);
+    a->token = a->service->token(body, size, error);
     explicit_bzero(body, size);
     free(body);
     return a->token ? 0 : error_prefix(error, "%s", a->service->title);
@@ -495,7 +261,7 @@ static int ask_all(struct asking *a, struct profile *profile, struct error *erro
     int64_t past_to_s = !with_past && a->to_s > a->now_s ? a->now_s : a->to_s;
     if (service->forecasts == FORECASTS_NONE && past_to_s == a->from_s)
         past_to_s++; /* a run that began this second */
-    if (service == &watttime && log_in(a, error) < 0)
+    if (service->login_url && log_in(a, error) < 0)
         return -1;
     for (int64_t from_s = a->from_s; from_s < past_to_s; from_s += service->range_s) {
         int64_t to_s = from_s + service->range_s < past_to_s ? from_s + service->range_s : past_to_s;
@@ -519,7 +285,7 @@ static int ask_service(struct asking *a, struct profile *profile, struct error *
     if (rest_s > 0 && rest_s <= REST_MOST_S)
         return error_set(error, "%s was asked too often, and is not asked again for %lld s",
                          a->service->title, (long long)rest_s);
-    int result = find_key(a->service, key, error);
+    int result = service_find_key(a->service, key, error);
     a->key = key;
     if (result == 0)
         result = ask_all(a, profile, error);
@@ -568,7 +334,7 @@ static int ask_or_remember(struct asking *a, struct profile *profile, char **tro
     if (profile->count > 0)
         service_cache_add(a->cache, a->zone, profile, a->now_s);
     profile->asked_s = a->now_s;
-    profile->marginal = a->service == &watttime;
+    profile->marginal = a->service->marginal;
     if (result == 0 && knows_some(a, profile))
         return 0;
     if (result == 0)
@@ -589,7 +355,7 @@ int service_check(const char *given, const struct location *location, struct err
     const struct service *service = service_find(given);
     char key[KEY_BYTES_MOST + 1];
     AUTO_FREE char *zone = zone_of(service, given, location, error);
-    int result = zone ? find_key(service, key, error) : -1;
+    int result = zone ? service_find_key(service, key, error) : -1;
     explicit_bzero(key, sizeof key);
     return result;
 }

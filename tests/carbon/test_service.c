@@ -4,7 +4,7 @@
 #include "carbon/fact_table.h"
 #include "carbon/hourly.h"
 #include "carbon/service.h"
-#include "carbon/service_cache.h"
+#include "carbon/service/cache.h"
 #include "known_places.h"
 
 #include <math.h>

@@ -325,7 +325,9 @@ static int typed(const struct shop *shop, char key, char **seen)
     struct text output = TEXT_INIT;
     AUTO_FREE char *program = file_join(getenv("JOULERY_BIN"), "joulery");
     AUTO_FREE char *file = file_join(shop->folder, "f.csv");
-    pid_t child = forkpty(&terminal, NULL, NULL, NULL);
+    /* so wide that no line is wrapped, wherever the times in it would have it */
+    struct winsize size = {.ws_row = 24, .ws_col = 1000};
+    pid_t child = forkpty(&terminal, NULL, NULL, &size);
     if (child == 0) {
         setenv("TERM", "xterm", 1);
         execl(program, "joulery", "run", "--when-clean", "--duration", "10min", "-l", "GBR", "--hourly", file,

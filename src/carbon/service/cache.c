@@ -1,4 +1,4 @@
-#include "carbon/service_cache.h"
+#include "carbon/service/cache.h"
 
 #include "base/clock.h"
 #include "base/csv.h"

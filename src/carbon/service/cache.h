@@ -1,4 +1,4 @@
-/* service_cache.h: the last good answers of services of carbon intensity, a file a service and zone. */
+/* cache.h: the last good answers of services of carbon intensity, a file a service and zone. */
 #ifndef JOULERY_CARBON_SERVICE_CACHE_H
 #define JOULERY_CARBON_SERVICE_CACHE_H
 
