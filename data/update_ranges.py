@@ -1,12 +1,16 @@
 #!/usr/bin/env python3
-"""Fills low_g_per_kwh and high_g_per_kwh of data/places_country.csv in, from data/mix_country.csv and data/energy_source.csv: the
-country's mix, each source with the least and with the greatest number published for it. A range that leaves the country's own
-figure out is widened to it, and that is said. docs/method.md has the rest."""
+"""Fills low_g_per_kwh and high_g_per_kwh of data/places_country.csv and data/places_region.csv in, from the tables of mixes beside them
+and data/energy_source.csv: the place's mix, each source with the least and with the greatest number published for it. A range
+that leaves the place's own figure out is widened to it, and that is said. What counts the burning alone (scope direct) gets no range,
+for the numbers are over the life cycle; how many lie outside of it is said. With --check nothing is written: the exit status is
+1 where a table is not what this would write. docs/method.md has the rest."""
 
-import csv, pathlib, sys
+import csv, io, pathlib, sys
 
 DATA = pathlib.Path(__file__).parent
-SOURCES = ("coal", "gas", "oil", "nuclear", "hydro", "wind", "solar", "other")
+SOURCES = ("coal", "gas", "oil", "nuclear", "hydro", "wind", "solar", "fossil", "other")
+FUELS = ("coal", "gas", "oil")  # between which other fossil fuels are taken to be
+TABLES = (("places_country.csv", "mix_country.csv", "_twh"), ("places_region.csv", "mix_region.csv", "_percent"))
 
 
 def table(name):
@@ -20,40 +24,72 @@ def bounds():
     for row in table("energy_source.csv")[1]:
         numbers.setdefault(row["energy"], []).extend(
             float(row[k]) for k in ("g_per_kwh", "low_g_per_kwh", "high_g_per_kwh") if row[k])
+    numbers["fossil"] = [number for fuel in FUELS for number in numbers[fuel]]
     return {s: (min(numbers[s]), max(numbers[s])) for s in SOURCES}
 
 
-def mixes():
+def mixes(name, unit):
     shares = {}
-    for row in table("mix_country.csv")[1]:
-        twh = {s: float(row[s + "_twh"]) for s in SOURCES[:-1]}
-        twh["other"] = max(float(row["total_twh"]) - sum(twh.values()), 0)
-        total = sum(twh.values())
-        shares[row["code"]] = {s: part / total for s, part in twh.items()} if total else None
+    for row in table(name)[1]:
+        parts = {s: float(row.get(s + unit, 0)) for s in SOURCES[:-1]}
+        parts["other"] = max(float(row["total" + unit]) - sum(parts.values()), 0)
+        total = sum(parts.values())
+        shares[row["code"]] = {s: part / total for s, part in parts.items()} if total else None
     return shares
 
 
-def main():
-    bound, mix, widened = bounds(), mixes(), []
-    comments, reader = table("places_country.csv")
-    rows = list(reader)
+def fill(rows, mix, bound):
+    """What was done: how many have a range, and those whose own figure is outside of it, by scope."""
+    ranges, outside = 0, {"life-cycle": [], "direct": []}
     for row in rows:
+        row["low_g_per_kwh"] = row["high_g_per_kwh"] = ""
         share = mix.get(row["code"])
         if not share:
-            row["low_g_per_kwh"] = row["high_g_per_kwh"] = ""
             continue
         low, high = (sum(part * bound[s][i] for s, part in share.items()) for i in (0, 1))
         own = float(row["g_per_kwh"])
         if not low <= own <= high:
-            widened.append(f"{row['code']} ({own:g}: {low:.0f} to {high:.0f})")
+            outside[row["scope"]].append(f"{row['code']} ({own:g}: {low:.0f} to {high:.0f})")
+        if row["scope"] == "direct":
+            continue
         row["low_g_per_kwh"] = f"{low:.4g}" if low < own else row["g_per_kwh"]
         row["high_g_per_kwh"] = f"{high:.4g}" if high > own else row["g_per_kwh"]
-    with open(DATA / "places_country.csv", "w", encoding="utf8", newline="") as out:
-        out.writelines(comments)
-        writer = csv.DictWriter(out, reader.fieldnames, lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(rows)
-    print(f"{len(rows)} ranges, {len(widened)} widened to the country's own figure: {', '.join(widened)}", file=sys.stderr)
+        ranges += 1
+    return ranges, outside
 
 
-main()
+def text_of(comments, names, rows):
+    out = io.StringIO()
+    out.writelines(comments)
+    writer = csv.DictWriter(out, names, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    return out.getvalue()
+
+
+def say(name, ranges, outside):
+    widened, direct = outside["life-cycle"], outside["direct"]
+    print(f"{name}: {ranges} ranges, {len(widened)} widened to the place's own figure: {', '.join(widened) or '-'}", file=sys.stderr)
+    if direct:
+        print(f"{name}: without a range, direct and outside of the life cycle's: {', '.join(direct)}", file=sys.stderr)
+
+
+def main(check):
+    bound, stale = bounds(), []
+    for name, mix, unit in TABLES:
+        comments, reader = table(name)
+        rows = list(reader)
+        ranges, outside = fill(rows, mixes(mix, unit), bound)
+        text = text_of(comments, reader.fieldnames, rows)
+        if not check:
+            say(name, ranges, outside)
+            (DATA / name).write_text(text, encoding="utf8")
+        elif text != (DATA / name).read_text(encoding="utf8"):
+            stale.append(name)
+    for name in stale:
+        print(f"data/{name} has not the ranges of its mix: run data/update_ranges.py", file=sys.stderr)
+    return 1 if stale else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:] == ["--check"]))
