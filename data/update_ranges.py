@@ -1,14 +1,15 @@
 #!/usr/bin/env python3
 """Fills low_g_per_kwh and high_g_per_kwh of data/places_country.csv and data/places_region.csv in, from the tables of mixes beside them
 and data/energy_source.csv: the place's mix, each source with the least and with the greatest number published for it. A range
-that leaves the place's own figure out is widened to it, and that is said. What counts the burning alone (scope direct) gets no range,
-for the numbers are over the life cycle; how many lie outside of it is said. With --check nothing is written: the exit status is
-1 where a table is not what this would write. docs/method.md has the rest."""
+that leaves the place's own figure out is widened to it, and that is said. A figure that counts the burning alone (scope direct) has no
+range of that kind: what its mix gives stands apart, in life_cycle_low_g_per_kwh and life_cycle_high_g_per_kwh. With --check
+nothing is written: the exit status is 1 where a table is not what this would write. docs/method.md has the rest."""
 
 import csv, io, pathlib, sys
 
 DATA = pathlib.Path(__file__).parent
 SOURCES = ("coal", "gas", "oil", "nuclear", "hydro", "wind", "solar", "fossil", "other")
+RANGES, LIFE_CYCLE = (tuple(f"{kind}{end}_g_per_kwh" for end in ("low", "high")) for kind in ("", "life_cycle_"))
 FUELS = ("coal", "gas", "oil")  # between which other fossil fuels are taken to be
 TABLES = (("places_country.csv", "mix_country.csv", "_twh"), ("places_region.csv", "mix_region.csv", "_percent"))
 
@@ -42,7 +43,7 @@ def fill(rows, mix, bound):
     """What was done: how many have a range, and those whose own figure is outside of it, by scope."""
     ranges, outside = 0, {"life-cycle": [], "direct": []}
     for row in rows:
-        row["low_g_per_kwh"] = row["high_g_per_kwh"] = ""
+        row.update((column, "") for column in RANGES + LIFE_CYCLE if column in row)
         share = mix.get(row["code"])
         if not share:
             continue
@@ -50,10 +51,11 @@ def fill(rows, mix, bound):
         own = float(row["g_per_kwh"])
         if not low <= own <= high:
             outside[row["scope"]].append(f"{row['code']} ({own:g}: {low:.0f} to {high:.0f})")
+        ends = f"{low:.4g}", f"{high:.4g}"
         if row["scope"] == "direct":
+            row.update(zip(LIFE_CYCLE, ends))
             continue
-        row["low_g_per_kwh"] = f"{low:.4g}" if low < own else row["g_per_kwh"]
-        row["high_g_per_kwh"] = f"{high:.4g}" if high > own else row["g_per_kwh"]
+        row.update(zip(RANGES, (ends[0] if low < own else row["g_per_kwh"], ends[1] if high > own else row["g_per_kwh"])))
         ranges += 1
     return ranges, outside
 
@@ -71,7 +73,7 @@ def say(name, ranges, outside):
     widened, direct = outside["life-cycle"], outside["direct"]
     print(f"{name}: {ranges} ranges, {len(widened)} widened to the place's own figure: {', '.join(widened) or '-'}", file=sys.stderr)
     if direct:
-        print(f"{name}: without a range, direct and outside of the life cycle's: {', '.join(direct)}", file=sys.stderr)
+        print(f"{name}: direct, and outside of what its mix gives over the life cycle: {', '.join(direct)}", file=sys.stderr)
 
 
 def main(check):

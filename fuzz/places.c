@@ -24,6 +24,9 @@ static void check_location(struct places *places, const struct location *l)
     require(isnan(l->low_g_per_kwh) == isnan(l->high_g_per_kwh));
     require(isnan(l->low_g_per_kwh) ||
             (l->low_g_per_kwh <= l->intensity_g_per_kwh && l->intensity_g_per_kwh <= l->high_g_per_kwh));
+    require(isnan(l->life_cycle_low_g_per_kwh) == isnan(l->life_cycle_high_g_per_kwh));
+    require(isnan(l->life_cycle_low_g_per_kwh) ||
+            (l->scope == FIGURE_DIRECT && l->life_cycle_low_g_per_kwh <= l->life_cycle_high_g_per_kwh));
     require(location_pue(l, 0, NULL) >= 1);
     require(isnan(l->latitude) || fabs(l->latitude) <= 90);
     const struct location *found = places_find(places, l->code, &error);

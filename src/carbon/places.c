@@ -157,6 +157,8 @@ static int share_figure(struct places *places, struct place *place, struct error
     l->intensity_g_per_kwh = of->location.intensity_g_per_kwh;
     l->low_g_per_kwh = of->location.low_g_per_kwh;
     l->high_g_per_kwh = of->location.high_g_per_kwh;
+    l->life_cycle_low_g_per_kwh = of->location.life_cycle_low_g_per_kwh;
+    l->life_cycle_high_g_per_kwh = of->location.life_cycle_high_g_per_kwh;
     l->year = of->location.year;
     l->marginal = of->location.marginal;
     l->scope = of->location.scope;
@@ -290,6 +292,8 @@ static const struct location *given_by_hand(struct places *places, double g_per_
                                         .intensity_g_per_kwh = g_per_kwh,
                                         .low_g_per_kwh = NAN,
                                         .high_g_per_kwh = NAN,
+                                        .life_cycle_low_g_per_kwh = NAN,
+                                        .life_cycle_high_g_per_kwh = NAN,
                                         .figure_of = "",
                                         .pue = NAN,
                                         .pue_source = "",

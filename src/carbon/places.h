@@ -34,8 +34,10 @@ struct location {
     int year;            /* of the figure; 0: not known */
     double intensity_g_per_kwh;
     double low_g_per_kwh, high_g_per_kwh; /* what it may be, docs/method.md; NAN: not known */
-    const char *figure_of;                /* the code of the location whose figure it is; "": its own */
-    bool marginal;                        /* of the next kWh rather than of the average one */
+    double life_cycle_low_g_per_kwh,
+        life_cycle_high_g_per_kwh; /* of the same electricity where the figure is direct; NAN: not known */
+    const char *figure_of;         /* the code of the location whose figure it is; "": its own */
+    bool marginal;                 /* of the next kWh rather than of the average one */
     enum figure_scope scope;
     double pue;                 /* NAN: not known */
     const char *pue_source;     /* "Google's data centres, 2024"; "" where it is not known */

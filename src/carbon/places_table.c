@@ -27,6 +27,8 @@ enum column {
     COLUMN_HIGH,
     COLUMN_ACCOUNTING,
     COLUMN_SCOPE,
+    COLUMN_LIFE_CYCLE_LOW,
+    COLUMN_LIFE_CYCLE_HIGH,
     COLUMN_FIGURE_OF,
     COLUMN_PUE,
     COLUMN_LATITUDE,
@@ -36,10 +38,25 @@ enum column {
     COLUMNS
 };
 
-static const char *const column_names[COLUMNS] = {
-    "code",      "also",          "name",           "kind",       "country", "year",
-    "g_per_kwh", "low_g_per_kwh", "high_g_per_kwh", "accounting", "scope",   "figure_of",
-    "pue",       "latitude",      "longitude",      "profile",    "source"};
+static const char *const column_names[COLUMNS] = {"code",
+                                                  "also",
+                                                  "name",
+                                                  "kind",
+                                                  "country",
+                                                  "year",
+                                                  "g_per_kwh",
+                                                  "low_g_per_kwh",
+                                                  "high_g_per_kwh",
+                                                  "accounting",
+                                                  "scope",
+                                                  "life_cycle_low_g_per_kwh",
+                                                  "life_cycle_high_g_per_kwh",
+                                                  "figure_of",
+                                                  "pue",
+                                                  "latitude",
+                                                  "longitude",
+                                                  "profile",
+                                                  "source"};
 
 struct table {
     struct places *places;
@@ -155,6 +172,18 @@ static void check_country(struct table *table, const char *country)
         mistake(table, "country: expected an ISO 3166-1 code of three letters, found '%s'", country);
 }
 
+static void check_life_cycle(struct table *table, const struct location *l)
+{
+    double low = l->life_cycle_low_g_per_kwh, high = l->life_cycle_high_g_per_kwh;
+    if (isnan(low) != isnan(high))
+        mistake(table, "life_cycle_low_g_per_kwh and life_cycle_high_g_per_kwh: one of them is missing");
+    else if (low > high)
+        mistake(table, "life_cycle_low_g_per_kwh: %g is more than life_cycle_high_g_per_kwh, %g", low, high);
+    if (!isnan(low) && l->scope != FIGURE_DIRECT)
+        mistake(table, "life_cycle_low_g_per_kwh: it is for a figure whose scope is direct; the range of "
+                       "others is low_g_per_kwh and high_g_per_kwh");
+}
+
 static void check_range(struct table *table, const struct location *l)
 {
     if (isnan(l->low_g_per_kwh) != isnan(l->high_g_per_kwh))
@@ -162,6 +191,7 @@ static void check_range(struct table *table, const struct location *l)
     else if (l->low_g_per_kwh > l->intensity_g_per_kwh || l->high_g_per_kwh < l->intensity_g_per_kwh)
         mistake(table, "g_per_kwh: %g is not between %g and %g, its own range", l->intensity_g_per_kwh,
                 l->low_g_per_kwh, l->high_g_per_kwh);
+    check_life_cycle(table, l);
     if (isnan(l->latitude) != isnan(l->longitude))
         mistake(table, "latitude and longitude: one of them is missing");
 }
@@ -169,8 +199,10 @@ static void check_range(struct table *table, const struct location *l)
 /* What a row must leave to the location whose figure it has. */
 static void check_no_figure(struct table *table)
 {
-    static const enum column figures[] = {COLUMN_INTENSITY,  COLUMN_LOW,   COLUMN_HIGH,   COLUMN_YEAR,
-                                          COLUMN_ACCOUNTING, COLUMN_SCOPE, COLUMN_PROFILE};
+    static const enum column figures[] = {
+        COLUMN_INTENSITY,  COLUMN_LOW,   COLUMN_HIGH,           COLUMN_YEAR,
+        COLUMN_ACCOUNTING, COLUMN_SCOPE, COLUMN_LIFE_CYCLE_LOW, COLUMN_LIFE_CYCLE_HIGH,
+        COLUMN_PROFILE};
     for (size_t i = 0; i < sizeof figures / sizeof *figures; i++)
         if (*field(table, figures[i]))
             mistake(table, "%s: the figure is that of %s (figure_of), so this has to be empty",
@@ -189,6 +221,8 @@ static void read_figures(struct table *table, struct location *l)
     l->intensity_g_per_kwh = number(table, COLUMN_INTENSITY, 0, INTENSITY_MOST_G_PER_KWH);
     l->low_g_per_kwh = number(table, COLUMN_LOW, 0, INTENSITY_MOST_G_PER_KWH);
     l->high_g_per_kwh = number(table, COLUMN_HIGH, 0, INTENSITY_MOST_G_PER_KWH);
+    l->life_cycle_low_g_per_kwh = number(table, COLUMN_LIFE_CYCLE_LOW, 0, INTENSITY_MOST_G_PER_KWH);
+    l->life_cycle_high_g_per_kwh = number(table, COLUMN_LIFE_CYCLE_HIGH, 0, INTENSITY_MOST_G_PER_KWH);
     double year = number(table, COLUMN_YEAR, YEAR_FIRST, YEAR_LAST);
     l->year = isnan(year) ? 0 : (int)year;
     l->marginal = choice(table, COLUMN_ACCOUNTING, accountings, 2);

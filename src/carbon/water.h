@@ -1,5 +1,6 @@
-/* water.h: water consumed for a kWh of a country's electricity: its mix (data/mix_country.csv) with the
- * consumption of each energy source (data/water.csv, Macknick et al. 2012), in operation, without mining. */
+/* water.h: water consumed for a kWh of the electricity of a country, a state or a province: its mix
+ * (data/mix_country.csv, data/mix_region.csv) with the consumption of each energy source (data/water.csv,
+ * Macknick et al. 2012), in operation, without mining. */
 #ifndef JOULERY_CARBON_WATER_H
 #define JOULERY_CARBON_WATER_H
 
@@ -22,8 +23,8 @@ struct water_table;
 struct water_table *water_open(struct error *error);
 void water_close(struct water_table *table);
 
-/* False: it is not known, for the location is no country nor has a country's figure, or too much of its
- * electricity is from sources of which no consumption is known (oil). */
+/* False: it is not known, for no mix is known of the location nor of the place whose figure it has, or too
+ * much of its electricity is from sources of which no consumption is known (oil, other fossil fuels). */
 bool water_find(const struct water_table *table, const struct location *location, struct water *water);
 
 /* "0.67 to 1.9 l of water consumed per kWh by power plants, 1.8 l evaporating from reservoirs"; the caller

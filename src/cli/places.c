@@ -22,6 +22,14 @@ static json_t *water_to_json(const struct water_table *table, const struct locat
                      water.known_part, "year", water.year, "source", water.source);
 }
 
+static json_t *life_cycle_to_json(const struct location *location)
+{
+    if (isnan(location->life_cycle_low_g_per_kwh))
+        return json_null();
+    return json_pack("{s:f, s:f}", "low_g_per_kwh", location->life_cycle_low_g_per_kwh, "high_g_per_kwh",
+                     location->life_cycle_high_g_per_kwh);
+}
+
 static int write_json(const struct location *const *locations, size_t count, const char *path,
                       struct error *error)
 {
@@ -31,6 +39,7 @@ static int write_json(const struct location *const *locations, size_t count, con
     json_t *list = json_array();
     for (size_t i = 0; i < count; i++) {
         json_t *place = location_to_json(locations[i]);
+        json_object_set_new(place, "life_cycle", life_cycle_to_json(locations[i]));
         json_object_set_new(place, "water", water_to_json(table, locations[i]));
         json_array_append_new(list, place);
     }
@@ -52,9 +61,23 @@ static void print_table(const struct location *const *locations, size_t count)
     }
 }
 
+/* A figure of the burning alone has no range among figures over the life cycle. */
+static void print_no_range(const struct location *location)
+{
+    if (location->scope == FIGURE_DIRECT)
+        printf("range: not known for a figure of the burning alone\n");
+    else
+        printf("range: not known\n");
+    if (!isnan(location->life_cycle_low_g_per_kwh))
+        printf("the same electricity over the life cycle: %.0f to %.0f g/kWh\n",
+               location->life_cycle_low_g_per_kwh, location->life_cycle_high_g_per_kwh);
+}
+
 /* A place that was asked for shows whom to cite, and what else is known of it. */
 static int print_rest(const struct location *location, struct error *error)
 {
+    if (isnan(location->low_g_per_kwh))
+        print_no_range(location);
     AUTO_FREE char *source = text_printable(location->source);
     printf("source: %s\n", source ? source : "");
     AUTO_FREE char *pue_source = text_printable(location->pue_source);

@@ -191,6 +191,14 @@ static void every_mistake_in_a_table_is_told_by_its_line(void **state)
         {"code,name,g_per_kwh,source,kind\na,A,1,s,town\n",
          "site, country, region, zone or cloud, found 'town'"},
         {"code,name,g_per_kwh,low_g_per_kwh,high_g_per_kwh,source\na,A,9,1,5,s\n", "is not between 1 and 5"},
+        {"code,name,g_per_kwh,scope,life_cycle_low_g_per_kwh,source\na,A,9,direct,1,s\n",
+         "life_cycle_high_g_per_kwh: one of them is missing"},
+        {"code,name,g_per_kwh,scope,life_cycle_low_g_per_kwh,life_cycle_high_g_per_kwh,source\n"
+         "a,A,9,direct,7,6,s\n",
+         "7 is more than life_cycle_high_g_per_kwh, 6"},
+        {"code,name,g_per_kwh,scope,life_cycle_low_g_per_kwh,life_cycle_high_g_per_kwh,source\n"
+         "a,A,9,life-cycle,6,7,s\n",
+         "for a figure whose scope is direct"},
         {"code,name,g_per_kwh,source,country\na,A,1,s,Sweden\n", "three letters"},
         {"code,name,g_per_kwh,source\n\"a,A,1,s\n", "own.csv:2: a quote that never ends"},
         {"code,name,g_per_kwh,source\na b,A,1,s\n", "own.csv:2: code: expected letters"},

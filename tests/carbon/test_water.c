@@ -43,6 +43,25 @@ static void a_countrys_water_is_its_mix_times_the_reviews_consumption(void **sta
     water_close(table);
 }
 
+/* By hand as well: Oregon without its oil. */
+static void a_states_water_is_that_of_its_own_mix(void **state)
+{
+    (void)state;
+    double known_percent = 100 - 0.0081, other = 1.7305 + 0.3052;
+    double low_l = (3.1541 * 250 + 25.4338 * 2 + 0.068 * 1 + other * 5) * 3.785412e-3;
+    double high_l = (3.1541 * 687 + 25.4338 * 826 + 0.068 * 1 + other * 553) * 3.785412e-3;
+    struct water_table *table = known();
+    struct water oregon, cloud;
+    assert_true(water_find(table, known_location("US-OR"), &oregon));
+    assert_true(fabs(oregon.low_l_per_kwh - low_l / known_percent) < 1e-3);
+    assert_true(fabs(oregon.high_l_per_kwh - high_l / known_percent) < 1e-3);
+    assert_true(fabs(oregon.reservoirs_l_per_kwh - 57.4079 * 4491 * 3.785412e-3 / known_percent) < 1e-2);
+    assert_int_equal(oregon.year, 2016);
+    assert_true(water_find(table, known_location("aws:us-west-2"), &cloud));
+    assert_true(cloud.high_l_per_kwh == oregon.high_l_per_kwh);
+    water_close(table);
+}
+
 static void a_cloud_region_with_a_countrys_figure_has_its_water(void **state)
 {
     (void)state;
@@ -57,7 +76,8 @@ static void a_cloud_region_with_a_countrys_figure_has_its_water(void **state)
 static void where_too_little_is_known_there_is_no_water(void **state)
 {
     (void)state;
-    static const char *const unknown[] = {"US-OR", "gcp:us-west1", "25 g/kWh", "BHS" /* oil alone */};
+    static const char *const unknown[] = {"gcp:us-west1", "NO1", "25 g/kWh", "BHS" /* oil alone */,
+                                          "US-HI" /* two thirds oil */};
     struct water_table *table = known();
     struct water water;
     for (size_t i = 0; i < sizeof unknown / sizeof *unknown; i++)
@@ -76,6 +96,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_countrys_water_is_its_mix_times_the_reviews_consumption),
+        cmocka_unit_test(a_states_water_is_that_of_its_own_mix),
         cmocka_unit_test(a_cloud_region_with_a_countrys_figure_has_its_water),
         cmocka_unit_test(where_too_little_is_known_there_is_no_water),
     };

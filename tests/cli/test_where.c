@@ -135,6 +135,36 @@ static void figures_that_are_not_comparable_are_marked_and_warned_of(void **stat
     json_decref(document);
 }
 
+static void a_place_without_a_range_is_said_to_have_none(void **state)
+{
+    static const struct {
+        const char *place, *words, *not_words;
+    } cases[] = {
+        {"US-OR", "range: not known for a figure of the burning alone\n", "range: not known\n"},
+        {"US-OR", "the same electricity over the life cycle: 130 to 316 g/kWh\n", "range: not known\n"},
+        {"aws:us-west-2", "the same electricity over the life cycle: 130 to 316 g/kWh\n",
+         "range: not known\n"},
+        {"gcp:us-west1", "range: not known for a figure of the burning alone\n", "life cycle: "},
+        {"NO1", "range: not known\n", "life cycle: "},
+        {"CA-QC", "7 to 143", "range: not known"},
+    };
+    struct shop *shop = *state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        AUTO_FREE char *arguments = text_format("places %s", cases[i].place);
+        assert_int_equal(joulery(shop, arguments), 0);
+        if (!strstr(shop->output, cases[i].words) || strstr(shop->output, cases[i].not_words))
+            fail_msg("%s: %s", cases[i].place, shop->output);
+    }
+    assert_int_equal(joulery(shop, "places US-OR --json oregon.json"), 0);
+    json_t *document = load(shop, "oregon.json"),
+           *place = json_array_get(json_object_get(document, "places"), 0);
+    assert_true(json_is_null(json_object_get(place, "low_g_per_kwh")));
+    const json_t *life_cycle = json_object_get(place, "life_cycle");
+    assert_true(number_of(life_cycle, "low_g_per_kwh") == 129.8);
+    assert_true(number_of(life_cycle, "high_g_per_kwh") == 315.8);
+    json_decref(document);
+}
+
 static void bad_input_ends_in_a_line_that_says_what_to_do(void **state)
 {
     static const struct {
@@ -177,6 +207,7 @@ int main(void)
         cmocka_unit_test(a_run_is_told_with_its_uncertainty_and_here_is_the_studys),
         cmocka_unit_test(what_a_model_estimated_is_marked_everywhere),
         cmocka_unit_test(figures_that_are_not_comparable_are_marked_and_warned_of),
+        cmocka_unit_test(a_place_without_a_range_is_said_to_have_none),
         cmocka_unit_test(bad_input_ends_in_a_line_that_says_what_to_do),
     };
     return cmocka_run_group_tests(tests, open_shop, close_shop);
