@@ -8,11 +8,19 @@
 
 static void print_usage(const struct subcommand_table *table, FILE *stream)
 {
-    fprintf(stream, "usage: %s SUBCOMMAND [options]\n\n%s\n\nsubcommands:\n", table->name, table->purpose);
+    fprintf(stream, "usage: %s SUBCOMMAND %s\n\n%s\n\nsubcommands:\n", table->name, table->usage,
+            table->purpose);
+    int width = 0;
     for (size_t i = 0; i < table->count; i++)
-        fprintf(stream, "  %-10s %s\n", table->subcommands[i].name, table->subcommands[i].purpose);
-    fprintf(stream, "\n`%s SUBCOMMAND -h` explains each, with an example.\nexit status: %s\n", table->name,
-            table->exit_status);
+        width =
+            (int)strlen(table->subcommands[i].name) > width ? (int)strlen(table->subcommands[i].name) : width;
+    for (size_t i = 0; i < table->count; i++)
+        fprintf(stream, "  %-*s  %s\n", width, table->subcommands[i].name, table->subcommands[i].purpose);
+    fprintf(stream, "\n`%s SUBCOMMAND -h` explains each, with an example.\n", table->name);
+    if (table->exit_status)
+        fprintf(stream, "exit status: %s\n", table->exit_status);
+    if (table->example)
+        fprintf(stream, "\nexample:\n  %s\n", table->example);
 }
 
 static int tell_unknown(const struct subcommand_table *table, const char *given)

@@ -1,4 +1,4 @@
-/* subcommands.h: programs that are `NAME SUBCOMMAND [options]`: finding the subcommand, help, exit status. */
+/* subcommands.h: programs, and subcommands, that are `NAME SUBCOMMAND [options]`: finding the subcommand, help, exit status. */
 #ifndef JOULERY_BASE_SUBCOMMANDS_H
 #define JOULERY_BASE_SUBCOMMANDS_H
 
@@ -16,9 +16,11 @@ struct subcommand {
 };
 
 struct subcommand_table {
-    const char *name;        /* "joulery" */
+    const char *name;        /* "joulery", "joulery study" */
+    const char *usage;       /* "FILE... [options]": what comes after the subcommand */
     const char *purpose;     /* a line or two for the help */
-    const char *exit_status; /* what the help says of it */
+    const char *exit_status; /* what the help says of it; NULL: nothing */
+    const char *example;     /* NULL: each subcommand has one */
     const struct subcommand *subcommands;
     size_t count;
 };

@@ -419,55 +419,25 @@ static int import_curves(int argc, char **argv)
 
 /* ---- the table ---- */
 
-static const struct {
-    const char *name, *purpose;
-    int (*run)(int argc, char **argv);
-} commands[] = {
-    {"codecarbon", "runs from CodeCarbon's emissions.csv", import_emissions},
-    {"carbontracker", "runs from carbontracker's logs", import_tracker},
-    {"zeus", "runs from the log_file of a ZeusMonitor", import_zeus},
-    {"energibridge", "runs from EnergiBridge's CSV", import_bridge},
-    {"csv", "runs from any table, by a map of its columns", import_table},
-    {"wattmeter", "a wattmeter's energy into such a run", import_wall},
-    {"accuracy", "accuracy by epoch into such a run", import_curves},
-};
-
-#define COMMANDS (sizeof commands / sizeof *commands)
-
-static void print_commands(FILE *stream)
-{
-    fprintf(stream,
-            "usage: joulery import WHAT FILE... --db DB --factor FACTOR=LEVEL [options]\n\n"
-            "What other tools measured, into a database that can be audited and compared: docs/import.md.\n\n"
-            "what:\n");
-    for (size_t i = 0; i < COMMANDS; i++)
-        fprintf(stream, "  %-14s %s\n", commands[i].name, commands[i].purpose);
-    fprintf(stream,
-            "\n`joulery import WHAT -h` explains each.\n\nexample:\n"
-            "  joulery import codecarbon emissions.csv --db published.db --factor architecture=vgg16\n");
-}
-
 int cli_import(int argc, char **argv)
 {
-    const char *name = argc > 1 ? argv[1] : NULL;
-    if (!name || strcmp(name, "-h") == 0 || strcmp(name, "--help") == 0) {
-        print_commands(name ? stdout : stderr);
-        return name ? CLI_DONE : CLI_USAGE;
-    }
-    const char *names[COMMANDS];
-    for (size_t i = 0; i < COMMANDS; i++) {
-        if (strcmp(name, commands[i].name) == 0)
-            return commands[i].run(argc - 1, argv + 1);
-        names[i] = commands[i].name;
-    }
-    const char *nearest = text_nearest(name, names, COMMANDS);
-    struct error error = ERROR_INIT;
-    if (nearest)
-        error_set(&error, "unknown kind of file '%s' (did you mean %s?)", name, nearest);
-    else
-        error_set(&error,
-                  "unknown kind of file '%s': expected codecarbon, carbontracker, zeus, energibridge, csv, "
-                  "wattmeter or accuracy",
-                  name);
-    return cli_fail(NAME, &error, CLI_USAGE);
+    static const struct subcommand kinds[] = {
+        {"codecarbon", import_emissions, "runs from CodeCarbon's emissions.csv"},
+        {"carbontracker", import_tracker, "runs from carbontracker's logs"},
+        {"zeus", import_zeus, "runs from the log_file of a ZeusMonitor"},
+        {"energibridge", import_bridge, "runs from EnergiBridge's CSV"},
+        {"csv", import_table, "runs from any table, by a map of its columns"},
+        {"wattmeter", import_wall, "a wattmeter's energy into such a run"},
+        {"accuracy", import_curves, "accuracy by epoch into such a run"},
+    };
+    const struct subcommand_table table = {
+        .name = "joulery import",
+        .usage = "FILE... --db DB --factor FACTOR=LEVEL [options]",
+        .purpose =
+            "What other tools measured, into a database that can be audited and compared: docs/import.md.",
+        .example = "joulery import codecarbon emissions.csv --db published.db --factor architecture=vgg16",
+        .subcommands = kinds,
+        .count = sizeof kinds / sizeof *kinds,
+    };
+    return subcommand_run(&table, argc, argv);
 }

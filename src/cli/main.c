@@ -59,6 +59,7 @@ int main(int argc, char **argv)
 {
     const struct subcommand_table table = {
         .name = "joulery",
+        .usage = "[options]",
         .purpose = "Measures what training a neural network costs in energy and CO2e.",
         .exit_status = "0 done, 1 failed, 2 wrong usage; `joulery run` passes on the command's own",
         .subcommands = subcommands,

@@ -242,49 +242,22 @@ static int study_run(int argc, char **argv)
 
 /* ---- the table ---- */
 
-static const struct {
-    const char *name, *purpose;
-    int (*run)(int argc, char **argv);
-} commands[] = {
-    {"init", "write an example to start from", study_init},
-    {"check", "check a study file, show its plan and what it will take, run nothing", study_check},
-    {"run", "run what a study file still has to do", study_run},
-    {"status", "what is done, what is left, how long it will take", study_status},
-    {"merge", "join the databases of one study from several machines", study_merge},
-};
-
-#define COMMANDS (sizeof commands / sizeof *commands)
-
-static void print_commands(FILE *stream)
-{
-    fprintf(stream,
-            "usage: joulery study COMMAND [options]\n\n"
-            "Factors x levels x repetitions, each run measured, into one database: docs/studies.md.\n\n"
-            "commands:\n");
-    for (size_t i = 0; i < COMMANDS; i++)
-        fprintf(stream, "  %-8s %s\n", commands[i].name, commands[i].purpose);
-    fprintf(stream, "\n`joulery study COMMAND -h` explains each.\n\nexample:\n"
-                    "  joulery study run studies/quick.yaml\n");
-}
-
 int cli_study(int argc, char **argv)
 {
-    const char *name = argc > 1 ? argv[1] : NULL;
-    if (!name || strcmp(name, "-h") == 0 || strcmp(name, "--help") == 0) {
-        print_commands(name ? stdout : stderr);
-        return name ? CLI_DONE : CLI_USAGE;
-    }
-    const char *names[COMMANDS];
-    for (size_t i = 0; i < COMMANDS; i++) {
-        if (strcmp(name, commands[i].name) == 0)
-            return commands[i].run(argc - 1, argv + 1);
-        names[i] = commands[i].name;
-    }
-    const char *nearest = text_nearest(name, names, COMMANDS);
-    struct error error = ERROR_INIT;
-    if (nearest)
-        error_set(&error, "unknown command '%s' (did you mean %s?)", name, nearest);
-    else
-        error_set(&error, "unknown command '%s': expected init, check, run, status or merge", name);
-    return cli_fail(STUDY_NAME, &error, CLI_USAGE);
+    static const struct subcommand commands[] = {
+        {"init", study_init, "write an example to start from"},
+        {"check", study_check, "check a study file, show its plan and what it will take, run nothing"},
+        {"run", study_run, "run what a study file still has to do"},
+        {"status", study_status, "what is done, what is left, how long it will take"},
+        {"merge", study_merge, "join the databases of one study from several machines"},
+    };
+    const struct subcommand_table table = {
+        .name = "joulery study",
+        .usage = "[options]",
+        .purpose = "Factors x levels x repetitions, each run measured, into one database: docs/studies.md.",
+        .example = "joulery study run studies/quick.yaml",
+        .subcommands = commands,
+        .count = sizeof commands / sizeof *commands,
+    };
+    return subcommand_run(&table, argc, argv);
 }

@@ -14,6 +14,7 @@ int main(int argc, char **argv)
 {
     const struct subcommand_table table = {
         .name = "joulery-train",
+        .usage = "[options]",
         .purpose = "The engine of joulery; `joulery train`, `joulery eval`, `joulery convert` and `joulery "
                    "zoo` execute it.",
         .exit_status = "0 done, 1 failed, 2 wrong usage, 130 or 143 stopped by SIGINT or SIGTERM",
