@@ -86,7 +86,7 @@
     if (!asCharged()) return "; by the yearly figure of this place";
     if (siteFactor) return `; each run is charged in the place that its ${siteFactor} names`;
     const how = hourly.part > 0 ? `; ${(100 * hourly.part).toFixed(0)} % of the energy is charged by the hour, by ${hourly.source}` : "; nothing is known by the hour";
-    return how + (hourly.trouble ? ` (${hourly.trouble})` : "");
+    return how + (hourly.mixed ? ": a sum of marginal and of average figures" : "") + (hourly.trouble ? ` (${hourly.trouble})` : "");
   };
   const figureText = (where) => [where.accounting, where.scope, where.year].filter(Boolean).join(", ");
   const rangeText = (where) => (where.low_g_per_kwh === null ? "" : `, range ${where.low_g_per_kwh} to ${where.high_g_per_kwh}`);
@@ -822,7 +822,7 @@
     if (!where) {
       note.textContent = asCharged() ? `Each run is charged in the place that its ${siteFactor} names; choose a place to see all of them there.`
         : "No place was set, and none is assumed: choose one to see what this emits.";
-      line.textContent = (asCharged() && best ? `The whole study emits ${massText(studyKg())} CO₂e${anyEstimated ? " (from estimated energies)" : ""}.` : "") + embodiedText();
+      line.textContent = (asCharged() && best ? `The whole study emits ${massText(studyKg())} CO₂e${studyRange()}${anyEstimated ? " (from estimated energies)" : ""}.` : "") + embodiedText();
       return;
     }
     note.textContent = `${where.intensity_g_per_kwh} g CO₂e per kWh${rangeText(where)} (${figureText(where)}; ${where.source})${pueText(where)}${chargeText()}`;
@@ -831,9 +831,16 @@
       .sort((a, b) => a.intensity_g_per_kwh - b.intensity_g_per_kwh);
     const elsewhere = sorted.length ? [sorted[0], sorted[sorted.length - 1]].filter((p, i, all) => all.indexOf(p) === i) : [];
     line.textContent = `In ${where.name} a run of ${best.label} emits ${massText(runKg(best, where))} CO₂e, ` +
-      `the whole study ${massText(studyKg(where))}` + (where.low_g_per_kwh === null || asCharged() ? ""
-        : ` (${massText(emitted(total_j, { intensity_g_per_kwh: where.low_g_per_kwh }))} to ${massText(emitted(total_j, { intensity_g_per_kwh: where.high_g_per_kwh }))} by the range of the intensity)`) + (elsewhere.length
+      `the whole study ${massText(studyKg(where))}${studyRange(where)}` + (elsewhere.length
         ? `; the study would emit ${elsewhere.map((p) => `${massText(emitted(total_j, p))} in ${p.name}`).join(" and ")}` : "") + (anyEstimated ? " (from estimated energies)." : ".") + embodiedText();
+  }
+
+  // by the range of the intensity: of the runs as they were charged, or of a place's yearly figure
+  function studyRange(where) {
+    const sum = (end) => measured.reduce((kg, g) => (g[end] === null ? NaN : kg + g[end] * g.energy_j.n), 0) * place.pue / report.emissions.pue;
+    const yearly = (end) => (where[end] === null ? NaN : emitted(total_j, { intensity_g_per_kwh: where[end] }));
+    const [low, high] = asCharged() ? [sum("low_kg_co2e"), sum("high_kg_co2e")] : [yearly("low_g_per_kwh"), yearly("high_g_per_kwh")];
+    return high > low ? ` (${massText(low)} to ${massText(high)} by the range of the intensity)` : "";
   }
 
   function embodiedText() {

@@ -77,6 +77,27 @@ const tests = {
     assert.match(await page.locator("#place-note").textContent(), /range \d+(\.\d+)? to \d+/);
     await page.waitForFunction(() => document.querySelector("[data-chart=emissions]").textContent.includes("▸ Poland"));
   },
+  async "what is charged by the hour has the range of its hours, until another place is chosen"(browser) {
+    const file = join(folder, "hours.csv");
+    writeFileSync(file, "from,to,g_per_kwh,low_g_per_kwh,high_g_per_kwh\n2020-01-01T00:00Z,2120-01-01T00:00Z,100,50,400\n");
+    const { page } = await check(browser, "plain", { options: ["--location", "DEU", "--hourly", file] });
+    const grams = (text) => {
+      const [, value, unit] = /^([0-9.]+) (mg|g|kg)/.exec(text);
+      return Number(value) * { mg: 1e-3, g: 1, kg: 1e3 }[unit];
+    };
+    const found = async () => {
+      const [, whole, low, high] = /the whole study (.*?) \((.*?) to (.*?) by the range of the intensity\)/.exec(await page.locator("#emitted").textContent());
+      return { low: grams(low) / grams(whole), high: grams(high) / grams(whole) };
+    };
+    assert.match(await page.locator("#place-note").textContent(), /100 % of the energy is charged by the hour/);
+    let ratio = await found();
+    assert.ok(Math.abs(ratio.low - 0.5) < 0.01 && Math.abs(ratio.high - 4) < 0.05);
+    await page.locator("#location").selectOption("SWE");
+    const sweden = await page.evaluate(() => JSON.parse(document.getElementById("data").textContent).locations.find(({ code }) => code === "SWE"));
+    ratio = await found();
+    assert.ok(Math.abs(ratio.high / (sweden.high_g_per_kwh / sweden.intensity_g_per_kwh) - 1) < 0.01);
+    assert.match(await page.locator("#place-note").textContent(), /by the yearly figure of this place/);
+  },
   async "a place's own PUE is taken until the reader gives one"(browser) {
     const { page } = await check(browser, "hostile");
     await page.locator("#location").selectOption("gcp:us-west1");
