@@ -254,24 +254,22 @@ static void add_edge(struct wave *wave, double at_s)
     wave->on_s[i] = i == 0 ? 0 : wave->on_s[i - 1] + (was_on ? at_s - wave->edges_s[i - 1] : 0);
 }
 
-/* Seconds for which the load was on until `at_s`. */
-static double load_until_s(const struct wave *wave, double at_s)
+/* Seconds for which the load was on until `at_s`, which is no earlier than when it was asked before;
+ * `passed`, at first 0, are the edges until then. */
+static double load_until_s(const struct wave *wave, double at_s, size_t *passed)
 {
-    size_t low = 0, high = wave->count; /* edges before low are at or before at_s, those from high on after */
-    while (low < high) {
-        size_t middle = (low + high) / 2;
-        if (wave->edges_s[middle] <= at_s)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    if (low == 0)
+    size_t edges = *passed;
+    while (edges < wave->count && wave->edges_s[edges] <= at_s)
+        edges++;
+    *passed = edges;
+    if (edges == 0)
         return 0;
-    return wave->on_s[low - 1] + (low % 2 == 1 ? at_s - wave->edges_s[low - 1] : 0);
+    return wave->on_s[edges - 1] + (edges % 2 == 1 ? at_s - wave->edges_s[edges - 1] : 0);
 }
 
 struct fit {
-    const struct point *points; /* powers: a counter's means end at at_s, a power's reading appeared then */
+    const struct point *points; /* powers in order of time: a counter's means end at at_s, a power's reading
+                                   appeared then */
     size_t count;
     const struct wave *wave;
     double bin_s; /* that a counter's power is over anyhow */
@@ -284,9 +282,12 @@ static void try_fit(struct fit *fit)
 {
     double n = (double)fit->count, sx = 0, sy = 0, sxx = 0, sxy = 0, syy = 0;
     double window_s = fmax(fit->averaging_s + fit->bin_s, 1e-6);
+    size_t to_begin = 0, to_end = 0;
     for (size_t i = 0; i < fit->count; i++) {
         double end_s = fit->points[i].at_s - fit->lag_s, y = fit->points[i].value;
-        double x = (load_until_s(fit->wave, end_s) - load_until_s(fit->wave, end_s - window_s)) / window_s;
+        double x =
+            (load_until_s(fit->wave, end_s, &to_end) - load_until_s(fit->wave, end_s - window_s, &to_begin)) /
+            window_s;
         sx += x, sy += y, sxx += x * x, sxy += x * y, syy += y * y;
     }
     double vx = sxx - sx * sx / n, vy = syy - sy * sy / n, cov = sxy - sx * sy / n;
