@@ -379,15 +379,15 @@ static void weights_that_do_not_fit_are_refused(void **state)
     AUTO_FREE char *train =
         text_format("train --arch lenet5 --data shapes:100 --steps 1 --no-validation --save %s/a", folder);
     json_decref(run_json(train));
-    AUTO_FREE char *shape = text_format("eval --weights %s/a --width 2", folder);
+    AUTO_FREE char *shape = text_format("eval --weights %s/a --data shapes:100 --width 2", folder);
     expect(shape, 1, "expects 12x3x5x5, found 6x3x5x5");
-    AUTO_FREE char *outputs = text_format("eval --weights %s/a --classes 11", folder);
+    AUTO_FREE char *outputs = text_format("eval --weights %s/a --data shapes:100 --classes 11", folder);
     expect(outputs, 1, "give --classes and --head as they were for it (it was saved as lenet5)");
     AUTO_FREE char *architecture =
         text_format("train --weights %s/a --arch alexnet --steps 1 --size 64 --data shapes:100", folder);
     expect(architecture, 1, "no weights of alexnet as it is built here");
     AUTO_FREE char *cut = text_format("head -c 3000 %s/a > %s/bad;", folder, folder);
-    AUTO_FREE char *bad = text_format("eval --weights %s/bad", folder);
+    AUTO_FREE char *bad = text_format("eval --weights %s/bad --data shapes:100", folder);
     AUTO_FREE char *said = NULL;
     assert_int_equal(run_after(cut, bad, &said), 1);
     assert_non_null(strstr(said, "cut off"));
@@ -500,7 +500,7 @@ static void a_checkpoint_of_something_else_is_refused(void **state)
     expect(batch, 1, "--batch was '32' when it was written, and is '16' now");
     AUTO_FREE char *fewer = text_format("%s --resume --steps 2", common);
     expect(fewer, 1, "3 steps are done, and no more than 2 are to be");
-    AUTO_FREE char *weights = text_format("train --weights %s/a", folder);
+    AUTO_FREE char *weights = text_format("train --weights %s/a --data shapes:100", folder);
     expect(weights, 1, "a checkpoint: go on from it with --checkpoint FILE --resume");
     AUTO_FREE char *both = text_format("%s --save %s/a", common, folder);
     expect(both, 1, "--checkpoint and --save: expected two files");
