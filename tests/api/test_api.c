@@ -57,7 +57,7 @@ static void nested_windows_have_their_true_energies(void **state)
     int64_t outer = joulery_begin(joulery, "outer", 1, NULL);
     int64_t inner = joulery_begin(joulery, "inner", 2, NULL);
     assert_true(outer > 0 && inner > 0);
-    usleep(300000);
+    rapl_tree_move_for(tree, 0.3);
     struct joulery_totals totals;
     struct joulery_energy energies[2];
     int64_t to = clock_boot_ns();
@@ -113,7 +113,7 @@ static void a_fork_gets_an_error_and_disturbs_nothing(void **state)
     int status;
     assert_int_equal(waitpid(child, &status, 0), child);
     assert_int_equal(status, 0);
-    usleep(200000); /* the counters move each millisecond, or later on a busy machine */
+    rapl_tree_move_for(tree, 0.1);
     struct joulery_totals totals;
     assert_int_equal(joulery_end(joulery, window, &totals, NULL, NULL), 0);
     assert_true(totals.software_j > 0);
@@ -194,7 +194,7 @@ static void closing_writes_a_document(void **state)
     assert_int_equal(joulery_mark(joulery, inner, "loss", 0.25, NULL), 0);
     assert_int_equal(joulery_mark(joulery, 0, "parameters", 7, NULL), 0);
     assert_int_equal(joulery_note(joulery, "caf\xe9", NULL), 0);
-    usleep(100000);
+    rapl_tree_move_for(tree, 0.1);
     struct joulery_totals totals;
     assert_int_equal(joulery_end(joulery, inner, &totals, NULL, NULL), 0);
     assert_true(outer > 0); /* and never ends */

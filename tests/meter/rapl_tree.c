@@ -22,10 +22,9 @@
 struct tree_zone {
     struct rapl_zone given;
     char *directory;
-    char *counter; /* energy_uj, mapped */
-    atomic_int fault;
-    double reset_j; /* the writer's own: where the counter began again */
-    int seen_fault;
+    char *counter;                 /* energy_uj, mapped */
+    atomic_int fault, shown_fault; /* what is wanted, and what the counter shows */
+    double reset_j;                /* the writer's own: where the counter began again */
 };
 
 struct rapl_tree {
@@ -34,7 +33,7 @@ struct rapl_tree {
     size_t count;
     int64_t start_ns;
     atomic_bool stop;
-    _Atomic int64_t slowest_ns;
+    _Atomic int64_t slowest_ns, moves;
     pthread_t writer;
 };
 
@@ -64,11 +63,12 @@ static void write_counter(struct rapl_tree *tree, size_t i)
     struct tree_zone *zone = &tree->zones[i];
     int fault = atomic_load(&zone->fault);
     double energy_j = zone->given.start_j + energy_since_start_j(tree, i, clock_boot_ns());
-    if (fault == RAPL_RESET && zone->seen_fault != RAPL_RESET)
+    if (fault == RAPL_RESET && atomic_load(&zone->shown_fault) != RAPL_RESET)
         zone->reset_j = energy_j;
-    zone->seen_fault = fault;
-    if (fault == RAPL_STUCK)
+    if (fault == RAPL_STUCK) {
+        atomic_store(&zone->shown_fault, fault);
         return;
+    }
     uint64_t range_uj = (uint64_t)llround(zone->given.range_j * 1e6);
     uint64_t energy_uj = (uint64_t)((energy_j - zone->reset_j) * 1e6) % range_uj;
     char text[32];
@@ -77,6 +77,7 @@ static void write_counter(struct rapl_tree *tree, size_t i)
     else
         snprintf(text, sizeof text, "%015llu\n", (unsigned long long)energy_uj);
     memcpy(zone->counter, text, FILE_BYTES);
+    atomic_store(&zone->shown_fault, fault);
 }
 
 static void *move_counters(void *argument)
@@ -87,6 +88,7 @@ static void *move_counters(void *argument)
         int64_t before_ns = latest_ns;
         for (size_t i = 0; i < tree->count; i++)
             write_counter(tree, i);
+        tree->moves++;
         latest_ns = clock_boot_ns();
         if (latest_ns - before_ns > tree->slowest_ns)
             tree->slowest_ns = latest_ns - before_ns;
@@ -187,9 +189,26 @@ int64_t rapl_tree_slowest_ns(const struct rapl_tree *tree)
     return tree->slowest_ns;
 }
 
+static void await_move(const struct rapl_tree *tree)
+{
+    for (int64_t before = tree->moves; tree->moves == before;)
+        clock_sleep_until(clock_boot_ns() + NS_PER_S / 10000);
+}
+
+void rapl_tree_move_for(const struct rapl_tree *tree, double wall_s)
+{
+    await_move(tree);
+    int64_t until_ns = clock_boot_ns() + (int64_t)(wall_s * NS_PER_S);
+    while (clock_boot_ns() < until_ns)
+        clock_sleep_until(until_ns);
+    await_move(tree);
+}
+
 void rapl_tree_fault(struct rapl_tree *tree, size_t zone, enum rapl_fault fault)
 {
     atomic_store(&tree->zones[zone].fault, fault);
+    while (atomic_load(&tree->zones[zone].shown_fault) != (int)fault)
+        clock_sleep_until(clock_boot_ns() + NS_PER_S / 10000);
 }
 
 char *rapl_tree_path(const struct rapl_tree *tree, size_t zone, const char *file)

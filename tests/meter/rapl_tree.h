@@ -27,6 +27,9 @@ double rapl_tree_truth_j(const struct rapl_tree *tree, size_t zone, int64_t from
 /* The longest that the counters stood still so far: on a busy machine they move less often than at 1 kHz,
  * which is no error of who reads them. */
 int64_t rapl_tree_slowest_ns(const struct rapl_tree *tree);
+/* Waits so long, from one move of the counters to another: on a busy machine they are late. */
+void rapl_tree_move_for(const struct rapl_tree *tree, double wall_s);
+/* Returns when the counter shows it. */
 void rapl_tree_fault(struct rapl_tree *tree, size_t zone, enum rapl_fault fault);
 /* The path of a zone's file; the caller frees it. */
 char *rapl_tree_path(const struct rapl_tree *tree, size_t zone, const char *file);
