@@ -117,12 +117,13 @@ static CURLcode set_options(struct http_client *client)
 
 static int make_headers(struct http_client *client, struct error *error)
 {
-    const char *const lines[] = {"Accept: application/json", client->question->header};
+    const struct http_question *q = client->question;
+    const char *const lines[] = {q->accept ? q->accept : "Accept: application/json", q->header};
     for (size_t i = 0; i < sizeof lines / sizeof *lines; i++) {
         struct curl_slist *longer =
             lines[i] ? client->curl.slist_append(client->headers, lines[i]) : client->headers;
         if (!longer)
-            return error_memory(error, client->question->who);
+            return error_memory(error, q->who);
         client->headers = longer;
     }
     return 0;

@@ -14,6 +14,7 @@ struct http_question {
     const char *who;  /* for errors: a device, a service */
     const char *what; /* needs libcurl: "wattmeters over HTTP" */
     const char *url;
+    const char *accept;          /* the kind of answer, "Accept: application/xml"; NULL: JSON */
     const char *header;          /* one more, "auth-token: …"; NULL: none */
     const char *user, *password; /* basic authentication; NULL: none */
     const char *bearer;          /* NULL: none */

@@ -1,4 +1,5 @@
-/* subcommands.h: programs, and subcommands, that are `NAME SUBCOMMAND [options]`: finding the subcommand, help, exit status. */
+/* subcommands.h: programs, and subcommands, that are `NAME SUBCOMMAND [options]`: finding the subcommand,
+ * help, exit status. */
 #ifndef JOULERY_BASE_SUBCOMMANDS_H
 #define JOULERY_BASE_SUBCOMMANDS_H
 

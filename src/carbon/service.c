@@ -209,6 +209,7 @@ static char *get(const struct asking *a, const char *url, const char *user, cons
     const struct http_question question = {.who = a->service->title,
                                            .what = "services of carbon intensity",
                                            .url = url,
+                                           .accept = a->service->accept,
                                            .header = header,
                                            .user = user,
                                            .password = password,

@@ -161,6 +161,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
         with open(LOG, "a", encoding="utf-8") as log:
             log.write(f"{name} {self.mode} {'right' if right else 'wrong'}\n")
         status = 200 if right else 401
+        if self.headers.get("Accept") != ("application/xml" if name == "entsoe" else "application/json"):
+            status = 406
         if self.mode == "slow":
             time.sleep(60)
         if self.mode.isdigit():

@@ -24,6 +24,7 @@ struct service {
     const char *key_form;   /* "KEY", "USER PASSWORD" */
     const char *key_header; /* "auth-token": where the key goes; NULL: into the login, or the address */
     bool key_in_url;
+    const char *accept;       /* of struct http_question */
     bool marginal;            /* its figures are of the next kWh, not of all */
     bool one_place;           /* the table has all its locations */
     const char *example_zone; /* for who must name one */

@@ -449,6 +449,7 @@ const struct service service_entsoe = {
     .url_variable = "JOULERY_SERVICE_URL_ENTSOE",
     .key_form = "TOKEN",
     .key_in_url = true,
+    .accept = "Accept: application/xml",
     .range_s = 14 * DAY_S,
     .forecasts = FORECASTS_NONE,
     .url = url,

@@ -61,7 +61,6 @@ static int parse(const char *text, size_t size, const char *zone, struct profile
         result = points_expect(meta, "region", zone, error);
     if (result == 0)
         result = points_read(json_object_get(root, "data"), "data", &points, read_point, NULL, error);
-    profile->marginal = true;
     return points_finish(root, &points, result, profile, error);
 }
 
