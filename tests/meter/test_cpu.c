@@ -259,29 +259,27 @@ static void machine_close(struct machine *machine)
     free(machine->cpufreq);
 }
 
-/* Takes a reading; adds how long that took, which is how far its time may be from the model's. */
-static void read_timed(struct meter *meter, struct meter_reading *reading, int64_t *taken_ns)
-{
-    struct error error = ERROR_INIT;
-    int64_t begin_ns = clock_boot_ns();
-    assert_int_equal(meter_read(meter, reading, &error), 0);
-    *taken_ns += clock_boot_ns() - begin_ns;
-}
+#define SPAN_NS (NS_PER_S / 5)
 
+/* `taken_ns`: how long opening and reading took, which is how far the readings' times may be from the
+ * model's, for which all begins when it is opened. */
 static double model_once_w(const struct meter_driver *driver, const struct machine *machine, const char *stat,
                            int64_t *taken_ns)
 {
     struct error error = ERROR_INIT;
+    int64_t begin_ns = clock_boot_ns();
     struct meter *meter = meter_open(driver, &machine->setup, &error);
     if (!meter)
         fail_msg("%s", error_text(&error));
     double before_j, after_j;
     struct meter_reading before = {.values = &before_j}, after = {.values = &after_j};
-    *taken_ns = 0;
-    read_timed(meter, &before, taken_ns);
-    clock_sleep_until(clock_boot_ns() + NS_PER_S / 10);
+    assert_int_equal(meter_read(meter, &before, &error), 0);
+    *taken_ns = clock_boot_ns() - begin_ns;
+    clock_sleep_until(clock_boot_ns() + SPAN_NS);
     put(machine->scratch.path, "stat", stat);
-    read_timed(meter, &after, taken_ns);
+    begin_ns = clock_boot_ns();
+    assert_int_equal(meter_read(meter, &after, &error), 0);
+    *taken_ns += clock_boot_ns() - begin_ns;
     put(machine->scratch.path, "stat", two_cpus_idle);
     meter_close(meter);
     return (after_j - before_j) / ((double)(after.boot_ns - before.boot_ns) / NS_PER_S);
@@ -294,7 +292,7 @@ static double model_w(const struct meter_driver *driver, const struct machine *m
     enum { TRIES = 50 };
     int64_t taken_ns = INT64_MAX;
     double power_w = 0;
-    for (int i = 0; i < TRIES && taken_ns > NS_PER_S / 1000; i++)
+    for (int i = 0; i < TRIES && taken_ns > SPAN_NS / 100; i++)
         power_w = model_once_w(driver, machine, stat, &taken_ns);
     return power_w;
 }
